@@ -1,0 +1,100 @@
+namespace Opt.Api.Protocol;
+
+/// <summary>
+/// What one epoch runs: a pure function of what the operator observed, written once (an immutable ConfigMap made by create only).
+/// Identified by (epoch, revision, digest).
+/// </summary>
+public sealed record RunPlan
+{
+    /// <summary>Version of this contract; agents list those they speak in <see cref="AgentStatus.ProtocolVersions"/>.</summary>
+    public const int CurrentProtocol = 1;
+
+    public int Protocol { get; set; } = CurrentProtocol;
+    public required string JobNamespace { get; init; }
+    public required string JobName { get; init; }
+    public required string JobUid { get; init; }
+
+    /// <summary>Generation number of the launch; every relaunch raises it. Starts at 1.</summary>
+    public required long Epoch { get; init; }
+
+    /// <summary>Revision of live values within the epoch. Starts at 0.</summary>
+    public required int Revision { get; init; }
+
+    /// <summary>The epoch this one replaces; 0 for the first.</summary>
+    public required long ParentEpoch { get; init; }
+
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>Why this plan was made.</summary>
+    public required PlanCause Cause { get; init; }
+
+    /// <summary>The pods that train, in rank order: member i holds ranks [i * workers, (i + 1) * workers).</summary>
+    public required EquatableList<PlanMember> Members { get; init; }
+
+    public required int WorkersPerMember { get; init; }
+
+    /// <summary>Port of the rendezvous store on member 0's address; fresh for each epoch.</summary>
+    public required int RendezvousPort { get; init; }
+
+    /// <summary>Pod template revision (StatefulSet update revision) all members have.</summary>
+    public required string TemplateRevision { get; init; }
+
+    public required TrainingConfig Training { get; init; }
+
+    /// <summary>The checkpoint to resume from, by the commit log; null to start from initial weights.</summary>
+    public CheckpointSummary? Resume { get; init; }
+
+    /// <summary>Sample ranges [from, to) that are never read (bad data).</summary>
+    public EquatableList<SampleRange> SkipSamples { get; set; } = [];
+
+    /// <summary>Budget counters after this decision: decision and memory are one atomic write.</summary>
+    public EquatableList<BudgetUse> Budgets { get; set; } = [];
+
+    public int WorldSize => Members.Count * WorkersPerMember;
+
+    public PlanId Id => new(Epoch, Revision, RunPlanDigest.Of(this));
+}
+
+/// <summary>Identity of a plan: two plans with the same epoch and revision but another digest must never both be obeyed.</summary>
+public readonly record struct PlanId(long Epoch, int Revision, string Digest);
+
+/// <summary>One member of a plan.</summary>
+public sealed record PlanMember
+{
+    public required string Pod { get; init; }
+    public required string PodUid { get; init; }
+    public required string PodIp { get; init; }
+
+    /// <summary>Identity of the agent process that was asked; another process in the same pod has another one.</summary>
+    public required string AgentInstance { get; init; }
+
+    public required string Node { get; init; }
+}
+
+/// <summary>Why a plan was made. <see cref="Id"/> names one incident: an action is taken at most once per cause.</summary>
+public sealed record PlanCause
+{
+    public required string Id { get; init; }
+
+    /// <summary>Machine-readable: Start, WorkerFailed, Hang, PodLost, NodeLost, AgentRestarted, SpecChanged, Resumed, HyperParametersChanged...</summary>
+    public required string Reason { get; init; }
+
+    /// <summary>One sentence for people.</summary>
+    public required string Message { get; init; }
+
+    /// <summary>The node held responsible, if one is.</summary>
+    public string? Node { get; init; }
+}
+
+/// <summary>Samples [From, To).</summary>
+public readonly record struct SampleRange(long From, long To);
+
+/// <summary>One use of a budget, kept while its window lasts.</summary>
+public sealed record BudgetUse
+{
+    /// <summary>relaunchInPlace or replaceNode.</summary>
+    public required string Budget { get; init; }
+
+    public required DateTimeOffset At { get; init; }
+    public required string CauseId { get; init; }
+}

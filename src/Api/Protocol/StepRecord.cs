@@ -1,0 +1,80 @@
+namespace Opt.Api.Protocol;
+
+/// <summary>What the trainer reports for each attempt (one forward and backward of a whole batch).</summary>
+public sealed record StepRecord
+{
+    public required long Epoch { get; init; }
+
+    /// <summary>Revision of the live values in force during this attempt.</summary>
+    public required int Revision { get; init; }
+
+    /// <summary>Epochs this run descends from, oldest first, as "1.2.5".</summary>
+    public string Lineage { get; set; } = "";
+
+    /// <summary>Every attempt, skipped ones included; 1 for the first.</summary>
+    public required long Attempt { get; init; }
+
+    /// <summary>Successful updates after this attempt.</summary>
+    public required long Step { get; init; }
+
+    /// <summary>Samples consumed after this attempt, successful or not.</summary>
+    public required long Samples { get; init; }
+
+    /// <summary>Tokens consumed after this attempt.</summary>
+    public required long Tokens { get; init; }
+
+    /// <summary>Mean loss in nats per token over the global batch. Not finite values are written as null.</summary>
+    public double? Loss { get; init; }
+
+    /// <summary>Learning rate used by this attempt's update.</summary>
+    public required double LearningRate { get; init; }
+
+    /// <summary>1 unless precision is fp16.</summary>
+    public required double LossScale { get; init; }
+
+    /// <summary>Global L2 norm of the unscaled gradient before clipping; null when not finite.</summary>
+    public double? GradientNorm { get; init; }
+
+    /// <summary>Mean per-token L2 norm of the last block's output before the final LayerNorm (OPT's actv_norm).</summary>
+    public double? ActivationNorm { get; init; }
+
+    /// <summary>True when the update was skipped because of a non-finite gradient.</summary>
+    public required bool Skipped { get; init; }
+
+    /// <summary>Mean validation loss by corpus, on attempts that validated.</summary>
+    public EquatableList<ValidationLoss> Validation { get; set; } = [];
+
+    /// <summary>When the attempt ended.</summary>
+    public required DateTimeOffset Time { get; init; }
+
+    /// <summary>Wall seconds of the attempt, its parts below included.</summary>
+    public required double Seconds { get; init; }
+
+    public StepTiming Timing { get; set; } = new();
+    public required double TokensPerSecond { get; init; }
+
+    /// <summary>The values in force, as rank 0 applied them; the agreement all-reduce proved that all ranks did.</summary>
+    public required HyperParameters HyperParameters { get; init; }
+
+    /// <summary>Step of a checkpoint whose commit completed since the last record, if one did.</summary>
+    public long? CommittedStep { get; init; }
+}
+
+/// <summary>Loss on one validation corpus.</summary>
+public readonly record struct ValidationLoss(string Corpus, double Loss);
+
+/// <summary>Parts of an attempt in seconds, on rank 0.</summary>
+public sealed record StepTiming
+{
+    public double Data { get; init; }
+    public double Forward { get; init; }
+    public double Backward { get; init; }
+
+    /// <summary>Time the compute thread waited for collectives.</summary>
+    public double ExposedCommunication { get; init; }
+
+    public double Optimizer { get; init; }
+
+    /// <summary>Time training stood still for the checkpoint snapshot.</summary>
+    public double CheckpointStall { get; init; }
+}

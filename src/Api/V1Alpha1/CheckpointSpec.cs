@@ -1,0 +1,89 @@
+using System.Text.Json.Serialization;
+
+namespace Opt.Api.V1Alpha1;
+
+/// <summary>Where and how often state is saved, what is kept, and when a checkpoint counts as healthy.</summary>
+public sealed record CheckpointSpec
+{
+    /// <summary>The store. Relaunch.</summary>
+    public required StoreSpec Store { get; init; }
+
+    /// <summary>"auto" (from the measured stall and failure rate, 1 to 15 minutes), or {steps: n}, or {minutes: n}. Live.</summary>
+    public CheckpointInterval Every { get; set; } = new();
+
+    /// <summary>Retention. The last two healthy checkpoints are never deleted. Live.</summary>
+    public RetentionSpec Keep { get; set; } = new();
+
+    /// <summary>When a checkpoint turns Healthy. Live.</summary>
+    public HealthSpec HealthyWhen { get; set; } = new();
+
+    /// <summary>Allow this job to go on from a store that another job wrote. Live.</summary>
+    public bool Adopt { get; init; }
+}
+
+/// <summary>Exactly one kind of store.</summary>
+public sealed record StoreSpec
+{
+    public AzureBlobStoreSpec? AzureBlob { get; init; }
+    public DirectoryStoreSpec? Directory { get; init; }
+}
+
+/// <summary>A container of an Azure storage account. Credentials: secretRef, or workload identity without it.</summary>
+public sealed record AzureBlobStoreSpec
+{
+    /// <summary>Storage account name.</summary>
+    public required string Account { get; init; }
+
+    /// <summary>Container; created when absent and permitted.</summary>
+    public required string Container { get; init; }
+
+    /// <summary>Folder within the container.</summary>
+    public string Prefix { get; set; } = "";
+
+    /// <summary>Blob endpoint when it is not https://ACCOUNT.blob.core.windows.net (sovereign clouds, Azurite).</summary>
+    public string? Endpoint { get; init; }
+
+    /// <summary>Secret in the job's namespace with one of the keys connectionString, sasToken, accountKey.</summary>
+    public SecretReference? SecretRef { get; init; }
+}
+
+/// <summary>A Secret by name.</summary>
+public sealed record SecretReference
+{
+    public required string Name { get; init; }
+}
+
+/// <summary>A folder in the pod, mounted through the pod template and shared by all pods.</summary>
+public sealed record DirectoryStoreSpec
+{
+    public required string Path { get; init; }
+}
+
+/// <summary>How often to save. Neither field set: auto.</summary>
+[JsonConverter(typeof(CheckpointIntervalConverter))]
+public sealed record CheckpointInterval
+{
+    public int? Steps { get; init; }
+    public double? Minutes { get; init; }
+
+    [JsonIgnore]
+    public bool IsAuto => Steps is null && Minutes is null;
+}
+
+/// <summary>Which checkpoints retention keeps, besides the last two healthy ones.</summary>
+public sealed record RetentionSpec
+{
+    public int Last { get; set; } = 4;
+
+    /// <summary>Also keep every checkpoint whose step is a multiple of this; 0 for none.</summary>
+    public int EverySteps { get; set; } = 5000;
+}
+
+/// <summary>A checkpoint turns Healthy once this many good steps followed it.</summary>
+public sealed record HealthSpec
+{
+    public int AfterSteps { get; set; } = 50;
+
+    /// <summary>Lowest loss scale during those steps (fp16 only).</summary>
+    public double LossScaleAtLeast { get; set; } = 0.5;
+}

@@ -1,0 +1,27 @@
+namespace Opt.Api.V1Alpha1;
+
+/// <summary>One training run of an OPT model, kept training by the operator.</summary>
+public sealed record OptTrainingJob
+{
+    public const string Group = "training.opt-operator.io";
+    public const string Version = "v1alpha1";
+    public const string KindName = "OptTrainingJob";
+    public const string Plural = "opttrainingjobs";
+
+    public string ApiVersion { get; set; } = $"{Group}/{Version}";
+    public string Kind { get; set; } = KindName;
+    public required JobMetadata Metadata { get; init; }
+    public required OptTrainingJobSpec Spec { get; init; }
+    public OptTrainingJobStatus? Status { get; init; }
+}
+
+/// <summary>The parts of the object's metadata that decisions need.</summary>
+public sealed record JobMetadata
+{
+    public required string Name { get; init; }
+    public string Namespace { get; set; } = "default";
+    public string Uid { get; set; } = "";
+    public long Generation { get; init; }
+    public DateTimeOffset? CreationTimestamp { get; init; }
+    public DateTimeOffset? DeletionTimestamp { get; init; }
+}
