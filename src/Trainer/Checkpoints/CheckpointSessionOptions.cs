@@ -1,0 +1,33 @@
+using Opt.Api;
+using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
+using Opt.Trainer.Stores;
+
+namespace Opt.Trainer.Checkpoints;
+
+/// <summary>What a rank says once about itself and the run before it saves or restores.</summary>
+public sealed record CheckpointSessionOptions
+{
+    /// <summary>Not disposed by the session.</summary>
+    public required ICheckpointStore Store { get; init; }
+
+    public required string JobUid { get; init; }
+
+    /// <summary>Epoch of the plan; the store must be fenced at it.</summary>
+    public required long Epoch { get; init; }
+
+    public required ModelDimensions Model { get; init; }
+    public required CheckpointSpec Spec { get; init; }
+    public required ShardLayout Layout { get; init; }
+
+    /// <summary>Every buffer of this rank, in an order that is the same on each save.</summary>
+    public required IReadOnlyList<StateBuffer> Buffers { get; init; }
+
+    public required IRankExchange Exchange { get; init; }
+
+    /// <summary>Who writes, for the log: the pod's name.</summary>
+    public required string Writer { get; init; }
+
+    /// <summary>What wrote it, for the record: image and library versions.</summary>
+    public string Software { get; init; } = "";
+}
