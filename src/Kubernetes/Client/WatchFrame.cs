@@ -1,0 +1,72 @@
+using System.Text.Json;
+
+namespace Opt.Kubernetes;
+
+/// <summary>Parses one line of a watch.</summary>
+internal static class WatchFrame
+{
+    private const string InitialEventsEnd = "k8s.io/initial-events-end";
+
+    /// <summary>The event of one line.</summary>
+    /// <exception cref="KubernetesException">The server reported an error in the stream, such as 410.</exception>
+    /// <exception cref="JsonException">The line is not a watch event.</exception>
+    public static WatchEvent<T> Parse<T>(ReadOnlySpan<byte> line, ResourceDefinition<T> resource) where T : class
+    {
+        var (type, range) = Split(line);
+        var body = line[range];
+        return type switch
+        {
+            "ADDED" => Change(WatchEventType.Added, body, resource),
+            "MODIFIED" => Change(WatchEventType.Modified, body, resource),
+            "DELETED" => Change(WatchEventType.Deleted, body, resource),
+            "BOOKMARK" => Bookmark<T>(body),
+            "ERROR" => throw Error(body, resource),
+            _ => throw new JsonException($"Unknown watch event type \"{type}\""),
+        };
+    }
+
+    private static (string Type, Range Object) Split(ReadOnlySpan<byte> line)
+    {
+        var reader = new Utf8JsonReader(line);
+        string? type = null;
+        Range? body = null;
+        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject) throw new JsonException("A watch event must be an object");
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var (isType, isObject) = (reader.ValueTextEquals("type"u8), reader.ValueTextEquals("object"u8));
+            reader.Read();
+            if (isType) type = reader.GetString();
+            var start = (int)reader.TokenStartIndex;
+            reader.Skip();
+            if (isObject) body = start..(int)reader.BytesConsumed;
+        }
+
+        if (reader.Read()) throw new JsonException("A watch event must be one object");
+        return (type ?? throw new JsonException("A watch event without a type"), body ?? throw new JsonException("A watch event without an object"));
+    }
+
+    private static WatchEvent<T> Change<T>(WatchEventType type, ReadOnlySpan<byte> body, ResourceDefinition<T> resource) where T : class
+    {
+        var item = resource.Read(body);
+        return new(type, item, resource.MetadataOf(item).ResourceVersion ?? throw new JsonException("A watched object without a resourceVersion"));
+    }
+
+    private static WatchEvent<T> Bookmark<T>(ReadOnlySpan<byte> body) where T : class
+    {
+        var meta = JsonSerializer.Deserialize(body, InternalJson.Default.PartialObject)?.Metadata;
+        var version = meta?.ResourceVersion ?? throw new JsonException("A bookmark without a resourceVersion");
+        return new(WatchEventType.Bookmark, null, version, meta.Annotations?.GetValueOrDefault(InitialEventsEnd) == "true");
+    }
+
+    private static KubernetesException Error<T>(ReadOnlySpan<byte> body, ResourceDefinition<T> resource) where T : class
+    {
+        var status = JsonSerializer.Deserialize(body, KubernetesJson.Default.V1Status) ?? throw new JsonException("A watch error without a status");
+        return KubernetesException.From(status.Code ?? 500, body, retryAfter: null, $"watching {resource}");
+    }
+}
+
+/// <summary>Any object, by its metadata alone.</summary>
+internal sealed record PartialObject
+{
+    public V1ObjectMeta? Metadata { get; init; }
+}
