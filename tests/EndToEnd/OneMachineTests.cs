@@ -1,0 +1,132 @@
+using System.Text.Json.Nodes;
+using Opt.Testing;
+using Xunit;
+
+namespace Opt.EndToEnd;
+
+/// <summary>The shipped programs together, driven by kubectl, on one machine.</summary>
+public sealed class OneMachineTests : IAsyncLifetime
+{
+    private LocalSystem _system = null!;
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync() => _system = await LocalSystem.StartAsync(nodes: 3, Cancelled);
+
+    public ValueTask DisposeAsync() => _system.DisposeAsync();
+
+    [Fact]
+    public async Task A_job_trains_to_its_end_through_an_operator_restart_a_killed_worker_and_a_lost_node()
+    {
+        await ApplyAsync(TinyManifest.WithSteps(steps: 120, checkpointEvery: 10));
+        await StepReachedAsync(12);
+        var before = await PodsAsync();
+        var epoch = await EpochAsync();
+
+        _system.Operator.Kill();
+        await _system.Operator.WaitForExitAsync(Cancelled);
+        var step = await StepAsync();
+        _system.StartOperator();
+        await StepReachedAsync(step + 5);
+        Assert.Equal(epoch, await EpochAsync());
+        Assert.Equal(before, await PodsAsync());
+
+        KillOneWorker();
+        await _system.EventuallyAsync("a new epoch after the worker's death", async () => await EpochAsync() > epoch, Cancelled);
+        await StepReachedAsync(40);
+        Assert.Equal(before, await PodsAsync());   // in place: same pods, same nodes
+
+        var (victim, lost) = before.OrderBy(p => p.Key).First();
+        await _system.NodeAsync("kill", lost.Node, Cancelled);
+        await _system.EventuallyAsync("phase Succeeded", async () => (string?)(await StatusAsync())?["phase"] == "Succeeded", Cancelled, seconds: 240);
+
+        var status = await StatusAsync();
+        Assert.Equal(120, (long)status!["step"]!);
+        Assert.True((double)status["loss"]! <= 8.5, $"loss {status["loss"]}");   // ln(50264) = 10.8 at the start
+        Assert.Equal(2, (int)status["restarts"]!["total"]!);
+        var node = await _system.GetAsync(Cancelled, "node", lost.Node);
+        Assert.NotNull(node["metadata"]!["labels"]!["training.opt-operator.io/quarantined"]);
+        Assert.True((bool?)node["spec"]!["unschedulable"] ?? false, $"{lost.Node} of {victim} is not cordoned");
+    }
+
+    [Fact]
+    public async Task Deleting_a_job_removes_everything_it_owned()
+    {
+        await ApplyAsync(TinyManifest.WithSteps(steps: 100_000, checkpointEvery: 50));
+        await StepReachedAsync(1);
+
+        await _system.KubectlAsync(Cancelled, "delete", "otj", "opt-tiny", "--timeout=60s");
+
+        await _system.EventuallyAsync("nothing is left", async () =>
+            ((await _system.GetAsync(Cancelled, "statefulset,pod,service,poddisruptionbudget"))["items"]!.AsArray().All(i => (string?)i!["metadata"]!["name"] == "kubernetes")) &&
+            (await _system.KubectlAsync(Cancelled, "get", "secret,configmap", "-l", "app.kubernetes.io/instance=opt-tiny", "-o", "name")).Length == 0, Cancelled);
+        Assert.Empty(Workers());
+    }
+
+    [Theory]
+    [InlineData("layers: 2, hiddenSize: 64, heads: 4, vocabSize: 50264, maxPositions: 128, dropout: 0.1", "preset: opt-176b", "preset")]
+    [InlineData("nodes: 2, acceleratorsPerNode: 1", "nodes: 0, acceleratorsPerNode: 1", "nodes")]
+    [InlineData("heads: 4", "heads: -1", "heads")]
+    [InlineData("seed: 1", "sead: 1", "sead")]
+    public async Task Bad_input_is_refused_by_name_and_changes_nothing(string good, string bad, string named)
+    {
+        var (exitCode, said) = await _system.ApplyAsync(TinyManifest.WithSteps(20, 10).Replace(good, bad, StringComparison.Ordinal), Cancelled);
+
+        if (exitCode == 0)   // what the schema cannot say, the operator says in a condition, and does not act on
+        {
+            await _system.EventuallyAsync("the operator looked at it", async () => (await StatusAsync())?["conditions"] is not null, Cancelled);
+            said = (await StatusAsync())!["conditions"]!.ToJsonString();
+        }
+
+        Assert.Contains(named, said, StringComparison.Ordinal);
+        Assert.Empty((await _system.GetAsync(Cancelled, "statefulsets"))["items"]!.AsArray());
+    }
+
+    private async Task ApplyAsync(string manifest)
+    {
+        var (exitCode, said) = await _system.ApplyAsync(manifest, Cancelled);
+        Assert.True(exitCode == 0, said);
+    }
+
+    private async Task<JsonNode?> StatusAsync() => (await _system.GetAsync(Cancelled, "otj", "opt-tiny"))["status"];
+
+    private async Task<long> StepAsync() => (long?)(await StatusAsync())?["step"] ?? 0;
+
+    private async Task<long> EpochAsync() => (long?)(await StatusAsync())?["epoch"] ?? 0;
+
+    private Task StepReachedAsync(long step) => _system.EventuallyAsync($"step {step}", async () => await StepAsync() >= step, Cancelled);
+
+    private async Task<Dictionary<string, (string Uid, string Node, int Restarts)>> PodsAsync() =>
+        (await _system.GetAsync(Cancelled, "pods"))["items"]!.AsArray().ToDictionary(
+            p => (string)p!["metadata"]!["name"]!,
+            p => ((string)p!["metadata"]!["uid"]!, (string)p["spec"]!["nodeName"]!, (int)p["status"]!["containerStatuses"]![0]!["restartCount"]!));
+
+    private static void KillOneWorker()
+    {
+        var worker = Workers().First();
+        System.Diagnostics.Process.GetProcessById(worker).Kill();
+    }
+
+    /// <summary>Process ids of the trainer's workers that were started from this repository.</summary>
+    private static int[] Workers() =>
+    [
+        .. from folder in Directory.GetDirectories("/proc")
+           let name = Path.GetFileName(folder)
+           where int.TryParse(name, out _)
+           let line = CommandLine(folder)
+           where line.Length > 1 && line[0].EndsWith("opt-trainer", StringComparison.Ordinal) && line[1] == "worker"
+           select int.Parse(name, System.Globalization.CultureInfo.InvariantCulture),
+    ];
+
+    private static string[] CommandLine(string folder)
+    {
+        try
+        {
+            return File.ReadAllText(Path.Combine(folder, "cmdline")).Split('\0');
+        }
+        catch (IOException)
+        {
+            return [];   // it ended meanwhile
+        }
+    }
+}
