@@ -28,6 +28,9 @@ public sealed record RunPlan
     /// <summary>Why this plan was made.</summary>
     public required PlanCause Cause { get; init; }
 
+    /// <summary>Generation of the spec that <see cref="Training"/> was resolved from; only a later generation can change it.</summary>
+    public long SpecGeneration { get; init; }
+
     /// <summary>The pods that train, in rank order: member i holds ranks [i * workers, (i + 1) * workers).</summary>
     public required EquatableList<PlanMember> Members { get; init; }
 
@@ -43,6 +46,9 @@ public sealed record RunPlan
 
     /// <summary>The checkpoint to resume from, by the commit log; null to start from initial weights.</summary>
     public CheckpointSummary? Resume { get; init; }
+
+    /// <summary>Digests of manifests that could not be restored; never chosen again.</summary>
+    public EquatableList<string> DistrustedCheckpoints { get; set; } = [];
 
     /// <summary>Sample ranges [from, to) that are never read (bad data).</summary>
     public EquatableList<SampleRange> SkipSamples { get; set; } = [];

@@ -24,7 +24,10 @@ public sealed record CheckpointSpec
 /// <summary>Exactly one kind of store.</summary>
 public sealed record StoreSpec
 {
+    /// <summary>A container of an Azure storage account.</summary>
     public AzureBlobStoreSpec? AzureBlob { get; init; }
+
+    /// <summary>A folder that every pod mounts.</summary>
     public DirectoryStoreSpec? Directory { get; init; }
 }
 
@@ -50,12 +53,14 @@ public sealed record AzureBlobStoreSpec
 /// <summary>A Secret by name.</summary>
 public sealed record SecretReference
 {
+    /// <summary>Name of the Secret.</summary>
     public required string Name { get; init; }
 }
 
 /// <summary>A folder in the pod, mounted through the pod template and shared by all pods.</summary>
 public sealed record DirectoryStoreSpec
 {
+    /// <summary>Absolute path in the pod.</summary>
     public required string Path { get; init; }
 }
 
@@ -73,6 +78,7 @@ public sealed record CheckpointInterval
 /// <summary>Which checkpoints retention keeps, besides the last two healthy ones.</summary>
 public sealed record RetentionSpec
 {
+    /// <summary>Keep this many of the newest.</summary>
     public int Last { get; set; } = 4;
 
     /// <summary>Also keep every checkpoint whose step is a multiple of this; 0 for none.</summary>
@@ -82,6 +88,7 @@ public sealed record RetentionSpec
 /// <summary>A checkpoint turns Healthy once this many good steps followed it.</summary>
 public sealed record HealthSpec
 {
+    /// <summary>Good steps that must follow.</summary>
     public int AfterSteps { get; set; } = 50;
 
     /// <summary>Lowest loss scale during those steps (fp16 only).</summary>

@@ -37,8 +37,10 @@ public sealed record FailurePolicySpec
 /// <summary>At most <see cref="Limit"/> uses within a sliding <see cref="Window"/>.</summary>
 public sealed record BudgetSpec
 {
+    /// <summary>Most uses within the window; 0 forbids the action.</summary>
     public required int Limit { get; init; }
 
+    /// <summary>Length of the sliding window.</summary>
     [JsonConverter(typeof(DurationConverter))]
     public required TimeSpan Window { get; init; }
 }

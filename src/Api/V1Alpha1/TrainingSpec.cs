@@ -55,21 +55,32 @@ public enum WeightDecayRule { LearningRate, StepSize }
 /// <summary>Optimizer and its constants.</summary>
 public sealed record OptimizerSpec
 {
+    /// <summary>adamw or sgd (momentum beta1).</summary>
     public OptimizerType Type { get; set; } = OptimizerType.Adamw;
+
+    /// <summary>Decay of the first moment.</summary>
     public double Beta1 { get; set; } = 0.9;
+
+    /// <summary>Decay of the second moment.</summary>
     public double Beta2 { get; set; } = 0.95;
+
+    /// <summary>Added to the root of the second moment.</summary>
     public double Eps { get; set; } = 1e-8;
+
+    /// <summary>Decoupled weight decay; 0 for none.</summary>
     public double WeightDecay { get; set; } = 0.1;
+
+    /// <summary>learningRate: decay is scaled by the learning rate. stepSize: by the bias-corrected step size, as apex FusedAdamV1 did for OPT.</summary>
     public WeightDecayRule WeightDecayRule { get; set; } = WeightDecayRule.LearningRate;
 }
 
 /// <summary>Linear from 0 to peak over the warm-up, then linear to finalRatio x peak at the end of the decay.</summary>
 public sealed record LearningRateSpec
 {
-    /// <summary>Default: the preset's; required for custom sizes.</summary>
+    /// <summary>The highest learning rate, reached at the end of the warm-up. Default: the preset's; required for custom sizes.</summary>
     public double? Peak { get; init; }
 
-    /// <summary>Default: the preset's steps; 0 for custom sizes.</summary>
+    /// <summary>Length of the linear warm-up from 0. Default: the preset's steps; 0 for custom sizes.</summary>
     public StepsOrTokens? Warmup { get; init; }
 
     /// <summary>Where the decay ends. Default: totalTokens.</summary>
@@ -79,21 +90,30 @@ public sealed record LearningRateSpec
 /// <summary>A length in optimizer steps or in tokens; exactly one is set.</summary>
 public sealed record StepsOrTokens
 {
+    /// <summary>Length in optimizer steps.</summary>
     public long? Steps { get; init; }
+
+    /// <summary>Length in tokens; rounded down to whole steps.</summary>
     public long? Tokens { get; init; }
 }
 
 /// <summary>The end of the decay in steps or tokens (default: totalTokens), and the ratio of the peak reached there.</summary>
 public sealed record DecaySpec
 {
+    /// <summary>The optimizer step at which the decay ends.</summary>
     public long? Steps { get; init; }
+
+    /// <summary>The token at which the decay ends; rounded down to whole steps.</summary>
     public long? Tokens { get; init; }
+
+    /// <summary>Learning rate from then on, as a share of the peak.</summary>
     public double FinalRatio { get; set; } = 0.1;
 }
 
 /// <summary>Dynamic loss scaling as OPT ran it: doubles after a window of good steps, halves on overflow, never below the floor.</summary>
 public sealed record LossScaleSpec
 {
+    /// <summary>Scale of a run that starts from nothing (OPT: 4).</summary>
     public double Initial { get; set; } = 4;
 
     /// <summary>Good attempts before the scale doubles. Default: max(1, 2^14 / data-parallel size).</summary>

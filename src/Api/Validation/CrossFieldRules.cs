@@ -1,0 +1,92 @@
+using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
+
+namespace Opt.Api.Validation;
+
+/// <summary>Rules over more than one field. The schema's own limits hold already.</summary>
+internal static class CrossFieldRules
+{
+    public static IEnumerable<SpecFault> Faults(OptTrainingJobSpec spec) =>
+        [.. Model(spec), .. Topology(spec), .. Batch(spec), .. Schedule(spec.Training.LearningRate), .. Checkpoint(spec.Checkpoint), .. Data(spec.Data), .. Policy(spec.FailurePolicy)];
+
+    private static IEnumerable<SpecFault> Model(OptTrainingJobSpec spec)
+    {
+        var model = spec.Model;
+        var custom = new (string Name, int? Value)[]
+        {
+            ("layers", model.Layers), ("hiddenSize", model.HiddenSize), ("heads", model.Heads), ("ffnSize", model.FfnSize), ("vocabSize", model.VocabSize), ("maxPositions", model.MaxPositions),
+        };
+        if (model.Preset is not null)
+        {
+            foreach (var (name, value) in custom.Where(c => c.Value is not null)) yield return new($"spec.model.{name}", $"{value}", $"preset {model.Preset} fixes the sizes: remove this field, or remove preset");
+            yield break;
+        }
+
+        foreach (var (name, _) in custom.Take(3).Where(c => c.Value is null)) yield return new($"spec.model.{name}", SpecFault.Absent, "required without a preset");
+        if (model is { HiddenSize: { } hidden, Heads: { } heads } && hidden % heads != 0) yield return new("spec.model.heads", $"{heads}", $"must divide hiddenSize {hidden}");
+        if (spec.Training.BatchTokens is null) yield return new("spec.training.batchTokens", SpecFault.Absent, "required without a preset");
+        if (spec.Training.LearningRate.Peak is null) yield return new("spec.training.learningRate.peak", SpecFault.Absent, "required without a preset");
+    }
+
+    private static IEnumerable<SpecFault> Topology(OptTrainingJobSpec spec)
+    {
+        if (Preset(spec) is null && spec.Model.Heads is null) yield break;
+        var perNode = spec.Topology.AcceleratorsPerNode;
+        var parallel = spec.Topology.TensorParallel ?? Math.Min(Preset(spec)?.TensorParallel ?? 1, perNode);
+        var given = spec.Topology.TensorParallel is null ? $"{parallel} (the preset's)" : $"{parallel}";
+        if (perNode % parallel != 0) yield return new("spec.topology.tensorParallel", given, $"must divide acceleratorsPerNode {perNode}");
+        var heads = Preset(spec)?.Dimensions.Heads ?? spec.Model.Heads!.Value;
+        if (heads % parallel != 0) yield return new("spec.topology.tensorParallel", given, $"must divide the {heads} attention heads");
+        var ffn = Preset(spec)?.Dimensions.FfnSize ?? spec.Model.FfnSize ?? 4 * spec.Model.HiddenSize ?? parallel;
+        if (ffn % parallel != 0) yield return new("spec.topology.tensorParallel", given, $"must divide the feed-forward width {ffn}");
+    }
+
+    private static IEnumerable<SpecFault> Batch(OptTrainingJobSpec spec)
+    {
+        var longest = Preset(spec)?.Dimensions.MaxPositions ?? spec.Model.MaxPositions ?? ModelPreset.SequenceLength;
+        var length = spec.Training.SequenceLength ?? longest;
+        if (length > longest) yield return new("spec.training.sequenceLength", $"{length}", $"must be at most the model's maxPositions {longest}");
+        if ((spec.Training.BatchTokens ?? Preset(spec)?.BatchTokens) is not { } tokens) yield break;
+        if (tokens % length != 0) yield return new("spec.training.batchTokens", $"{tokens}", $"must be a multiple of the sequence length {length}");
+        else if (tokens / length > int.MaxValue) yield return new("spec.training.batchTokens", $"{tokens}", $"must be at most {int.MaxValue} sequences of {length} tokens");
+    }
+
+    private static IEnumerable<SpecFault> Schedule(LearningRateSpec rate)
+    {
+        if (rate.Warmup is { } warmup && warmup.Steps is null == warmup.Tokens is null) yield return new("spec.training.learningRate.warmup", Shown(warmup.Steps, warmup.Tokens), "give exactly one of steps and tokens");
+        if (rate.Decay is { Steps: { } steps, Tokens: { } tokens }) yield return new("spec.training.learningRate.decay", Shown(steps, tokens), "give at most one of steps and tokens");
+    }
+
+    private static string Shown(long? steps, long? tokens) => steps is null && tokens is null ? "{}" : $"{{steps: {steps}, tokens: {tokens}}}";
+
+    private static IEnumerable<SpecFault> Checkpoint(CheckpointSpec checkpoint)
+    {
+        var store = checkpoint.Store;
+        if (store.AzureBlob is null == store.Directory is null) yield return new("spec.checkpoint.store", store.AzureBlob is null ? "{}" : "{azureBlob, directory}", "give exactly one of azureBlob and directory");
+        if (checkpoint.Every is { Steps: not null, Minutes: not null }) yield return new("spec.checkpoint.every", "{steps, minutes}", "use auto, {steps: n} or {minutes: n}");
+        if (checkpoint.Every.Steps is < 1) yield return new("spec.checkpoint.every.steps", $"{checkpoint.Every.Steps}", "must be at least 1");
+        if (checkpoint.Every.Minutes is { } minutes && !(minutes is > 0 and <= 1440)) yield return new("spec.checkpoint.every.minutes", $"{minutes}", "must be above 0 and at most 1440");
+    }
+
+    private static IEnumerable<SpecFault> Data(DataSpec data)
+    {
+        var all = data.Train.Select((c, i) => (Corpus: c, Path: $"spec.data.train[{i}].path")).Concat(data.Validation.Select((c, i) => (Corpus: c, Path: $"spec.data.validation[{i}].path"))).ToArray();
+        foreach (var (corpus, path) in all.Where(c => c.Corpus.Path.Split('/').Contains(".."))) yield return new(path, $"\"{corpus.Path}\"", "must stay below the data root: no '..'");
+        foreach (var group in all.Where(c => c.Path.StartsWith("spec.data.train", StringComparison.Ordinal)).GroupBy(c => c.Corpus.Path).Where(g => g.Count() > 1))
+        {
+            yield return new(group.Last().Path, $"\"{group.Key}\"", "must be given once; use weight to read it more often");
+        }
+    }
+
+    private static IEnumerable<SpecFault> Policy(FailurePolicySpec policy)
+    {
+        var durations = new (string Name, TimeSpan Value)[]
+        {
+            ("relaunchInPlace.window", policy.RelaunchInPlace.Window), ("replaceNode.window", policy.ReplaceNode.Window), ("hangAtLeast", policy.HangAtLeast),
+            ("launchDeadline", policy.LaunchDeadline), ("agentSilence", policy.AgentSilence), ("provisionDeadline", policy.ProvisionDeadline),
+        };
+        return durations.Where(d => d.Value < TimeSpan.FromSeconds(1)).Select(d => new SpecFault($"spec.failurePolicy.{d.Name}", DurationConverter.Format(d.Value), "must be at least 1s"));
+    }
+
+    private static ModelPreset? Preset(OptTrainingJobSpec spec) => spec.Model.Preset is { } name ? ModelPreset.Find(name) : null;
+}
