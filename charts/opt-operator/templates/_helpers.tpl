@@ -56,3 +56,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") 
 {{- define "opt-operator.roleScope" -}}
 {{- if eq .Values.scope "cluster" }}Cluster{{ end }}
 {{- end }}
+
+{{/* Labels by which the operator's trainer pods are recognised, whatever their job. */}}
+{{- define "opt-operator.trainerLabels" -}}
+app.kubernetes.io/name: opt-trainer
+app.kubernetes.io/managed-by: opt-operator
+{{- end }}
