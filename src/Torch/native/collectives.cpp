@@ -1,0 +1,251 @@
+// Collectives as the trainer wants them, from those that each backend has.
+//
+// Data is moved as bytes, so every dtype travels even where Gloo has no code for it (bfloat16 and bool in 1.13). Sums are made
+// here where Gloo would round: a reduce-scatter is an all-to-all and a local sum in fp32 in rank order, which is exact for
+// 16-bit inputs up to fp32 rounding, repeats bit for bit, and moves the bytes of a true reduce-scatter.
+#include "distributed.h"
+#include "kernels.h"
+
+#include <ATen/Parallel.h>
+
+namespace opt {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// From 2.8 on, an operation that is not marked asynchronous runs on the current stream and keeps nothing alive.
+template <class Options>
+Options asynchronous(Options options = {}) {
+  if constexpr (requires { options.asyncOp; }) {
+    options.asyncOp = true;
+  }
+  return options;
+}
+
+at::Tensor flat_bytes(const at::Tensor& t, const char* what) {
+  if (!t.is_contiguous()) {
+    throw invalid_argument(std::string(what) + " must be contiguous");
+  }
+  return t.detach().view({-1}).view(at::kByte);
+}
+
+c10d::ReduceOp reduce_op_of(int32_t op) {
+  switch (op) {
+    case 0: return c10d::ReduceOp::SUM;
+    case 3: return c10d::ReduceOp::MIN;
+    case 4: return c10d::ReduceOp::MAX;
+    default: throw invalid_argument("the reduction must be sum (0), min (3) or max (4)");
+  }
+}
+
+std::unique_ptr<Pending> done() { return std::make_unique<Pending>(); }
+
+c10::intrusive_ptr<c10d::Work> all_to_all_bytes(Group& group, at::Tensor output, at::Tensor input, std::vector<int64_t> output_splits = {},
+                                                std::vector<int64_t> input_splits = {}) {
+  return group.backend->alltoall_base(output, input, output_splits, input_splits, asynchronous<c10d::AllToAllOptions>());
+}
+
+void add_rows(const at::Tensor& out, const at::Tensor& rows) {
+  const int64_t world = rows.size(0), n = rows.size(1);
+  auto* to = static_cast<float*>(out.data_ptr());
+  const auto type = rows.scalar_type();
+  at::parallel_for(0, n, 1 << 15, [&](int64_t from, int64_t end) {
+    if (type == at::kFloat) {
+      kernels::sum_rows_f32(to + from, static_cast<const float*>(rows.data_ptr()) + from, world, n, end - from);
+    } else {
+      const auto* in = static_cast<const uint16_t*>(rows.data_ptr()) + from;
+      (type == at::kHalf ? kernels::sum_rows_f16 : kernels::sum_rows_bf16)(to + from, in, world, n, end - from);
+    }
+  });
+}
+
+bool has_row_kernel(const at::Tensor& t) {
+  return t.device().is_cpu() && (t.scalar_type() == at::kFloat || t.scalar_type() == at::kHalf || t.scalar_type() == at::kBFloat16);
+}
+
+void sum_rows(at::Tensor output, const at::Tensor& rows) {
+  const at::NoGradGuard no_grad;
+  const at::Tensor flat = output.view({-1});
+  if (has_row_kernel(rows) && output.scalar_type() == at::kFloat) {
+    add_rows(flat, rows);
+  } else {
+    flat.copy_(rows.sum(0, false, at::isFloatingType(rows.scalar_type()) ? at::kFloat : rows.scalar_type()));
+  }
+}
+
+void gather_by_ring(Group& group, Pending& pending, const at::Tensor& output, const at::Tensor& input) {
+  std::vector<std::vector<at::Tensor>> outputs{output.chunk(group.size)};
+  std::vector<at::Tensor> inputs{input};
+  pending.parts.push_back(group.backend->allgather(outputs, inputs, asynchronous<c10d::AllgatherOptions>()));
+}
+
+// Every pair of ranks exchanges directly, from and into place: no copies and no pool thread in between.
+void gather_directly(Group& group, Pending& pending, const at::Tensor& output, const at::Tensor& input) {
+  const int tag = group.next_tag++;
+  auto chunks = output.chunk(group.size);
+  chunks[static_cast<size_t>(group.rank)].copy_(input);
+  for (int distance = 1; distance < group.size; distance++) {
+    const int from = (group.rank - distance + group.size) % group.size;
+    std::vector<at::Tensor> list{chunks[static_cast<size_t>(from)]};
+    pending.parts.push_back(group.backend->recv(list, from, tag));
+  }
+  for (int distance = 1; distance < group.size; distance++) {
+    std::vector<at::Tensor> list{input};
+    pending.parts.push_back(group.backend->send(list, (group.rank + distance) % group.size, tag));
+  }
+}
+
+void gather_by_all_to_all(Group& group, Pending& pending, const at::Tensor& output, const at::Tensor& input) {
+  const at::Tensor copies = input.repeat({group.size});
+  pending.keep.push_back(copies);
+  pending.parts.push_back(all_to_all_bytes(group, output, copies));
+}
+
+void gather_by_backend(Group& group, Pending& pending, at::Tensor output, at::Tensor input) {
+  pending.parts.push_back(group.backend->_allgather_base(output, input, asynchronous<c10d::AllgatherOptions>()));
+}
+
+void gather(Group& group, Pending& pending, const at::Tensor& output, const at::Tensor& input) {
+  if (!group.gloo) {
+    return gather_by_backend(group, pending, output, input);
+  }
+  switch (group.gather) {
+    case GatherAlgorithm::ring: return gather_by_ring(group, pending, output, input);
+    case GatherAlgorithm::all_to_all: return gather_by_all_to_all(group, pending, output, input);
+    default: return gather_directly(group, pending, output, input);
+  }
+}
+
+} // namespace
+
+void Pending::wait(milliseconds timeout) {
+  if (finished_) {
+    return;
+  }
+  const auto deadline = Clock::now() + timeout;
+  for (auto& part : parts) {
+    // Zero means the backend's own time-out; a deadline that has passed must still not mean "for ever".
+    const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now());
+    if (!part->wait(timeout.count() == 0 ? milliseconds(0) : std::max(left, milliseconds(1)))) {
+      throw classified(OPT_ERROR, "the operation was aborted");
+    }
+  }
+  if (finish) {
+    finish();
+  }
+  finished_ = true;
+  parts.clear();
+  keep.clear();
+  finish = nullptr;
+}
+
+bool Pending::completed() {
+  for (auto& part : parts) {
+    if (!part->isCompleted()) {
+      return false;
+    }
+  }
+  return true;
+}
+
+std::unique_ptr<Pending> all_reduce(Group& group, at::Tensor tensor, int32_t reduce_op) {
+  const auto op = reduce_op_of(reduce_op);
+  auto pending = done();
+  if (group.gloo && group.size == 1) {
+    return pending;
+  }
+  require(tensor.is_contiguous(), "the tensor must be contiguous");
+  const at::NoGradGuard no_grad;
+  at::Tensor target = tensor.detach();
+  const bool upcast = group.gloo && tensor.scalar_type() == at::kBFloat16; // refused by Gloo in 1.13
+  at::Tensor wire = upcast ? target.to(at::kFloat) : target;
+  auto options = asynchronous<c10d::AllreduceOptions>();
+  options.reduceOp = op;
+  std::vector<at::Tensor> list{wire};
+  pending->keep = {tensor, wire};
+  pending->parts.push_back(group.backend->allreduce(list, options));
+  if (upcast) {
+    pending->finish = [target, wire]() mutable { target.copy_(wire); };
+  }
+  return pending;
+}
+
+std::unique_ptr<Pending> broadcast(Group& group, at::Tensor tensor, int32_t root) {
+  require(root >= 0 && root < group.size, "the root must be a rank of the group");
+  auto pending = done();
+  if (group.size == 1) {
+    return pending;
+  }
+  auto options = asynchronous<c10d::BroadcastOptions>();
+  options.rootRank = root;
+  std::vector<at::Tensor> list{flat_bytes(tensor, "the tensor")};
+  pending->keep = {tensor};
+  pending->parts.push_back(group.backend->broadcast(list, options));
+  return pending;
+}
+
+std::unique_ptr<Pending> all_gather(Group& group, at::Tensor output, at::Tensor input) {
+  require(output.scalar_type() == input.scalar_type(), "output and input must have the same dtype");
+  require(output.numel() == input.numel() * group.size, "output must have world size times the elements of input");
+  const at::NoGradGuard no_grad;
+  const at::Tensor out = flat_bytes(output, "output"), in = flat_bytes(input, "input");
+  auto pending = done();
+  if (group.size == 1) {
+    out.copy_(in);
+    return pending;
+  }
+  pending->keep = {output, input};
+  gather(group, *pending, out, in);
+  return pending;
+}
+
+std::unique_ptr<Pending> reduce_scatter(Group& group, at::Tensor output, at::Tensor input) {
+  require(output.is_contiguous() && input.is_contiguous(), "output and input must be contiguous");
+  require(input.numel() == output.numel() * group.size, "input must have world size times the elements of output");
+  const at::NoGradGuard no_grad;
+  auto pending = done();
+  at::Tensor out = output.detach();
+  if (group.size == 1) {
+    out.view({-1}).copy_(input.detach().view({-1}));
+    return pending;
+  }
+  if (group.gloo) {
+    const at::Tensor received = at::empty({group.size, output.numel()}, input.options());
+    pending->keep = {output, input, received};
+    pending->parts.push_back(all_to_all_bytes(group, flat_bytes(received, "received"), flat_bytes(input, "input")));
+    pending->finish = [out, received] { sum_rows(out, received); };
+    return pending;
+  }
+  at::Tensor wire = out.scalar_type() == input.scalar_type() ? out.view({-1}) : at::empty({output.numel()}, input.options());
+  at::Tensor flat = input.detach().view({-1});
+  pending->keep = {output, input, wire};
+  pending->parts.push_back(group.backend->_reduce_scatter_base(wire, flat, asynchronous<c10d::ReduceScatterOptions>()));
+  if (!wire.is_alias_of(out)) {
+    pending->finish = [out, wire]() mutable { out.view({-1}).copy_(wire); };
+  }
+  return pending;
+}
+
+std::unique_ptr<Pending> all_to_all(Group& group, at::Tensor output, at::Tensor input, std::vector<int64_t> output_splits,
+                                    std::vector<int64_t> input_splits) {
+  require(output.scalar_type() == input.scalar_type(), "output and input must have the same dtype");
+  const auto width = static_cast<int64_t>(input.element_size());
+  for (auto* splits : {&output_splits, &input_splits}) {
+    for (int64_t& split : *splits) {
+      split *= width; // callers count elements
+    }
+  }
+  auto pending = done();
+  pending->keep = {output, input};
+  pending->parts.push_back(all_to_all_bytes(group, flat_bytes(output, "output"), flat_bytes(input, "input"), std::move(output_splits),
+                                            std::move(input_splits)));
+  return pending;
+}
+
+std::unique_ptr<Pending> barrier(Group& group) {
+  auto pending = done();
+  pending->parts.push_back(group.backend->barrier(asynchronous<c10d::BarrierOptions>()));
+  return pending;
+}
+
+} // namespace opt
