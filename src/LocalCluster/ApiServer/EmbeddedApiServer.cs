@@ -1,0 +1,64 @@
+using System.Text.Json.Nodes;
+using Opt.LocalCluster.ApiServer.Admission;
+using Opt.LocalCluster.ApiServer.Kinds;
+using Opt.LocalCluster.ApiServer.Lifecycle;
+using Opt.LocalCluster.ApiServer.Rest;
+using Opt.LocalCluster.ApiServer.Storage;
+
+namespace Opt.LocalCluster.ApiServer;
+
+/// <summary>
+/// A Kubernetes API server in this process: storage, the built-in resources and the controllers that belong to the server itself (namespaces,
+/// CRDs). <see cref="Api"/> serves callers in the process.
+/// </summary>
+public sealed class EmbeddedApiServer : IAsyncDisposable
+{
+    private static readonly string[] SystemNamespaces = ["default", "kube-system", "kube-public", "kube-node-lease"];
+    private readonly CancellationTokenSource _stop = new();
+    private readonly ApiContext _context;
+    private Task _controllers = Task.CompletedTask;
+
+    private EmbeddedApiServer(ApiServerOptions options)
+    {
+        var store = new ObjectStore(options.Store);
+        var ids = new IdSource(options.Seed);
+        _context = new ApiContext(store, new KindRegistry(BuiltinKinds.Create()), options.Clock, ids, new BuiltinAdmission(store, ids));
+        Api = new ClusterApi(_context);
+    }
+
+    public IClusterApi Api { get; }
+
+    internal ApiContext Context => _context;
+
+    /// <summary>Starts a server that has its system namespaces.</summary>
+    public static async Task<EmbeddedApiServer> StartAsync(ApiServerOptions options, CancellationToken ct)
+    {
+        var server = new EmbeddedApiServer(options);
+        foreach (var name in SystemNamespaces) await server.EnsureNamespaceAsync(name, ct);
+        server._controllers = new NamespaceController(server._context).RunAsync(server._stop.Token);
+        return server;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        try
+        {
+            await _controllers;
+        }
+        catch (OperationCanceledException)
+        {
+            // That is how controllers end.
+        }
+
+        _stop.Dispose();
+    }
+
+    private async Task EnsureNamespaceAsync(string name, CancellationToken ct)
+    {
+        var kind = _context.Kinds.Find("", "v1", "namespaces")!;
+        if (_context.Find(kind, null, name) is not null) return;
+        var caller = new Caller("system:apiserver", "kube-apiserver", ["system:masters"]);
+        await Creator.CreateAsync(_context, kind, null, new JsonObject { ["metadata"] = new JsonObject { ["name"] = name } }, new WriteRequest(caller), ct);
+    }
+}

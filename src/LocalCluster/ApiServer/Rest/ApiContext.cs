@@ -1,0 +1,14 @@
+using Opt.LocalCluster.ApiServer.Admission;
+using Opt.LocalCluster.ApiServer.Kinds;
+using Opt.LocalCluster.ApiServer.Storage;
+
+namespace Opt.LocalCluster.ApiServer.Rest;
+
+/// <summary>What every operation needs. One per server.</summary>
+public sealed record ApiContext(ObjectStore Store, KindRegistry Kinds, TimeProvider Clock, IdSource Ids, IAdmission Admission)
+{
+    /// <summary>The certificate authority of the HTTPS face, as PEM.</summary>
+    public string CaBundle { get; init; } = "";
+
+    public StoredObject? Find(ResourceKind kind, string? @namespace, string name) => Store.Get(kind.StorageKey, @namespace ?? "", name);
+}
