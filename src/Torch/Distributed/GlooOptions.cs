@@ -11,7 +11,4 @@ public sealed record GlooOptions
 
     /// <value>Threads that run this group's collectives; 1 by default, since one thread issues them and cores are few.</value>
     public int Threads { get; init; } = 1;
-
-    /// <value>How to gather.</value>
-    public torch.distributed.GatherAlgorithm Gather { get; init; } = torch.distributed.GatherAlgorithm.Automatic;
 }

@@ -15,22 +15,6 @@ public static partial class torch
             MAX = 4,
         }
 
-        /// <summary>How Gloo gathers: see docs of the measured rates in README.md.</summary>
-        public enum GatherAlgorithm
-        {
-            /// <summary>The fastest known.</summary>
-            Automatic = 0,
-
-            /// <summary>Gloo's own allgather, a ring.</summary>
-            Ring = 1,
-
-            /// <summary>Every pair of ranks exchanges directly, in place.</summary>
-            Direct = 2,
-
-            /// <summary>An all-to-all of as many copies as there are ranks.</summary>
-            AllToAll = 3,
-        }
-
         /// <summary>
         /// Processes that call the same collectives in the same order. One thread issues them; each returns at once with a
         /// <see cref="Work"/> to wait for. All tensors must be contiguous.
@@ -160,9 +144,7 @@ public static partial class torch
             var how = options ?? new GlooOptions();
             byte[] address = Encoding.UTF8.GetBytes(how.Address ?? ""), nic = Encoding.UTF8.GetBytes(how.Interface ?? "");
             Native.Check(Native.GroupGloo(store.Handle, rank, size, address, address.Length, nic, nic.Length, how.Threads, Store.Milliseconds(timeout), out var handle));
-            var group = new GlooGroup(handle, rank, size);
-            Native.Check(Native.AllGatherAlgorithm(group.Handle, (int)how.Gather));
-            return group;
+            return new GlooGroup(handle, rank, size);
         }
 
         /// <summary>Joins an NCCL group on the current CUDA device.</summary>

@@ -59,9 +59,6 @@ internal static unsafe partial class Native
     [LibraryImport(Library, EntryPoint = "opt_all_gather_into_tensor")]
     public static partial int AllGather(GroupHandle group, Tensor output, Tensor input, out nint work);
 
-    [LibraryImport(Library, EntryPoint = "opt_all_gather_algorithm")]
-    public static partial int AllGatherAlgorithm(GroupHandle group, int algorithm);
-
     [LibraryImport(Library, EntryPoint = "opt_reduce_scatter_tensor")]
     public static partial int ReduceScatter(GroupHandle group, Tensor output, Tensor input, out nint work);
 

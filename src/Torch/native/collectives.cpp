@@ -1,12 +1,17 @@
 // Collectives as the trainer wants them, from those that each backend has.
 //
 // Data is moved as bytes, so every dtype travels even where Gloo has no code for it (bfloat16 and bool in 1.13). Sums are made
-// here where Gloo would round: a reduce-scatter is an all-to-all and a local sum in fp32 in rank order, which is exact for
-// 16-bit inputs up to fp32 rounding, repeats bit for bit, and moves the bytes of a true reduce-scatter.
+// here where Gloo would round: a reduce-scatter is an exchange and a local sum in fp32 in rank order, which rounds 16-bit inputs
+// no more than fp32 does, repeats bit for bit, and moves the bytes of a true reduce-scatter.
 #include "distributed.h"
 #include "kernels.h"
 
 #include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
 
 namespace opt {
 namespace {
@@ -73,55 +78,90 @@ void sum_rows(at::Tensor output, const at::Tensor& rows) {
   }
 }
 
-void gather_by_ring(Group& group, Pending& pending, const at::Tensor& output, const at::Tensor& input) {
-  std::vector<std::vector<at::Tensor>> outputs{output.chunk(group.size)};
-  std::vector<at::Tensor> inputs{input};
-  pending.parts.push_back(group.backend->allgather(outputs, inputs, asynchronous<c10d::AllgatherOptions>()));
-}
-
-// Every pair of ranks exchanges directly, from and into place: no copies and no pool thread in between.
-void gather_directly(Group& group, Pending& pending, const at::Tensor& output, const at::Tensor& input) {
+// Every pair of ranks exchanges directly, from and into place: no copies, no pool thread, and in Gloo 1.13 one and a half
+// times the rate of its ring and of its all-to-all. `outgoing(peer)` and `incoming(peer)` name the memory for each pair.
+template <class Outgoing, class Incoming>
+void exchange(Group& group, Pending& pending, Outgoing&& outgoing, Incoming&& incoming) {
   const int tag = group.next_tag++;
-  auto chunks = output.chunk(group.size);
-  chunks[static_cast<size_t>(group.rank)].copy_(input);
   for (int distance = 1; distance < group.size; distance++) {
-    const int from = (group.rank - distance + group.size) % group.size;
-    std::vector<at::Tensor> list{chunks[static_cast<size_t>(from)]};
-    pending.parts.push_back(group.backend->recv(list, from, tag));
+    const int peer = (group.rank - distance + group.size) % group.size;
+    std::vector<at::Tensor> list{incoming(peer)};
+    pending.parts.push_back(group.backend->recv(list, peer, tag));
   }
   for (int distance = 1; distance < group.size; distance++) {
-    std::vector<at::Tensor> list{input};
-    pending.parts.push_back(group.backend->send(list, (group.rank + distance) % group.size, tag));
+    const int peer = (group.rank + distance) % group.size;
+    std::vector<at::Tensor> list{outgoing(peer)};
+    pending.parts.push_back(group.backend->send(list, peer, tag));
   }
 }
 
-void gather_by_all_to_all(Group& group, Pending& pending, const at::Tensor& output, const at::Tensor& input) {
-  const at::Tensor copies = input.repeat({group.size});
-  pending.keep.push_back(copies);
-  pending.parts.push_back(all_to_all_bytes(group, output, copies));
+at::Tensor part(const at::Tensor& flat, int64_t index, int64_t parts) {
+  const int64_t length = flat.numel() / parts;
+  return flat.narrow(0, index * length, length);
 }
 
-void gather_by_backend(Group& group, Pending& pending, at::Tensor output, at::Tensor input) {
-  pending.parts.push_back(group.backend->_allgather_base(output, input, asynchronous<c10d::AllgatherOptions>()));
-}
+// Gloo's send and recv know host memory only; its other collectives stage device memory through the host.
+bool direct(const Group& group, const at::Tensor& t) { return group.gloo && t.device().is_cpu(); }
 
-void gather(Group& group, Pending& pending, const at::Tensor& output, const at::Tensor& input) {
-  if (!group.gloo) {
-    return gather_by_backend(group, pending, output, input);
+void gather(Group& group, Pending& pending, at::Tensor output, at::Tensor input) {
+  if (direct(group, input)) {
+    part(output, group.rank, group.size).copy_(input);
+    exchange(group, pending, [&](int) { return input; }, [&](int peer) { return part(output, peer, group.size); });
+  } else if (group.gloo) {
+    std::vector<std::vector<at::Tensor>> outputs{output.chunk(group.size)};
+    std::vector<at::Tensor> inputs{input};
+    pending.parts.push_back(group.backend->allgather(outputs, inputs, asynchronous<c10d::AllgatherOptions>()));
+  } else {
+    pending.parts.push_back(group.backend->_allgather_base(output, input, asynchronous<c10d::AllgatherOptions>()));
   }
-  switch (group.gather) {
-    case GatherAlgorithm::ring: return gather_by_ring(group, pending, output, input);
-    case GatherAlgorithm::all_to_all: return gather_by_all_to_all(group, pending, output, input);
-    default: return gather_directly(group, pending, output, input);
+}
+
+// Part r of every rank's input, received by rank r as row `sender` of `rows`.
+void transpose_parts(Group& group, Pending& pending, at::Tensor rows, at::Tensor input) {
+  if (direct(group, input)) {
+    part(rows, group.rank, group.size).copy_(part(input, group.rank, group.size));
+    exchange(group, pending, [&](int peer) { return part(input, peer, group.size); },
+             [&](int peer) { return part(rows, peer, group.size); });
+  } else {
+    pending.parts.push_back(all_to_all_bytes(group, rows, input));
   }
 }
 
 } // namespace
 
-void Pending::wait(milliseconds timeout) {
-  if (finished_) {
-    return;
+// The outcome of a wait that runs on a thread of its own, because Gloo cannot be asked whether a transfer is over.
+struct Pending::Watch {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool over = false;
+  std::exception_ptr failure;
+
+  void finish(std::exception_ptr error) {
+    const std::lock_guard<std::mutex> lock(mutex);
+    failure = std::move(error);
+    over = true;
+    changed.notify_all();
   }
+
+  bool is_over() {
+    const std::lock_guard<std::mutex> lock(mutex);
+    return over;
+  }
+
+  void wait(milliseconds timeout) {
+    std::unique_lock<std::mutex> lock(mutex);
+    if (timeout.count() == 0) {
+      changed.wait(lock, [this] { return over; });
+    } else if (!changed.wait_for(lock, timeout, [this] { return over; })) {
+      throw classified(OPT_TIMEOUT, "Timed out waiting " + std::to_string(timeout.count()) + "ms for a collective to complete");
+    }
+    if (failure) {
+      std::rethrow_exception(failure);
+    }
+  }
+};
+
+void Pending::wait_for_parts(milliseconds timeout) {
   const auto deadline = Clock::now() + timeout;
   for (auto& part : parts) {
     // Zero means the backend's own time-out; a deadline that has passed must still not mean "for ever".
@@ -129,6 +169,17 @@ void Pending::wait(milliseconds timeout) {
     if (!part->wait(timeout.count() == 0 ? milliseconds(0) : std::max(left, milliseconds(1)))) {
       throw classified(OPT_ERROR, "the operation was aborted");
     }
+  }
+}
+
+void Pending::wait(milliseconds timeout) {
+  if (finished_) {
+    return;
+  }
+  if (watch_) {
+    watch_->wait(timeout);
+  } else {
+    wait_for_parts(timeout);
   }
   if (finish) {
     finish();
@@ -140,14 +191,25 @@ void Pending::wait(milliseconds timeout) {
 }
 
 bool Pending::completed() {
-  for (auto& part : parts) {
-    if (!part->isCompleted()) {
-      return false;
-    }
+  if (finished_ || std::all_of(parts.begin(), parts.end(), [](auto& part) { return part->isCompleted(); })) {
+    return true;
   }
-  return true;
+  if (!watch_) {
+    watch_ = std::make_shared<Watch>();
+    std::thread([watch = watch_, parts = parts, keep = keep] {
+      Pending alone;
+      alone.parts = parts;
+      alone.keep = keep;
+      try {
+        alone.wait_for_parts(milliseconds(0));
+        watch->finish(nullptr);
+      } catch (...) {
+        watch->finish(std::current_exception());
+      }
+    }).detach();
+  }
+  return watch_->is_over();
 }
-
 std::unique_ptr<Pending> all_reduce(Group& group, at::Tensor tensor, int32_t reduce_op) {
   const auto op = reduce_op_of(reduce_op);
   auto pending = done();
@@ -212,7 +274,7 @@ std::unique_ptr<Pending> reduce_scatter(Group& group, at::Tensor output, at::Ten
   if (group.gloo) {
     const at::Tensor received = at::empty({group.size, output.numel()}, input.options());
     pending->keep = {output, input, received};
-    pending->parts.push_back(all_to_all_bytes(group, flat_bytes(received, "received"), flat_bytes(input, "input")));
+    transpose_parts(group, *pending, flat_bytes(received, "received"), flat_bytes(input, "input"));
     pending->finish = [out, received] { sum_rows(out, received); };
     return pending;
   }

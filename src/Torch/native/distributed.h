@@ -15,6 +15,7 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 
 namespace opt {
 
@@ -34,15 +35,12 @@ inline StorePointer& store(opt_store handle) {
   return *static_cast<StorePointer*>(handle);
 }
 
-enum class GatherAlgorithm : int32_t { automatic = 0, ring = 1, direct = 2, all_to_all = 3 };
-
 // A holder, so that an autograd node can keep its group alive.
 struct Group : torch::CustomClassHolder {
   c10::intrusive_ptr<Backend> backend;
   bool gloo = false;
   int rank = 0, size = 1;
   milliseconds timeout{0};
-  GatherAlgorithm gather = GatherAlgorithm::automatic;
   int next_tag = 1 << 20; // above what callers of send and recv use; every rank counts alike
 };
 
@@ -60,10 +58,16 @@ class Pending {
   std::vector<at::Tensor> keep;
   std::function<void()> finish;
 
+  // Zero waits for as long as the group's own time-out allows.
   void wait(milliseconds timeout);
   bool completed();
 
  private:
+  struct Watch;
+
+  void wait_for_parts(milliseconds timeout);
+
+  std::shared_ptr<Watch> watch_; // set once somebody has polled
   bool finished_ = false;
 };
 

@@ -91,13 +91,6 @@ OPT_API int32_t opt_all_gather_into_tensor(opt_group handle, opt_tensor output, 
   return guarded([&] { *work = own_work(all_gather(*group(handle), tensor(output), tensor(input))); });
 }
 
-OPT_API int32_t opt_all_gather_algorithm(opt_group handle, int32_t algorithm) {
-  return guarded([&] {
-    require(algorithm >= 0 && algorithm <= 3, "the algorithm must be 0, 1, 2 or 3");
-    group(handle)->gather = static_cast<GatherAlgorithm>(algorithm);
-  });
-}
-
 OPT_API int32_t opt_reduce_scatter_tensor(opt_group handle, opt_tensor output, opt_tensor input, opt_work* work) {
   return guarded([&] { *work = own_work(reduce_scatter(*group(handle), tensor(output), tensor(input))); });
 }

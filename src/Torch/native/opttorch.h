@@ -173,7 +173,6 @@ OPT_API void opt_group_free(opt_group group);
 OPT_API int32_t opt_all_reduce(opt_group group, opt_tensor tensor, int32_t reduce_op, opt_work* work);
 OPT_API int32_t opt_broadcast(opt_group group, opt_tensor tensor, int32_t root, opt_work* work);
 OPT_API int32_t opt_all_gather_into_tensor(opt_group group, opt_tensor output, opt_tensor input, opt_work* work);
-OPT_API int32_t opt_all_gather_algorithm(opt_group group, int32_t algorithm); // 0 automatic, 1 ring, 2 direct, 3 all-to-all
 OPT_API int32_t opt_reduce_scatter_tensor(opt_group group, opt_tensor output, opt_tensor input, opt_work* work);
 OPT_API int32_t opt_all_to_all_single(opt_group group, opt_tensor output, opt_tensor input, const int64_t* output_splits,
                                       const int64_t* input_splits, int32_t splits, opt_work* work);
