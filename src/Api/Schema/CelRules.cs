@@ -62,7 +62,7 @@ internal static class CelRules
     private static void Add(JsonObject schema, string rule, string message)
     {
         if (schema["x-kubernetes-validations"] is not JsonArray rules) schema["x-kubernetes-validations"] = rules = [];
-        rules.Add(Rule(rule, message));
+        rules.Add((JsonNode)Rule(rule, message));
     }
 
     private static JsonObject Rule(string rule, string message) => new() { ["rule"] = rule, ["message"] = message };

@@ -20,7 +20,7 @@ internal sealed class SchemaBuilder(Func<string, string?> documentation)
         foreach (var property in type.Properties)
         {
             properties[property.Name] = Property(type.Type, property, defaults?[property.Name]);
-            if (property.IsRequired) required.Add(property.Name);
+            if (property.IsRequired) required.Add((JsonNode)property.Name);
         }
 
         var schema = new JsonObject { ["type"] = "object", ["properties"] = properties };
