@@ -29,4 +29,7 @@ public enum StoreFault
 public sealed class StoreException(StoreFault fault, string message, Exception? inner = null) : Exception(message, inner)
 {
     public StoreFault Fault { get; } = fault;
+
+    /// <summary>How long the service asked to wait before the next try.</summary>
+    public TimeSpan? RetryAfter { get; init; }
 }

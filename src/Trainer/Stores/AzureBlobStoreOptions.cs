@@ -1,0 +1,11 @@
+namespace Opt.Trainer.Stores;
+
+/// <summary>How large objects are cut.</summary>
+public sealed record AzureBlobStoreOptions
+{
+    /// <summary>Size of one uploaded block; grows for objects that would need more than 10,000 of them. Default: 8 MiB.</summary>
+    public int BlockBytes { get; init; } = 8 << 20;
+
+    /// <summary>Requests of one upload or one read under way at once. Default: 4.</summary>
+    public int Parallelism { get; init; } = 4;
+}

@@ -1,0 +1,235 @@
+using System.Runtime.CompilerServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Opt.Trainer.Stores;
+
+/// <summary>
+/// Objects as files below a folder, on a local disk or a shared mount. An object appears by link(2) or rename(2) of a finished, fsynced
+/// file whose folder is fsynced after it, so it is whole or absent even after power loss. File calls block; they run on pool threads so
+/// that a mount that hangs costs its caller a deadline and no more.
+/// </summary>
+public sealed class DirectoryStore : ICheckpointStore
+{
+    private const string TemporaryPrefix = ".tmp-";
+    private const int Chunk = 8 << 20;
+    private readonly string _root;
+    private readonly RetryPolicy _retry;
+
+    /// <param name="root">Must exist unless <paramref name="createRoot"/>: a mount that is missing must not fill the pod's own disk.</param>
+    public DirectoryStore(string root, RetryPolicy retry, bool createRoot = false)
+    {
+        _root = Path.GetFullPath(root);
+        _retry = retry;
+        if (createRoot) Directory.CreateDirectory(_root);
+    }
+
+    public string Description => _root;
+
+    public Task<bool> TryCreateAsync(string name, ReadOnlyMemory<byte> content, CancellationToken ct) => RunAsync(name, () =>
+    {
+        var path = PathOf(name);
+        if (File.Exists(path)) return false;
+        var folder = MakeFolder(name);
+        var temporary = WriteTemporary(folder, new MemoryContent(content), ct);
+        try
+        {
+            var errno = Posix.Link(temporary, path);
+            if (errno is not (0 or Posix.EEXIST)) throw DirectoryFaults.Explain(_root, name, errno);
+            Sync(folder);
+            return errno == 0;
+        }
+        finally
+        {
+            File.Delete(temporary);
+        }
+    }, ct);
+
+    public Task WriteAsync(string name, IObjectContent content, CancellationToken ct)
+    {
+        // No attempt deadline over the whole object, which may be large: each chunk of it is bounded by cancellation alone.
+        return GuardAsync(name, () => Task.Run(() =>
+        {
+            var folder = MakeFolder(name);
+            var temporary = WriteTemporary(folder, content, ct);
+            File.Move(temporary, PathOf(name), overwrite: true);
+            Sync(folder);
+            return true;
+        }, ct));
+    }
+
+    public Task<byte[]?> TryReadAsync(string name, int atMost, CancellationToken ct) => RunAsync(name, () =>
+    {
+        if (!TryOpen(name, out var file)) return null;
+        using (file)
+        {
+            var length = RandomAccess.GetLength(file);
+            if (length > atMost) throw new StoreException(StoreFault.Damaged, $"{_root}: {name} has {length} bytes, more than the {atMost} it can have");
+            var content = new byte[length];
+            Fill(name, file, 0, content);
+            return content;
+        }
+    }, ct);
+
+    public Task ReadAsync(string name, long offset, Memory<byte> destination, CancellationToken ct) => RunAsync(name, () =>
+    {
+        if (!TryOpen(name, out var file)) throw new StoreException(StoreFault.NotFound, $"{_root}: {name} does not exist");
+        using (file) Fill(name, file, offset, destination.Span);
+        return true;
+    }, ct);
+
+    public async IAsyncEnumerable<StoredObject> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken ct)
+    {
+        foreach (var found in await RunAsync(prefix, () => List(prefix), ct)) yield return found;
+    }
+
+    public Task DeleteAsync(string name, CancellationToken ct) => RunAsync(name, () =>
+    {
+        var path = PathOf(name);
+        if (!File.Exists(path)) return true;
+        File.Delete(path);
+        var folder = Path.GetDirectoryName(path)!;
+        Sync(folder);
+        RemoveEmptyFolders(folder);
+        return true;
+    }, ct);
+
+    public Task CheckAsync(CancellationToken ct) => RunAsync("", () =>
+    {
+        if (!Directory.Exists(_root)) throw MissingRoot();
+        _ = Directory.EnumerateFileSystemEntries(_root).Any();
+        return true;
+    }, ct);
+
+    public ValueTask DisposeAsync() => default;
+
+    private string PathOf(string name) => Path.Combine(_root, StoreNames.Checked(name));
+
+    private StoreException MissingRoot() => new(StoreFault.NotFound, $"{_root} does not exist: is the volume mounted there?");
+
+    private bool TryOpen(string name, out SafeFileHandle file)
+    {
+        try
+        {
+            file = File.OpenHandle(PathOf(name), options: FileOptions.RandomAccess);
+            return true;
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            if (!Directory.Exists(_root)) throw MissingRoot();
+            file = null!;
+            return false;
+        }
+    }
+
+    private void Fill(string name, SafeFileHandle file, long offset, Span<byte> destination)
+    {
+        while (destination.Length > 0)
+        {
+            var read = RandomAccess.Read(file, destination[..Math.Min(destination.Length, Chunk)], offset);
+            if (read == 0) throw new StoreException(StoreFault.Damaged, $"{_root}: {name} ends at byte {offset}, {destination.Length} bytes too soon");
+            destination = destination[read..];
+            offset += read;
+        }
+    }
+
+    /// <summary>Creates the folder of an object; every new name on the way is made durable.</summary>
+    private string MakeFolder(string name)
+    {
+        if (!Directory.Exists(_root)) throw MissingRoot();
+        var folder = Path.GetDirectoryName(PathOf(name))!;
+        var missing = new Stack<string>();
+        for (var parent = folder; !Directory.Exists(parent); parent = Path.GetDirectoryName(parent)!) missing.Push(parent);
+        foreach (var path in missing)
+        {
+            Directory.CreateDirectory(path);
+            Sync(Path.GetDirectoryName(path)!);
+        }
+
+        return folder;
+    }
+
+    private static string WriteTemporary(string folder, IObjectContent content, CancellationToken ct)
+    {
+        var path = Path.Combine(folder, $"{TemporaryPrefix}{Guid.NewGuid():n}");
+        try
+        {
+            using var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, FileShare.None);
+            var buffer = GC.AllocateUninitializedArray<byte>((int)Math.Min(Chunk, content.Length));
+            for (long offset = 0; offset < content.Length; offset += Chunk)
+            {
+                ct.ThrowIfCancellationRequested();
+                var part = buffer.AsSpan(0, (int)Math.Min(Chunk, content.Length - offset));
+                content.Read(offset, part);
+                RandomAccess.Write(file, part, offset);
+            }
+
+            RandomAccess.FlushToDisk(file);
+            return path;
+        }
+        catch
+        {
+            File.Delete(path);
+            throw;
+        }
+    }
+
+    private StoredObject[] List(string prefix)
+    {
+        if (!Directory.Exists(_root)) throw MissingRoot();
+        var slash = prefix.LastIndexOf('/');
+        var folder = slash < 0 ? _root : Path.Combine(_root, prefix[..slash]);
+        if (!Directory.Exists(folder)) return [];
+        try
+        {
+            return
+            [
+                .. from file in new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories)
+                   where !file.Name.StartsWith(TemporaryPrefix, StringComparison.Ordinal)
+                   let name = Path.GetRelativePath(_root, file.FullName)
+                   where name.StartsWith(prefix, StringComparison.Ordinal) && file.Exists
+                   select new StoredObject(name, file.Length, file.LastWriteTimeUtc),
+            ];
+        }
+        catch (DirectoryNotFoundException e)
+        {
+            throw new StoreException(StoreFault.Transient, $"{_root}: a folder vanished while {prefix} was listed", e);   // pruned by someone: list again
+        }
+    }
+
+    private void RemoveEmptyFolders(string folder)
+    {
+        for (; folder.Length > _root.Length; folder = Path.GetDirectoryName(folder)!)
+        {
+            if (Directory.EnumerateFileSystemEntries(folder).Any()) return;
+            try
+            {
+                Directory.Delete(folder);
+            }
+            catch (IOException)
+            {
+                return;   // another process put something in between; the folder is in use
+            }
+        }
+    }
+
+    private void Sync(string folder)
+    {
+        var errno = Posix.SyncDirectory(folder);
+        if (errno != 0) throw DirectoryFaults.Explain(_root, Path.GetRelativePath(_root, folder), errno);
+    }
+
+    private Task<T> RunAsync<T>(string name, Func<T> work, CancellationToken ct) =>
+        _retry.ExecuteAsync($"{_root}: {name}", attempt => GuardAsync(name, () => Task.Run(work, attempt).WaitAsync(attempt)), ct);
+
+    private async Task<T> GuardAsync<T>(string name, Func<Task<T>> work)
+    {
+        try
+        {
+            return await work();
+        }
+        catch (Exception e) when (e is not (OperationCanceledException or StoreException or ArgumentException))
+        {
+            throw DirectoryFaults.Explain(_root, name, e);
+        }
+    }
+}

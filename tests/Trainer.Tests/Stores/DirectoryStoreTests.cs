@@ -1,0 +1,80 @@
+using System.Diagnostics;
+using Opt.Trainer.Stores;
+using Xunit;
+
+namespace Opt.Trainer.Tests.Stores;
+
+public sealed class DirectoryStoreTests : StoreContract
+{
+    private readonly string _root = Directory.CreateTempSubdirectory("opt-store-").FullName;
+
+    protected override Task<ICheckpointStore> OpenAsync() => Task.FromResult<ICheckpointStore>(Open(_root));
+
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        if (Directory.Exists(_root)) Directory.Delete(_root, recursive: true);
+    }
+
+    [Fact]
+    public async Task A_missing_mount_is_named_and_never_created()
+    {
+        var store = Open(Path.Combine(_root, "missing"));
+        Assert.Contains("is the volume mounted there", (await Assert.ThrowsAsync<StoreException>(() => store.CheckAsync(Ct))).Message, StringComparison.Ordinal);
+        Assert.Equal(StoreFault.NotFound, (await Assert.ThrowsAsync<StoreException>(() => store.TryCreateAsync("a", new byte[1], Ct))).Fault);
+        Assert.Equal(StoreFault.NotFound, (await Assert.ThrowsAsync<StoreException>(() => store.TryReadAsync("a", 1, Ct))).Fault);
+        Assert.False(Directory.Exists(Path.Combine(_root, "missing")));
+    }
+
+    [Fact]
+    public async Task Half_written_files_are_not_listed()
+    {
+        await Store.WriteAsync("a/b", new MemoryContent(new byte[1]), Ct);
+        await File.WriteAllTextAsync(Path.Combine(_root, "a", ".tmp-123"), "half", Ct);
+        Assert.Equal(["a/b"], (await Store.ListAsync("a/", Ct).ToListAsync(Ct)).Select(o => o.Name));
+    }
+
+    [Fact]
+    public async Task A_full_disk_is_reported_as_such_and_leaves_no_half_file()
+    {
+        await using var disk = Tmpfs.Mount(_root, "size=1m");
+        var error = await Assert.ThrowsAsync<StoreException>(() => Store.WriteAsync("a/big", new MemoryContent(new byte[4 << 20]), Ct));
+        Assert.Equal(StoreFault.Full, error.Fault);
+        Assert.Contains("no space left", error.Message, StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateFiles(_root, "*", SearchOption.AllDirectories));
+    }
+
+    [Fact]
+    public async Task A_read_only_disk_is_reported_as_such()
+    {
+        await using var disk = Tmpfs.Mount(_root, "ro");
+        var error = await Assert.ThrowsAsync<StoreException>(() => Store.TryCreateAsync("log/1.json", new byte[1], Ct));
+        Assert.Equal(StoreFault.ReadOnly, error.Fault);
+        Assert.Contains("readOnly: false", error.Message, StringComparison.Ordinal);
+    }
+
+    private static DirectoryStore Open(string root) => new(root, new RetryPolicy(new(), TimeProvider.System, () => 0.5));
+
+    /// <summary>A small file system of its own; skips the test where mounting is not allowed.</summary>
+    private sealed class Tmpfs(string path) : IAsyncDisposable
+    {
+        public static Tmpfs Mount(string path, string options)
+        {
+            Assert.SkipUnless(Run("mount", "-t", "tmpfs", "-o", options, "tmpfs", path) == 0, "mounting a tmpfs needs root");
+            return new(path);
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            Assert.Equal(0, Run("umount", path));
+            return default;
+        }
+
+        private static int Run(string program, params string[] arguments)
+        {
+            using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
+            process.WaitForExit();
+            return process.ExitCode;
+        }
+    }
+}
