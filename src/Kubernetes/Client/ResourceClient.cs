@@ -16,6 +16,10 @@ public sealed class ResourceClient<T> where T : class
 
     public ResourceDefinition<T> Definition { get; }
 
+    internal TimeProvider Clock => _transport.Clock;
+
+    internal KubernetesClientOptions Options => _transport.Options;
+
     public async Task<T> GetAsync(ObjectKey key, CancellationToken ct) =>
         await ReadAsync(Request(HttpMethod.Get, Path(key), Repeat.Safe, "reading", key), ct);
 
