@@ -16,6 +16,14 @@ public sealed partial class ReadmeTests
     }
 
     [Fact]
+    public void Every_script_behind_a_make_target_exists_and_is_executable()
+    {
+        var scripts = Script().Matches(RepoFiles.Read("Makefile")).Select(m => m.Value).Distinct();
+
+        Assert.All(scripts, script => Assert.True(IsExecutable(script), $"{script}, named in the Makefile, is not an executable file"));
+    }
+
+    [Fact]
     public void Every_relative_link_in_the_documents_leads_to_a_file()
     {
         var dead = from document in RepoFiles.All.Where(p => p.EndsWith(".md", StringComparison.Ordinal))
@@ -29,12 +37,21 @@ public sealed partial class ReadmeTests
         Assert.Empty(dead);
     }
 
+    private static bool IsExecutable(string path)
+    {
+        var file = new FileInfo(Opt.Testing.Repo.PathOf(path));
+        return file.Exists && file.UnixFileMode.HasFlag(UnixFileMode.UserExecute);
+    }
+
     [GeneratedRegex("^([a-z][a-z0-9-]*):.*##", RegexOptions.Multiline)]
     private static partial Regex Target();
 
     // In code only: "make sure" in a sentence is no target.
     [GeneratedRegex("(?:`|^ *\\$? *)make ([a-z][a-z0-9-]*)", RegexOptions.Multiline)]
     private static partial Regex NamedTarget();
+
+    [GeneratedRegex("(?<=[@\\s])eng/[a-z-]+\\.sh")]
+    private static partial Regex Script();
 
     [GeneratedRegex(@"\]\(([^)\s]+)\)")]
     private static partial Regex Link();
