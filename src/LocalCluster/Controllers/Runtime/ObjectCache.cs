@@ -17,9 +17,19 @@ internal sealed partial class ObjectCache(ResourceId resource, IClusterApi api, 
     private readonly Dictionary<ObjectKey, JsonObject> _objects = [];
     private readonly Dictionary<string, long> _deleted = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ObjectIndex> _indexes = new(StringComparer.Ordinal);
+    private long _seen;
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public ResourceId Resource { get; } = resource;
+
+    /// <summary>Everything up to this version of the cluster has been taken in.</summary>
+    public long SeenVersion
+    {
+        get
+        {
+            lock (_gate) return _seen;
+        }
+    }
 
     /// <summary>Completes when the first list is in.</summary>
     public Task Synced => _synced.Task;
@@ -47,11 +57,16 @@ internal sealed partial class ObjectCache(ResourceId resource, IClusterApi api, 
         lock (_gate) return _indexes[index].Find(value);
     }
 
-    /// <summary>Adds an index over the values that <paramref name="valuesOf"/> gives for an object. Only before <see cref="RunAsync"/>.</summary>
+    /// <summary>Adds an index over the values that <paramref name="valuesOf"/> gives for an object.</summary>
     public ObjectCache WithIndex(string name, Func<JsonObject, IEnumerable<string>> valuesOf)
     {
-        _indexes.TryAdd(name, new ObjectIndex(valuesOf));
-        return this;
+        lock (_gate)
+        {
+            if (_indexes.ContainsKey(name)) return this;
+            var index = _indexes[name] = new ObjectIndex(valuesOf);
+            foreach (var o in _objects.Values) index.Update(new(null, o));
+            return this;
+        }
     }
 
     /// <summary>Calls the handler for every object there is, as an addition, and from then on for every change.</summary>
@@ -101,6 +116,14 @@ internal sealed partial class ObjectCache(ResourceId resource, IClusterApi api, 
             {
                 Log.Expired(logger, Resource.Plural);
             }
+            catch (ApiException e) when (e.Code == 404)
+            {
+                ForgetAll();   // the kind is not served any more: its CRD is gone
+            }
+            catch (ApiException e)
+            {
+                Log.Refused(logger, Resource.Plural, e.Message);
+            }
             catch (OperationCanceledException) when (ct.IsCancellationRequested)
             {
                 return;
@@ -110,17 +133,27 @@ internal sealed partial class ObjectCache(ResourceId resource, IClusterApi api, 
         }
     }
 
+    private void ForgetAll()
+    {
+        lock (_gate)
+        {
+            foreach (var (key, o) in _objects.ToList()) Forget(key, o.Uid);
+        }
+    }
+
     private async Task<string?> ListAsync(CancellationToken ct)
     {
         var list = await api.ListAsync(Resource, null, ListQuery.All, ct);
         var items = list.Objects("items").ToList();
         lock (_gate)
         {
+            _deleted.Clear();   // the watch goes on from this list, so nothing older can arrive
             var keys = items.Select(o => o.Key).ToHashSet();
             foreach (var gone in _objects.Where(entry => !keys.Contains(entry.Key)).ToList()) Forget(gone.Key, gone.Value.Uid);
         }
 
         foreach (var item in items) Observe(WithKind(item, list));
+        lock (_gate) _seen = Math.Max(_seen, VersionOf(list.Text("metadata", "resourceVersion")));
         _synced.TrySetResult();
         return list.Text("metadata", "resourceVersion");
     }
@@ -151,6 +184,8 @@ internal sealed partial class ObjectCache(ResourceId resource, IClusterApi api, 
             case "ERROR":
                 throw new ApiException((int)(e.Object.Number("code") ?? 500), e.Object);
         }
+
+        lock (_gate) _seen = Math.Max(_seen, Version(e.Object));
     }
 
     private void Publish(ObjectChange change)
@@ -159,11 +194,16 @@ internal sealed partial class ObjectCache(ResourceId resource, IClusterApi api, 
         Changed?.Invoke(change);
     }
 
-    private static long Version(JsonObject o) => long.TryParse(o.ResourceVersion, NumberStyles.None, CultureInfo.InvariantCulture, out var version) ? version : 0;
+    private static long Version(JsonObject o) => VersionOf(o.ResourceVersion);
+
+    private static long VersionOf(string? text) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var version) ? version : 0;
 
     private static partial class Log
     {
         [LoggerMessage(4001, LogLevel.Debug, "The watch of {Resource} expired; listing again")]
         public static partial void Expired(ILogger logger, string resource);
+
+        [LoggerMessage(4003, LogLevel.Warning, "Reading {Resource} was refused and will be tried again: {Refusal}")]
+        public static partial void Refused(ILogger logger, string resource, string refusal);
     }
 }

@@ -1,0 +1,17 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Opt.LocalCluster.Controllers.NodeLifecycle;
+
+namespace Opt.LocalCluster;
+
+/// <summary>How a local cluster is set up.</summary>
+public sealed record ClusterOptions
+{
+    /// <value>The node controller's periods; the defaults are Kubernetes' own.</value>
+    public NodeLifecycleOptions NodeLifecycle { get; init; } = new();
+
+    /// <value>Makes uids and generated names repeatable. Default: random.</value>
+    public int? Seed { get; init; }
+
+    public ILoggerFactory Loggers { get; init; } = NullLoggerFactory.Instance;
+}
