@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
 using Opt.LocalCluster.ApiServer.Admission;
+using Opt.LocalCluster.ApiServer.Auth;
+using Opt.LocalCluster.ApiServer.Http;
 using Opt.LocalCluster.ApiServer.Kinds;
 using Opt.LocalCluster.ApiServer.Lifecycle;
 using Opt.LocalCluster.ApiServer.Rest;
@@ -22,13 +24,29 @@ public sealed class EmbeddedApiServer : IAsyncDisposable
     {
         var store = new ObjectStore(options.Store);
         var ids = new IdSource(options.Seed);
-        _context = new ApiContext(store, new KindRegistry(BuiltinKinds.Create()), options.Clock, ids, new BuiltinAdmission(store, ids));
+        Authority = CertificateAuthority.Create(options.Clock);
+        _context = new ApiContext(store, new KindRegistry(BuiltinKinds.Create()), options.Clock, ids, new BuiltinAdmission(store, ids))
+        {
+            CaBundle = Authority.Pem,
+            Stopping = _stop.Token,
+        };
         Api = new ClusterApi(_context);
     }
 
     public IClusterApi Api { get; }
 
+    /// <summary>Signs the certificates of the HTTPS face and of its clients.</summary>
+    public CertificateAuthority Authority { get; }
+
     internal ApiContext Context => _context;
+
+    internal HttpApi CreateHttpApi(ApiHostOptions options, Func<string> address) => new(
+        _context,
+        new Authenticator(Authority, [new StaticTokens(options.Tokens)]),
+        new AuthenticatedMayAll(),
+        new Discovery(_context.Kinds, address),
+        new OpenApiDocuments(_context.Kinds),
+        options.Logs);
 
     /// <summary>Starts a server that has its system namespaces.</summary>
     public static async Task<EmbeddedApiServer> StartAsync(ApiServerOptions options, CancellationToken ct)
@@ -52,6 +70,7 @@ public sealed class EmbeddedApiServer : IAsyncDisposable
         }
 
         _stop.Dispose();
+        Authority.Dispose();
     }
 
     private async Task EnsureNamespaceAsync(string name, CancellationToken ct)

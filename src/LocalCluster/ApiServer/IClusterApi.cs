@@ -35,7 +35,13 @@ public readonly record struct ResourceId(string Group, string Version, string Pl
 }
 
 /// <summary>Who writes: the authenticated user and the field manager recorded in managedFields.</summary>
-public sealed record Caller(string User, string FieldManager, IReadOnlyList<string> Groups);
+public sealed record Caller(string User, string FieldManager, IReadOnlyList<string> Groups)
+{
+    public string Uid { get; init; } = "";
+
+    /// <summary>What authentication adds, for webhooks and reviews.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<string>> Extra { get; init; } = new Dictionary<string, IReadOnlyList<string>>();
+}
 
 /// <summary>Selectors in their string forms; null means all.</summary>
 public sealed record ListQuery(string? LabelSelector = null, string? FieldSelector = null)

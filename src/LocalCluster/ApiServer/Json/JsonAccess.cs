@@ -79,6 +79,18 @@ public static class JsonAccess
 
     public static bool IsDeleting(this JsonNode item) => item.At("metadata", "deletionTimestamp") is not null;
 
+    /// <summary>Adds the members of <paramref name="more"/>, which is consumed.</summary>
+    public static JsonObject Merge(this JsonObject holder, JsonObject more)
+    {
+        foreach (var (name, value) in more.ToArray())
+        {
+            more.Remove(name);
+            holder[name] = value;
+        }
+
+        return holder;
+    }
+
     public static T Copy<T>(this T node)
         where T : JsonNode => (T)node.DeepClone();
 

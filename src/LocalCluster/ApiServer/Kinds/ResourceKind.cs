@@ -1,6 +1,7 @@
 using Opt.LocalCluster.ApiServer.Rest;
 using Opt.LocalCluster.ApiServer.Schema;
 using Opt.LocalCluster.ApiServer.Subresources;
+using Opt.LocalCluster.ApiServer.Tables;
 
 namespace Opt.LocalCluster.ApiServer.Kinds;
 
@@ -31,6 +32,9 @@ public sealed record ResourceKind
     public bool Custom { get; init; }
 
     public required string ListKind { get; init; }
+
+    /// <summary>Columns of a custom resource's table; null for the built-in ones.</summary>
+    public IReadOnlyList<Column>? Columns { get; init; }
 
     public ScalePaths ScalePaths { get; init; } = ScalePaths.Workload;
 

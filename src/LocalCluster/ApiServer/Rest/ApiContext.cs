@@ -10,5 +10,8 @@ public sealed record ApiContext(ObjectStore Store, KindRegistry Kinds, TimeProvi
     /// <summary>The certificate authority of the HTTPS face, as PEM.</summary>
     public string CaBundle { get; init; } = "";
 
+    /// <summary>Ends every watch when the server stops.</summary>
+    public CancellationToken Stopping { get; init; }
+
     public StoredObject? Find(ResourceKind kind, string? @namespace, string name) => Store.Get(kind.StorageKey, @namespace ?? "", name);
 }

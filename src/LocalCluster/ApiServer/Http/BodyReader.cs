@@ -1,0 +1,103 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http;
+using Opt.LocalCluster.ApiServer.Json;
+using Opt.LocalCluster.ApiServer.Kinds;
+
+namespace Opt.LocalCluster.ApiServer.Http;
+
+/// <summary>Request bodies as trees.</summary>
+internal static class BodyReader
+{
+    public const int MaxBytes = 3 * 1024 * 1024;
+    private const int Shown = 1024;
+
+    /// <summary>Reads a JSON or YAML object of a kind; the second part are the members it repeats.</summary>
+    public static async Task<(JsonNode? Body, List<string> Duplicates)> ReadAsync(HttpRequest request, ResourceKind kind, CancellationToken ct)
+    {
+        var type = MediaType.Parse(request.ContentType ?? "application/json");
+        if (type?.Name is not ("application/json" or "application/yaml" or "")) throw ApiErrors.UnsupportedMediaType(Negotiated.Supported);
+        var bytes = await BytesAsync(request, ct);
+        var duplicates = new List<string>();
+        if (type.Name == "application/yaml") return (Yaml(bytes, duplicates), duplicates);
+        try
+        {
+            return (JsonText.Parse(bytes, duplicates), duplicates);
+        }
+        catch (JsonException e)
+        {
+            throw ApiErrors.BadRequest(
+                $"the object provided is unrecognized (must be of type {kind.Kind}): couldn't get version/kind; json parse error: {GoJson.Message(e, bytes)} ({Encoding.UTF8.GetString(bytes.AsSpan(0, Math.Min(bytes.Length, Shown)))})");
+        }
+    }
+
+    /// <summary>Reads a patch document.</summary>
+    public static async Task<(JsonNode? Patch, List<string> Duplicates)> ReadPatchAsync(HttpRequest request, bool yaml, CancellationToken ct)
+    {
+        var bytes = await BytesAsync(request, ct);
+        var duplicates = new List<string>();
+        if (yaml) return (Yaml(bytes, duplicates), duplicates);
+        try
+        {
+            return (JsonText.Parse(bytes, duplicates), duplicates);
+        }
+        catch (JsonException e)
+        {
+            throw ApiErrors.BadRequest($"error decoding patch: {GoJson.Message(e, bytes)}");
+        }
+    }
+
+    /// <summary>Reads an optional object, as DELETE carries.</summary>
+    public static async Task<JsonObject?> ReadOptionalAsync(HttpRequest request, CancellationToken ct)
+    {
+        var bytes = await BytesAsync(request, ct);
+        if (bytes.Length == 0) return null;
+        try
+        {
+            return (MediaType.Parse(request.ContentType ?? "")?.Name == "application/yaml" ? Yaml(bytes, []) : JsonText.Parse(bytes)) as JsonObject
+                ?? throw ApiErrors.BadRequest("the request body must be an object");
+        }
+        catch (JsonException e)
+        {
+            throw ApiErrors.BadRequest($"couldn't get version/kind; json parse error: {GoJson.Message(e, bytes)}");
+        }
+    }
+
+    private static JsonNode? Yaml(byte[] bytes, List<string> duplicates)
+    {
+        try
+        {
+            return YamlTree.Parse(Encoding.UTF8.GetString(bytes), duplicates);
+        }
+        catch (FormatException e)
+        {
+            throw ApiErrors.BadRequest($"error decoding YAML: {e.Message}");
+        }
+    }
+
+    private static async Task<byte[]> BytesAsync(HttpRequest request, CancellationToken ct)
+    {
+        if (request.ContentLength > MaxBytes) throw TooLarge();
+        using var buffer = new MemoryStream();
+        var chunk = ArrayPool<byte>.Shared.Rent(16 * 1024);
+        try
+        {
+            int read;
+            while ((read = await request.Body.ReadAsync(chunk, ct)) > 0)
+            {
+                buffer.Write(chunk, 0, read);
+                if (buffer.Length > MaxBytes) throw TooLarge();
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(chunk);
+        }
+
+        return buffer.ToArray();
+    }
+
+    private static ApiException TooLarge() => ApiErrors.TooLarge($"Request entity too large: limit is {MaxBytes}");
+}

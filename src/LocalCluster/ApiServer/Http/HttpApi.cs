@@ -1,0 +1,85 @@
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http;
+using Opt.LocalCluster.ApiServer.Auth;
+using Opt.LocalCluster.ApiServer.Json;
+using Opt.LocalCluster.ApiServer.Kinds;
+using Opt.LocalCluster.ApiServer.Rest;
+
+namespace Opt.LocalCluster.ApiServer.Http;
+
+/// <summary>The HTTP face: who asks, may they, what do they name, and which operation is that.</summary>
+internal sealed class HttpApi(ApiContext context, Authenticator authenticator, IAuthorizer authorizer, Discovery discovery, OpenApiDocuments openApi, IPodLogs? logs)
+{
+    public async Task HandleAsync(HttpContext http)
+    {
+        try
+        {
+            var user = Users.Of(http, authenticator);
+            await RouteAsync(http, user);
+        }
+        catch (ApiException e)
+        {
+            await Responses.StatusAsync(http, e);
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            // The client went away; there is nobody left to tell.
+        }
+    }
+
+    private async Task RouteAsync(HttpContext http, UserInfo user)
+    {
+        var path = http.Request.Path.Value ?? "/";
+        if (!RequestPath.TryParse(path, out var target))
+        {
+            Authorize(new AccessQuestion(user, http.Request.Method.ToLowerInvariant(), "", "", null, null, null, path));
+            await NonResourceAsync(http, path);
+            return;
+        }
+
+        var verb = Verbs.Of(http.Request, target);
+        Authorize(new AccessQuestion(user, verb, target.Group, target.Plural, target.Subresource, target.Namespace ?? (target is { Group: "", Plural: "namespaces" } ? target.Name : null), target.Name));
+        if (context.Kinds.Find(target.Group, target.Version, target.Plural) is not { } kind)
+        {
+            if (discovery.Serves(target.Group, target.Version)) throw ApiErrors.NoSuchResource();
+            await Responses.NotFoundPageAsync(http);
+            return;
+        }
+
+        if (target.Subresource is { } sub && kind.Sub(sub) is null) throw ApiErrors.NoSuchResource();
+        await new ResourceRequest(context, http, user, target, kind, logs).HandleAsync(verb);
+    }
+
+    private async Task NonResourceAsync(HttpContext http, string path)
+    {
+        if (path is "/healthz" or "/livez" or "/readyz" || path.StartsWith("/livez/", StringComparison.Ordinal) || path.StartsWith("/readyz/", StringComparison.Ordinal) || path.StartsWith("/healthz/", StringComparison.Ordinal)) await Responses.TextAsync(http, 200, "ok");
+        else if (path is "/version" or "/version/") await Responses.JsonAsync(http, 200, ServerVersion.Document());
+        else if (path.StartsWith("/openapi/", StringComparison.Ordinal)) await openApi.ServeAsync(http, path);
+        else if (discovery.Document(path, http.Request) is { } document) await Responses.DiscoveryAsync(http, document.Body, document.ContentType);
+        else await Responses.NotFoundPageAsync(http);
+    }
+
+    private void Authorize(AccessQuestion question)
+    {
+        if (authorizer.Allows(question)) return;
+        throw Forbidden(question);
+    }
+
+    private static ApiException Forbidden(AccessQuestion question)
+    {
+        if (question.Path is not null)
+        {
+            return ApiErrors.Error(403, "Forbidden", $"forbidden: User \"{question.User.Name}\" cannot {question.Verb} path \"{question.Path}\"", []);
+        }
+
+        var resource = question.Subresource is null ? question.Resource : $"{question.Resource}/{question.Subresource}";
+        var where = question.Namespace is { } ns && question.Resource != "namespaces" ? $"in the namespace \"{ns}\"" : "at the cluster scope";
+        var label = question.Group.Length == 0 ? question.Resource : $"{question.Resource}.{question.Group}";
+        var named = question.Name is null ? "" : $" \"{question.Name}\"";
+        var details = new JsonObject();
+        if (question.Name is { } name) details["name"] = name;
+        if (question.Group.Length > 0) details["group"] = question.Group;
+        details["kind"] = question.Resource;
+        return ApiErrors.Error(403, "Forbidden", $"{label}{named} is forbidden: User \"{question.User.Name}\" cannot {question.Verb} resource \"{resource}\" in API group \"{question.Group}\" {where}", details);
+    }
+}
