@@ -65,6 +65,7 @@ internal static class LineReader
         if (rest.PositionOf((byte)'\n') is not { } end) return false;
         line = rest.Slice(0, end);
         rest = rest.Slice(rest.GetPosition(1, end));
+        if (line.Length > 0 && line.Slice(line.Length - 1).FirstSpan[0] == '\r') line = line.Slice(0, line.Length - 1);
         return true;
     }
 }

@@ -20,8 +20,7 @@ internal static class WatchFrame
             "MODIFIED" => Change(WatchEventType.Modified, body, resource),
             "DELETED" => Change(WatchEventType.Deleted, body, resource),
             "BOOKMARK" => Bookmark<T>(body),
-            "ERROR" => throw Error(body, resource),
-            _ => throw new JsonException($"Unknown watch event type \"{type}\""),
+            _ => throw Error(body, resource),
         };
     }
 
@@ -35,7 +34,7 @@ internal static class WatchFrame
         {
             var (isType, isObject) = (reader.ValueTextEquals("type"u8), reader.ValueTextEquals("object"u8));
             reader.Read();
-            if (isType) type = reader.GetString();
+            if (isType) type = TypeOf(ref reader);
             var start = (int)reader.TokenStartIndex;
             reader.Skip();
             if (isObject) body = start..(int)reader.BytesConsumed;
@@ -43,6 +42,20 @@ internal static class WatchFrame
 
         if (reader.Read()) throw new JsonException("A watch event must be one object");
         return (type ?? throw new JsonException("A watch event without a type"), body ?? throw new JsonException("A watch event without an object"));
+    }
+
+    // Compared as bytes: a damaged line may not be text at all.
+    private static string TypeOf(ref Utf8JsonReader reader)
+    {
+        if (reader.TokenType == JsonTokenType.String)
+        {
+            foreach (var type in (ReadOnlySpan<string>)["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"])
+            {
+                if (reader.ValueTextEquals(type)) return type;
+            }
+        }
+
+        throw new JsonException("Unknown watch event type");
     }
 
     private static WatchEvent<T> Change<T>(WatchEventType type, ReadOnlySpan<byte> body, ResourceDefinition<T> resource) where T : class

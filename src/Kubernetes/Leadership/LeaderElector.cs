@@ -85,7 +85,7 @@ public sealed partial class LeaderElector
         finally
         {
             // The lease is held until the work has stopped, and given back only then.
-            await renewing.CancelAsync();
+            renewing.Cancel();
             await renewals;
             await ReleaseAsync();
         }
@@ -101,7 +101,7 @@ public sealed partial class LeaderElector
 
         if (stop.IsCancellationRequested) return;
         Log.Lost(_logger, _options.Identity, _options.Lease, Leader ?? "nobody");
-        await term.CancelAsync();
+        term.Cancel();
     }
 
     /// <summary>One look at the lease and, if the rules allow, one write.</summary>
