@@ -1,2 +1,31 @@
-Console.Error.WriteLine("not built yet");
-return 1;
+using System.CommandLine;
+using Opt.Api.Protocol;
+using Opt.Trainer.Cli;
+
+// Every subcommand; each lives in Cli under its own name.
+var root = new RootCommand("Trains OPT language models. Part of opt-operator.")
+{
+    TrainCommand.Create(),
+    WorkerCommand.Create(),
+    TokenizeCommand.Create(),
+};
+
+var parsed = root.Parse(args);
+if (parsed.Errors.Count > 0)
+{
+    foreach (var error in parsed.Errors) Console.Error.WriteLine(ExitCodes.Line(WorkerExit.Usage, error.Message));
+    return (int)WorkerExit.Usage;
+}
+
+try
+{
+    return await parsed.InvokeAsync(new() { EnableDefaultExceptionHandler = false });
+}
+catch (OperationCanceledException)
+{
+    return (int)WorkerExit.Stopped;
+}
+catch (Exception e)
+{
+    return ExitCodes.Report(e);
+}

@@ -22,7 +22,8 @@ public sealed class Dataset : IDisposable
     /// <summary>Samples in one round over all corpora.</summary>
     public long Samples => _order.Total;
 
-    public string VocabularyDigest => _corpora[0].Metadata.VocabularyDigest;
+    /// <summary>The corpora in the order of the configuration.</summary>
+    public IReadOnlyList<Corpus> Corpora => _corpora;
 
     /// <summary>Opens the training corpora and checks them against each other and the model.</summary>
     /// <exception cref="TrainerException">Data: missing, empty, too short, or tokenised with another vocabulary.</exception>

@@ -47,7 +47,7 @@ public sealed class AzureBlobStore(BlobContainerClient container, string prefix,
         var upload = Guid.NewGuid();
         var ids = Enumerable.Range(0, blocks).Select(i => BlockId(upload, i)).ToArray();
         using var buffers = new BufferPool(blockBytes);
-        await Parallel.ForAsync(0, blocks, new ParallelOptions { MaxDegreeOfParallelism = options.Parallelism, CancellationToken = ct }, async (i, stop) =>
+        await System.Threading.Tasks.Parallel.ForAsync(0, blocks, new ParallelOptions { MaxDegreeOfParallelism = options.Parallelism, CancellationToken = ct }, async (i, stop) =>
         {
             using var lease = buffers.Rent();
             var part = lease.Memory[..(int)Math.Min(blockBytes, content.Length - (long)i * blockBytes)];
@@ -76,7 +76,7 @@ public sealed class AzureBlobStore(BlobContainerClient container, string prefix,
     public async Task ReadAsync(string name, long offset, Memory<byte> destination, CancellationToken ct)
     {
         var parts = (destination.Length + options.BlockBytes - 1) / options.BlockBytes;
-        await Parallel.ForAsync(0, parts, new ParallelOptions { MaxDegreeOfParallelism = options.Parallelism, CancellationToken = ct }, async (i, stop) =>
+        await System.Threading.Tasks.Parallel.ForAsync(0, parts, new ParallelOptions { MaxDegreeOfParallelism = options.Parallelism, CancellationToken = ct }, async (i, stop) =>
         {
             var from = i * options.BlockBytes;
             await ReadPartAsync(name, offset + from, destination[from..Math.Min(destination.Length, from + options.BlockBytes)], stop);

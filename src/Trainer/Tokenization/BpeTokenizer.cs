@@ -53,7 +53,7 @@ public sealed class BpeTokenizer(Vocabulary vocabulary)
     }
 
     // Lowest rank first, leftmost among equals: a scan per merge, quadratic, which for words is faster than any queue.
-    private int[] MergeShort(int[] symbols)
+    internal int[] MergeShort(int[] symbols)
     {
         var count = symbols.Length;
         while (true)

@@ -1,0 +1,88 @@
+using System.CommandLine;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using Opt.Api.Protocol;
+using Opt.Trainer.Loop;
+using Opt.Trainer.Workers;
+
+namespace Opt.Trainer.Cli;
+
+/// <summary><c>opt-trainer worker</c>: one rank. Started by an agent, or by <c>opt-trainer train</c>; never by hand.</summary>
+internal static partial class WorkerCommand
+{
+    public static Command Create()
+    {
+        var local = new Option<bool>("--local") { Description = "Started by opt-trainer train" };
+        var steps = new Option<FileInfo?>("--steps-out") { Description = "File for the step records of rank 0" };
+        var quiet = new Option<bool>("--quiet") { Description = "No progress lines" };
+        var command = new Command("worker", "One rank, started by an agent or by train") { local, steps, quiet };
+        command.Hidden = true;
+        command.SetAction((r, _) => RunAsync(r.GetValue(local), r.GetValue(steps), r.GetValue(quiet)));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(bool local, FileInfo? steps, bool quiet)
+    {
+        var environment = WorkerEnvironment.Read(name => name == WorkerEnvironment.ChannelVariable && local ? "0" : Environment.GetEnvironmentVariable(name));
+        var plan = ReadPlan(environment.PlanFile);
+        var first = environment.Rank == 0;
+        await using var channel = OpenChannel(local, first ? steps : null, quiet || !first);
+        await using var watch = channel.AgentLost.Register(() => ExitAtOnce(WorkerExit.AgentLost));
+        var worker = new Worker(plan, environment.Rank, environment.DataRoot, channel, TimeProvider.System, Log);
+        try
+        {
+            // A thread of its own: gradient modes and dispose scopes belong to threads, and 16 MiB of stack suffice for deep graphs.
+            return (int)await OnOwnThread(worker.Run);
+        }
+        catch (Exception e)
+        {
+            var exit = ExitCodes.Of(e);
+            channel.ReportFailure(exit, e.Message);
+            ExitCodes.Report(e);
+            await channel.DisposeAsync();
+            ExitAtOnce(exit);   // peers that are gone would be waited for by a tidy shutdown
+            return (int)exit;
+        }
+
+        void Log(string line) => Console.Error.WriteLine($"opt-trainer: rank {environment.Rank}: {line}");
+    }
+
+    [System.Diagnostics.CodeAnalysis.SuppressMessage("Performance", "CA1859", Justification = "There are two kinds.")]
+    private static IWorkerChannel OpenChannel(bool local, FileInfo? steps, bool quiet) => local
+        ? new LocalChannel(steps?.FullName, quiet, TimeProvider.System)
+        : throw new TrainerException(WorkerExit.Usage, "a worker is started by its agent");
+
+    private static Task<WorkerExit> OnOwnThread(Func<WorkerExit> run)
+    {
+        var result = new TaskCompletionSource<WorkerExit>(TaskCreationOptions.RunContinuationsAsynchronously);
+        new Thread(() =>
+        {
+            try
+            {
+                result.SetResult(run());
+            }
+            catch (Exception e)
+            {
+                result.SetException(e);
+            }
+        }, maxStackSize: 16 << 20) { Name = "training" }.Start();
+        return result.Task;
+    }
+
+    private static RunPlan ReadPlan(string path)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(File.ReadAllBytes(path), ProtocolJson.Default.RunPlan) ?? throw new JsonException("empty");
+        }
+        catch (Exception e) when (e is IOException or JsonException)
+        {
+            throw new TrainerException(WorkerExit.Configuration, $"plan {path}: {e.Message}", e);
+        }
+    }
+
+    private static void ExitAtOnce(WorkerExit exit) => _exit((int)exit);
+
+    [LibraryImport("libc")]
+    private static partial void _exit(int code);
+}

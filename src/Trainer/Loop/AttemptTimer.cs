@@ -1,0 +1,35 @@
+using Opt.Api.Protocol;
+
+namespace Opt.Trainer.Loop;
+
+/// <summary>Splits the wall time of an attempt into its parts, from running totals kept where the time is spent.</summary>
+internal sealed class AttemptTimer(TrainingEngine engine, Parallel.World world, TimeProvider time)
+{
+    private long _start;
+    private (TimeSpan Data, TimeSpan Forward, TimeSpan Backward, TimeSpan Exposed) _before;
+
+    public void Start()
+    {
+        _start = time.GetTimestamp();
+        _before = Totals();
+    }
+
+    /// <summary>Whole seconds of the attempt and its parts.</summary>
+    public (double Seconds, StepTiming Parts) Stop(TimeSpan optimizer, TimeSpan checkpointStall)
+    {
+        var now = Totals();
+        var parts = new StepTiming
+        {
+            Data = (now.Data - _before.Data).TotalSeconds,
+            Forward = (now.Forward - _before.Forward).TotalSeconds,
+            Backward = (now.Backward - _before.Backward).TotalSeconds,
+            ExposedCommunication = (now.Exposed - _before.Exposed).TotalSeconds,
+            Optimizer = optimizer.TotalSeconds,
+            CheckpointStall = checkpointStall.TotalSeconds,
+        };
+        return ((time.GetElapsedTime(_start) + checkpointStall).TotalSeconds, parts);
+    }
+
+    private (TimeSpan Data, TimeSpan Forward, TimeSpan Backward, TimeSpan Exposed) Totals() =>
+        (engine.ReadingTime, engine.Schedule.Spent.Forward, engine.Schedule.Spent.Backward, world.Collectives.Exposed);
+}

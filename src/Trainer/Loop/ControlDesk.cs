@@ -1,0 +1,90 @@
+using Opt.Api.Protocol;
+using Opt.Trainer.Checkpoints;
+
+namespace Opt.Trainer.Loop;
+
+/// <summary>
+/// The control word of every attempt. Rank 0 decides (new live values, a save that is due or asked for, the end) and broadcasts; all ranks, rank 0
+/// included, act on the word alone.
+/// </summary>
+internal sealed class ControlDesk
+{
+    private readonly TrainingRun _run;
+    private readonly long _start;
+    private SavePoint _lastSave;
+    private TimeSpan _stall = TimeSpan.FromSeconds(1), _upload;
+
+    /// <param name="restoredStep">Step of the state at the start, which needs no saving.</param>
+    public ControlDesk(TrainingRun run, long restoredStep)
+    {
+        _run = run;
+        _start = run.Time.GetTimestamp();
+        _lastSave = new(restoredStep, TimeSpan.Zero);
+    }
+
+    /// <summary>The word of the attempt about to start, and the values in force from now on.</summary>
+    public (ControlWord Word, AppliedValues Applied) Next(RunCounters counters, AppliedValues applied, bool stopAgreed)
+    {
+        byte[] body = [];
+        var words = new long[ControlWord.Words];
+        if (_run.World.Mesh.Rank == 0) words = Decide(counters, applied, stopAgreed, out body).ToWords();
+        _run.World.BroadcastFromFirst(words);
+        var word = ControlWord.From(words);
+        if (word.Epoch != _run.Plan.Epoch || word.Attempt != counters.Attempt + 1)
+        {
+            throw new TrainerException(WorkerExit.ControlDiverged, $"the control word is for epoch {word.Epoch}, attempt {word.Attempt}; this rank is at epoch {_run.Plan.Epoch}, attempt {counters.Attempt + 1}");
+        }
+
+        if (word.Flags.HasFlag(ControlFlags.Save)) _lastSave = new(counters.Step, _run.Time.GetElapsedTime(_start));
+        if (word.Revision == applied.Revision) return (word, applied);
+        if (word.BodyLength == 0) return (word, applied with { Revision = (int)word.Revision });
+        if (body.Length == 0) body = new byte[word.BodyLength];
+        _run.World.BroadcastFromFirst(body);
+        return (word, new(AppliedValues.FromBody(body), (int)word.Revision));
+    }
+
+    /// <summary>How long the last snapshot stopped training.</summary>
+    public void Saved(TimeSpan stall) => _stall = stall;
+
+    /// <summary>How long the last upload took.</summary>
+    public void Uploaded(TimeSpan duration) => _upload = duration;
+
+    private ControlWord Decide(RunCounters counters, AppliedValues applied, bool stopAgreed, out byte[] body)
+    {
+        body = [];
+        var (revision, values, command) = (applied.Revision, applied.Values, ControlCommand.None);
+        if (_run.Channel.TryTakeControl(out var request))
+        {
+            (revision, command) = (Math.Max(revision, request.Revision), request.Command);
+            if (request.HyperParameters is { } given && given != values) (values, body) = (given, AppliedValues.ToBody(given));
+            if (body.Length > 0 && revision == applied.Revision) revision++;   // a body always comes with a new revision
+        }
+
+        return new(_run.Plan.Epoch, counters.Attempt + 1, revision, body.Length, Flags(counters, values, command, stopAgreed));
+    }
+
+    private ControlFlags Flags(RunCounters counters, HyperParameters values, ControlCommand command, bool stopAgreed)
+    {
+        if (counters.Step >= values.TotalSteps) return FinalSave(counters) | ControlFlags.Finish;
+        if (command == ControlCommand.Stop || stopAgreed) return ControlFlags.Finish | ControlFlags.OnRequest;
+        if (command == ControlCommand.Drain) return FinalSave(counters, always: true) | ControlFlags.Finish | ControlFlags.OnRequest;
+        return SaveIsDue(counters, command) ? ControlFlags.Save : ControlFlags.None;
+    }
+
+    private bool SaveIsDue(RunCounters counters, ControlCommand command)
+    {
+        if (_run.Checkpoints is not { IsReady: true }) return false;
+        if (command == ControlCommand.Checkpoint) return true;
+        var now = new SavePoint(counters.Step, _run.Time.GetElapsedTime(_start));
+        return SaveSchedule.IsDue(_run.Config.Checkpoint.Every, _lastSave, now, SaveSchedule.Auto(_stall, _upload, _run.Plan.Members.Count));
+    }
+
+    // A save before the end must not be refused because another is under way: that one is waited for, while the other ranks wait for the word.
+    private ControlFlags FinalSave(RunCounters counters, bool always = false)
+    {
+        if (_run.Checkpoints is null) return ControlFlags.None;
+        if (!always && _lastSave.Step == counters.Step) return ControlFlags.None;
+        _run.Checkpoints.WaitUntilSavedAsync(_run.Channel.AgentLost).GetAwaiter().GetResult();
+        return ControlFlags.Save;
+    }
+}

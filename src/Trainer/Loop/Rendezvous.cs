@@ -1,0 +1,64 @@
+using System.Globalization;
+using System.Text;
+using Opt.Api.Protocol;
+using Opt.Torch;
+using Opt.Trainer.Parallel;
+using static Opt.Torch.torch;
+
+namespace Opt.Trainer.Loop;
+
+/// <summary>How the ranks of an epoch find each other: the store of rank 0's agent, then a comparison of job, epoch and plan, then the groups.</summary>
+internal static class Rendezvous
+{
+    /// <summary>Deadline of each meeting.</summary>
+    public static readonly TimeSpan Deadline = TimeSpan.FromMinutes(5);
+
+    /// <summary>Deadline of a collective while training. A hang is noticed sooner, by the operator.</summary>
+    public static readonly TimeSpan CollectiveTimeout = TimeSpan.FromMinutes(10);
+
+    /// <exception cref="TrainerException">Rendezvous: nobody answered in time, or a rank runs another job, epoch or plan.</exception>
+    public static distributed.Store Connect(RunPlan plan, int rank)
+    {
+        var host = plan.Members[0].PodIp;
+        try
+        {
+            var store = new distributed.TCPStore(host, plan.RendezvousPort, is_server: false, Deadline);
+            Compare(store, plan, rank);
+            return store;
+        }
+        catch (TorchException e)
+        {
+            throw new TrainerException(WorkerExit.Rendezvous, $"no rendezvous at {host}:{plan.RendezvousPort.ToString(CultureInfo.InvariantCulture)} for epoch {plan.Epoch}: {FirstLine(e.Message)}", e);
+        }
+    }
+
+    /// <summary>Joins the groups of the plan's layout.</summary>
+    /// <exception cref="TrainerException">Rendezvous: some rank did not come in time.</exception>
+    public static World Join(distributed.Store store, RunPlan plan, Mesh mesh, Device device, TimeProvider time)
+    {
+        var address = plan.Members[mesh.Rank / plan.WorkersPerMember].PodIp;
+        try
+        {
+            return World.Join(store, mesh, address, CollectiveTimeout, device, time);
+        }
+        catch (TorchException e)
+        {
+            throw new TrainerException(WorkerExit.Rendezvous, $"rank {mesh.Rank} could not join the groups of epoch {plan.Epoch}: {FirstLine(e.Message)}", e);
+        }
+    }
+
+    private static void Compare(distributed.Store store, RunPlan plan, int rank)
+    {
+        var mine = $"{plan.JobUid} epoch {plan.Epoch} plan {plan.Id.Digest}";
+        if (rank == 0)
+        {
+            store.set("identity", mine);
+            return;
+        }
+
+        var theirs = Encoding.UTF8.GetString(store.get("identity"));
+        if (theirs != mine) throw new TrainerException(WorkerExit.Rendezvous, $"rank {rank} runs {mine}, rank 0 runs {theirs}");
+    }
+
+    private static string FirstLine(string text) => text.Split('\n', 2)[0];
+}

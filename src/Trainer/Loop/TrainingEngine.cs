@@ -1,0 +1,101 @@
+using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
+using Opt.Trainer.Data;
+using Opt.Trainer.Model;
+using Opt.Trainer.Optimization;
+using Opt.Trainer.Parallel;
+using static Opt.Torch.torch;
+
+namespace Opt.Trainer.Loop;
+
+/// <summary>Sums of one rank over one attempt.</summary>
+/// <param name="Loss">Nats over the targets that count.</param>
+/// <param name="ActivationNorm">Per-token norms of the last block's output.</param>
+internal readonly record struct RankSums(double Loss, double ActivationNorm);
+
+/// <summary>One rank's model, shards and schedule: runs batches and applies updates. Knows no attempts, steps or control.</summary>
+internal sealed class TrainingEngine : IDisposable
+{
+    private readonly TrainingConfig _config;
+    private readonly World _world;
+    private readonly Device _device;
+    private readonly TimeProvider _time;
+    private readonly ParameterGather _parameters;
+    private readonly GradientReduction _gradients;
+
+    public TrainingEngine(TrainingConfig config, World world, Device device, TimeProvider time)
+    {
+        (_config, _world, _device, _time) = (config, world, device, time);
+        var onCpu = device.type == DeviceType.CPU;
+        var recompute = config.ActivationCheckpointing == ActivationCheckpointing.Full;
+        Storage = new(OptParameters.Units(config.Model), world.Mesh, config.Precision, moments: true, device);
+        // 16-bit arithmetic is slow or absent on CPUs: there 16 bit is for storage and wire. A kept graph refers to the gathered parameters.
+        _parameters = new(Storage, world.Data, world.Collectives, onCpu ? float32 : Storage.WireType, resident: !recompute || !config.ReshardAfterForward, device);
+        _gradients = new(Storage, world.Data, world.Collectives, world.WireSumsIn16Bit, device);
+        Schedule = new(config.Model, Storage, new(world.Tensor), _parameters, _gradients, recompute, config.Seed, time);
+    }
+
+    public ShardStorage Storage { get; }
+
+    public FsdpSchedule Schedule { get; }
+
+    /// <summary>Time spent reading samples so far.</summary>
+    public TimeSpan ReadingTime { get; private set; }
+
+    /// <summary>Forward and backward of this rank's share of a batch; the reduced gradient is in the shards afterwards.</summary>
+    /// <param name="lossSeed">Factor of the summed loss.</param>
+    public RankSums Run(Dataset data, Batch batch, double lossSeed)
+    {
+        var mesh = _world.Mesh;
+        var (from, count) = BatchPartition.Of(batch.Samples.Length, mesh.DataParallel, mesh.DataRank);
+        var rounds = BatchPartition.MicroBatches(batch.Samples.Length, mesh.DataParallel, _config.MicroBatchSequences);
+        var sums = default(RankSums);
+        _gradients.Begin();
+        for (var round = 0; round < rounds; round++)
+        {
+            var (start, sequences) = BatchPartition.MicroBatch(count, _config.MicroBatchSequences, round);
+            using var micro = Read(data, batch.Samples.AsSpan(from + start, sequences));
+            var pass = Schedule.Train(micro, lossSeed, first: round == 0);
+            sums = new(sums.Loss + pass.Loss, sums.ActivationNorm + pass.ActivationNorm);
+        }
+
+        _gradients.Finish();
+        return sums;
+    }
+
+    /// <summary>Applies the gradient in the shards.</summary>
+    public void Update(HyperParameters values, long step, double gradientScale)
+    {
+        ShardedOptimizer.Update(Storage, values, step, gradientScale);
+        _parameters.Invalidate();
+    }
+
+    /// <summary>The shards were written from outside (initial weights, a restore).</summary>
+    public void ParametersChanged()
+    {
+        Storage.RefreshWire();
+        _parameters.Invalidate();
+    }
+
+    public void Dispose()
+    {
+        _parameters.Dispose();
+        _gradients.Dispose();
+        Storage.Dispose();
+    }
+
+    // A rank that has run out of sequences runs padding of weight 0, so that all ranks issue the same collectives.
+    private TokenBatch Read(Dataset data, ReadOnlySpan<long> samples)
+    {
+        var start = _time.GetTimestamp();
+        var length = data.SequenceLength;
+        long[] indices = samples.IsEmpty ? [0] : samples.ToArray();
+        var tokens = new ushort[indices.Length * (length + 1)];
+        for (var i = 0; i < indices.Length; i++) data.Read(indices[i], tokens.AsSpan(i * (length + 1), length + 1));
+        var counted = new int[indices.Length];
+        if (!samples.IsEmpty) Array.Fill(counted, length);
+        var batch = TokenBatch.From(tokens, length, indices, counted, _device);
+        ReadingTime += _time.GetElapsedTime(start);
+        return batch;
+    }
+}

@@ -1,0 +1,185 @@
+using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
+using Opt.Trainer.Checkpoints;
+using Opt.Trainer.Data;
+using Opt.Trainer.Optimization;
+
+namespace Opt.Trainer.Loop;
+
+/// <summary>
+/// The loop of one rank. An attempt: the control word, adopted by all ranks before anything else; forward and backward; agreement; the update
+/// or its omission; the record. An attempt that overflowed consumes its samples but counts for nothing else.
+/// </summary>
+internal sealed class TrainingLoop
+{
+    /// <summary>Attempts in a row without a finite gradient after which a run without loss scaling gives up.</summary>
+    private const int NonFiniteLimit = 100;
+
+    private readonly TrainingRun _run;
+    private readonly ControlDesk _desk;
+    private readonly AttemptTimer _timer;
+    private readonly string _lineage, _fingerprint, _environment;
+    private AppliedValues _applied;
+    private LossScaler _scaler;
+    private RunCounters _counters;
+    private bool _stopAgreed;
+    private int _nonFinite;
+    private long? _committed;
+
+    /// <param name="restored">State to go on from; null to start from initial weights.</param>
+    public TrainingLoop(TrainingRun run, TrainingState? restored)
+    {
+        _run = run;
+        _timer = new(run.Engine, run.World, run.Time);
+        _applied = new(run.Config.HyperParameters, run.Plan.Revision);
+        _fingerprint = RunIdentity.DataFingerprint(run.Config, run.Data);
+        _environment = RunIdentity.EnvironmentHash(run.Config, run.World.Mesh, run.Device);
+        var epoch = run.Plan.Epoch;
+        _lineage = restored is null ? $"{epoch}" : $"{restored.Lineage}.{epoch}";
+        _counters = restored is null ? default : new(restored.Attempt, restored.Step, restored.Samples, restored.Tokens);
+        _scaler = run.Config.Precision != Precision.Fp16 ? LossScaler.None
+            : restored?.Scaler is { } scaler ? LossScaler.FromState(scaler) : LossScaler.Start(_applied.Values);
+        if (restored is not null && restored.DataFingerprint != _fingerprint) run.Log("the training data, its order or the seed changed since the checkpoint: its data cursor now points elsewhere");
+        _desk = new(run, _counters.Step);
+    }
+
+    /// <summary>Runs until the run is complete or ended on request.</summary>
+    /// <exception cref="TrainerException">Why the run cannot go on.</exception>
+    public WorkerExit Run()
+    {
+        while (true)
+        {
+            if (_run.Channel.AgentLost.IsCancellationRequested) throw new TrainerException(WorkerExit.AgentLost, "the agent is gone");
+            var (word, applied) = _desk.Next(_counters, _applied, _stopAgreed);
+            _applied = applied;
+            var stall = word.Flags.HasFlag(ControlFlags.Save) ? _run.Checkpoints!.Save(State()) : TimeSpan.Zero;
+            if (word.Flags.HasFlag(ControlFlags.Finish)) return Finish(word.Flags);
+            if (stall > TimeSpan.Zero) _desk.Saved(stall);
+            Report(Attempt(stall));
+        }
+    }
+
+    private WorkerExit Finish(ControlFlags flags)
+    {
+        _run.Checkpoints?.WaitUntilSavedAsync(_run.Channel.AgentLost).GetAwaiter().GetResult();
+        TakeOutcomes();
+        if (!flags.HasFlag(ControlFlags.OnRequest)) return WorkerExit.Success;
+        return flags.HasFlag(ControlFlags.Save) ? WorkerExit.Drained : WorkerExit.Stopped;
+    }
+
+    private StepRecord Attempt(TimeSpan stall)
+    {
+        _timer.Start();
+        var config = _run.Config;
+        var batch = BatchCursor.Read(_counters.Samples, config.BatchSequences, _run.Plan.SkipSamples);
+        var tokens = (long)batch.Samples.Length * config.SequenceLength;
+        var scale = GradientScale.Of(config.Precision == Precision.Fp16 ? _scaler.Scale : null, tokens, _run.World.Mesh.DataParallel);
+        var sums = _run.Engine.Run(_run.Data, batch, scale.Seed);
+        _run.AfterBackward?.Invoke(_counters.Attempt + 1, _run.Engine.Storage.Gradient);
+        var agreed = Agree(sums);
+        var norm = Math.Sqrt(agreed.SumOfSquares) * scale.Unscale;
+        var rate = _applied.Values.LearningRateAt(_counters.Step);
+        var updating = _run.Time.GetTimestamp();
+        if (!agreed.FoundInf) _run.Engine.Update(_applied.Values, _counters.Step, scale.Unscale * GradientClipping.Coefficient(norm, _applied.Values.GradientClip));
+        var optimizer = _run.Time.GetElapsedTime(updating);
+        var lossScale = _scaler.Scale;
+        _counters = _counters.After(batch.Next, tokens, agreed.FoundInf);
+        _scaler = _scaler.After(agreed.FoundInf, _applied.Values);
+        _stopAgreed = agreed.StopRequested;
+        GiveUpIfHopeless(agreed.FoundInf);
+        var (seconds, timing) = _timer.Stop(optimizer, stall);
+        return new()
+        {
+            Epoch = _run.Plan.Epoch,
+            Revision = _applied.Revision,
+            Lineage = _lineage,
+            Attempt = _counters.Attempt,
+            Step = _counters.Step,
+            Samples = _counters.Samples,
+            Tokens = _counters.Tokens,
+            Loss = Finite(agreed.Loss / tokens),
+            LearningRate = rate,
+            LossScale = lossScale,
+            GradientNorm = Finite(norm),
+            ActivationNorm = Finite(agreed.ActivationNorm / tokens),
+            Skipped = agreed.FoundInf,
+            Validation = [.. Validate(agreed.FoundInf)],
+            Time = _run.Time.GetUtcNow(),
+            Seconds = seconds,
+            Timing = timing,
+            TokensPerSecond = tokens / seconds,
+            HyperParameters = _applied.Values,
+            CommittedStep = TakeOutcomes(),
+        };
+    }
+
+    private Agreed Agree(RankSums sums)
+    {
+        var squares = _run.Engine.Storage.GradientSumOfSquares();
+        var found = !double.IsFinite(squares) || !double.IsFinite(sums.Loss);
+        var counts = _run.World.Mesh.TensorRank == 0 ? 1 : 0;
+        double[] values = [sums.Loss * counts, squares, sums.ActivationNorm * counts];
+        return Agreement.Reach(_run.World, _applied, _counters.Attempt, found, _run.StopRequested(), values);
+    }
+
+    private IReadOnlyList<ValidationLoss> Validate(bool skipped)
+    {
+        var every = _run.Config.Data.ValidateEverySteps;
+        return every == 0 || skipped || _counters.Step % every != 0 ? [] : _run.Validation.Run(_run.Engine.Schedule, _run.World, _run.Device);
+    }
+
+    // The same on every rank, since all agreed on each overflow: they end together.
+    private void GiveUpIfHopeless(bool foundInf)
+    {
+        _nonFinite = foundInf ? _nonFinite + 1 : 0;
+        if (_scaler.GivesUp) throw new TrainerException(WorkerExit.Numerical, $"{LossScaler.AbortAfter} overflows in a row at the lowest loss scale, {_scaler.Scale}");
+        if (ReferenceEquals(_scaler, LossScaler.None) && _nonFinite >= NonFiniteLimit) throw new TrainerException(WorkerExit.Numerical, $"the gradient was not finite in {NonFiniteLimit} attempts in a row");
+    }
+
+    private void Report(StepRecord record)
+    {
+        if (_run.World.Mesh.Rank != 0)
+        {
+            _run.Channel.ReportAttempt(record.Attempt);
+            return;
+        }
+
+        _run.Checkpoints?.Observe(record);
+        _run.Channel.ReportStep(record);
+    }
+
+    private long? TakeOutcomes()
+    {
+        _committed = null;
+        while (_run.Checkpoints?.TryTakeOutcome(out var outcome) == true)
+        {
+            if (outcome.Committed)
+            {
+                _committed = outcome.Step;
+                _desk.Uploaded(outcome.Duration);
+            }
+            else
+            {
+                _run.Log($"checkpoint of step {outcome.Step} was not committed: {outcome.Error}");
+            }
+        }
+
+        return _committed;
+    }
+
+    private TrainingState State() => new()
+    {
+        Attempt = _counters.Attempt,
+        Step = _counters.Step,
+        Samples = _counters.Samples,
+        Tokens = _counters.Tokens,
+        Lineage = _lineage,
+        Scaler = ReferenceEquals(_scaler, LossScaler.None) ? null : _scaler.ToState(),
+        HyperParameters = _applied.Values,
+        DataFingerprint = _fingerprint,
+        SkipSamples = _run.Plan.SkipSamples,
+        EnvironmentHash = _environment,
+    };
+
+    private static double? Finite(double value) => double.IsFinite(value) ? value : null;
+}

@@ -1,0 +1,120 @@
+using System.Runtime.InteropServices;
+using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
+using Opt.Trainer.Checkpoints;
+using Opt.Trainer.Data;
+using Opt.Trainer.Parallel;
+using Opt.Trainer.Workers;
+using static Opt.Torch.torch;
+
+namespace Opt.Trainer.Loop;
+
+/// <summary>One rank's life: check the configuration, open the data, meet the others, restore or initialise, train.</summary>
+/// <param name="OpenCheckpoints">Makes the session of this rank; null when nothing is saved.</param>
+internal sealed record Worker(RunPlan Plan, int Rank, string DataRoot, IWorkerChannel Channel, TimeProvider Time, Action<string> Log)
+{
+    public Func<CheckpointSetup, ICheckpointSession>? OpenCheckpoints { get; init; }
+
+    /// <summary>Runs to the end.</summary>
+    /// <exception cref="Exception">Any failure; <see cref="Cli.ExitCodes"/> says what it means.</exception>
+    public WorkerExit Run()
+    {
+        var config = Plan.Training with { Data = Plan.Training.Data with { Root = DataRoot } };
+        LayoutRules.Require(config, Plan.WorldSize);
+        var mesh = Mesh.Of(Rank, Plan.WorldSize, config.TensorParallel);
+        var device = PickDevice(config.Device, Rank % Plan.WorkersPerMember);
+        using var data = Dataset.Open(config.Data, config.SequenceLength, config.Seed, config.Model);
+        using var validation = new Validation(config, data);
+        Channel.ReportState(WorkerState.Rendezvous);
+        using var store = mesh.WorldSize > 1 || OpenCheckpoints is not null && Plan.RendezvousPort != 0 ? Rendezvous.Connect(Plan, Rank) : null;
+        using var world = store is null ? World.Single(Time) : Rendezvous.Join(store, Plan, mesh, device, Time);
+        using var engine = new TrainingEngine(config, world, device, Time);
+        using var stop = new StopSignal();
+        var checkpoints = OpenCheckpoints?.Invoke(new(config, mesh, engine.Storage, store));
+        try
+        {
+            var restored = Restore(checkpoints, engine, config);
+            Channel.ReportState(WorkerState.Training);
+            var run = new TrainingRun
+            {
+                Plan = Plan with { Training = config },
+                World = world,
+                Device = device,
+                Engine = engine,
+                Data = data,
+                Validation = validation,
+                Channel = Channel,
+                Checkpoints = checkpoints,
+                Time = Time,
+                Log = Log,
+                StopRequested = () => stop.Requested,
+            };
+            return new TrainingLoop(run, restored).Run();
+        }
+        finally
+        {
+            checkpoints?.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        }
+    }
+
+    /// <summary>auto: the accelerator of this local rank where the library and a device are there.</summary>
+    public static Device PickDevice(DeviceKind kind, int localRank)
+    {
+        var cuda = has_feature("cuda");
+        if (kind == DeviceKind.Cuda && !cuda) throw new TrainerException(WorkerExit.Device, "device: cuda is not to be had with this libtorch; use cpu");
+        return kind != DeviceKind.Cpu && cuda ? new(DeviceType.CUDA, localRank) : CPU;
+    }
+
+    private TrainingState? Restore(ICheckpointSession? checkpoints, TrainingEngine engine, TrainingConfig config)
+    {
+        if (Plan.Resume is null)
+        {
+            engine.Storage.Initialise(config.Seed);
+            engine.ParametersChanged();
+            return null;
+        }
+
+        if (checkpoints is null) throw new TrainerException(WorkerExit.Configuration, "the plan resumes from a checkpoint, but names no store");
+        Channel.ReportState(WorkerState.Restoring);
+        var restored = checkpoints.RestoreAsync(Plan.Resume, new RestoreProgress(Channel), Channel.AgentLost).GetAwaiter().GetResult();
+        engine.ParametersChanged();
+        foreach (var skipped in restored.Skipped) Log($"checkpoint of step {skipped.Step} was passed over: {skipped.Reason}");
+        return restored.State;
+    }
+
+    private sealed class RestoreProgress(IWorkerChannel channel) : IProgress<double>
+    {
+        public void Report(double value) => channel.ReportRestoreProgress(value);
+    }
+
+    /// <summary>SIGTERM and SIGINT ask for a stop at the next step boundary, by agreement of all ranks.</summary>
+    private sealed class StopSignal : IDisposable
+    {
+        private readonly PosixSignalRegistration _term, _interrupt;
+        private volatile bool _requested;
+
+        public StopSignal()
+        {
+            _term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Request);
+            _interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Request);
+        }
+
+        public bool Requested => _requested;
+
+        public void Dispose()
+        {
+            _term.Dispose();
+            _interrupt.Dispose();
+        }
+
+        private void Request(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            _requested = true;
+        }
+    }
+}
+
+/// <summary>What a checkpoint session of a rank is made from.</summary>
+/// <param name="Store">The rendezvous store, for exchanges between ranks; null in a world of one.</param>
+internal sealed record CheckpointSetup(TrainingConfig Config, Mesh Mesh, ShardStorage Storage, distributed.Store? Store);
