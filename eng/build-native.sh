@@ -57,6 +57,11 @@ if [[ -e "$torch_lib/libtorch_cuda.so" ]]; then
     fi
 fi
 
+case "$("$cxx" -dumpmachine)" in
+    x86_64*) isas="baseline haswell skylake" ;;
+    *) isas="baseline" ;;
+esac
+
 mkdir -p "$out/obj"
 # A change of compiler, flags or PyTorch rebuilds everything: the Makefile's objects depend on this file.
 stamp="$cxx ${flags[*]} ${OPT_CXXFLAGS:-} $torch_lib $(readlink -f "$torch_lib/libtorch_cpu.so") ${libs[*]}"
@@ -64,5 +69,5 @@ stamp="$cxx ${flags[*]} ${OPT_CXXFLAGS:-} $torch_lib $(readlink -f "$torch_lib/l
 
 # Each compiler takes about 1.2 GB.
 make --no-print-directory -s -f "$source_dir/Makefile" -j "${OPT_NATIVE_JOBS:-2}" \
-    SOURCE="$source_dir" OUT="$out" CXX="$cxx" TORCH_FLAGS="${flags[*]} ${OPT_CXXFLAGS:-}" \
+    SOURCE="$source_dir" OUT="$out" CXX="$cxx" ISAS="$isas" TORCH_FLAGS="${flags[*]} ${OPT_CXXFLAGS:-}" \
     LINK_FLAGS="-L$torch_lib -Wl,-rpath,$torch_lib ${libs[*]}"

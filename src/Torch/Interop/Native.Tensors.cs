@@ -83,6 +83,12 @@ internal static unsafe partial class Native
     [LibraryImport(Library, EntryPoint = "opt_causal_attention")]
     public static partial int CausalAttention(Tensor query, Tensor key, Tensor value, double scale, double p, NativeDropoutKey* dropout, out nint result);
 
+    [LibraryImport(Library, EntryPoint = "opt_cross_entropy")]
+    public static partial int CrossEntropy(Tensor logits, Tensor targets, Tensor losses, double gradScale);
+
+    [LibraryImport(Library, EntryPoint = "opt_linear_cross_entropy")]
+    public static partial int LinearCrossEntropy(Tensor hidden, Tensor weight, Tensor targets, Tensor losses, double gradScale, long chunk, nint gradHidden, nint gradWeight);
+
     [LibraryImport(Library, EntryPoint = "opt_parallel_copy")]
     public static partial int ParallelCopy(GroupHandle group, Tensor input, out nint result);
 

@@ -69,6 +69,38 @@ public static partial class torch
                 }
             }
 
+            /// <summary>
+            /// The loss of each token and, in place of the logits, its gradient: grad_scale · (softmax(logits) − onehot(target)).
+            /// </summary>
+            /// <param name="logits">[tokens, vocabulary], contiguous; overwritten.</param>
+            /// <param name="targets">[tokens], int64; a negative one is padding: loss 0, gradient 0.</param>
+            /// <param name="losses">[tokens], float32; receives nats.</param>
+            /// <param name="grad_scale">Weight of every token in the loss that is differentiated.</param>
+            public static void cross_entropy_(Tensor logits, Tensor targets, Tensor losses, double grad_scale) =>
+                Native.Check(Native.CrossEntropy(logits, targets, losses, grad_scale));
+
+            /// <summary>
+            /// A language model's head, loss and backward in one call, <paramref name="chunk"/> tokens at a time, so that only that
+            /// many rows of logits ever exist. Nothing is recorded.
+            /// </summary>
+            /// <param name="hidden">[tokens, width].</param>
+            /// <param name="weight">[vocabulary, width].</param>
+            /// <param name="targets">[tokens], int64; a negative one is padding.</param>
+            /// <param name="losses">[tokens], float32; receives nats.</param>
+            /// <param name="grad_scale">Weight of every token in the loss that is differentiated.</param>
+            /// <param name="grad_hidden">[tokens, width]; overwritten with the gradient. Null to evaluate only.</param>
+            /// <param name="grad_weight">[vocabulary, width]; the gradient is added to it. Null to leave it out.</param>
+            /// <param name="chunk">Tokens at a time.</param>
+            public static void linear_cross_entropy(Tensor hidden, Tensor weight, Tensor targets, Tensor losses, double grad_scale,
+                Tensor? grad_hidden, Tensor? grad_weight, long chunk = 256)
+            {
+                using var gradients = new HeldHandles(new[] { grad_hidden, grad_weight }.OfType<Tensor>().ToArray());
+                var handles = gradients.Values.AsSpan();
+                var first = grad_hidden is null ? 0 : handles[0];
+                var second = grad_weight is null ? 0 : handles[^1];
+                Native.Check(Native.LinearCrossEntropy(hidden, weight, targets, losses, grad_scale, chunk, first, second));
+            }
+
             /// <summary>Megatron's f: identity forward, sum over the group backward. In front of a column-parallel layer.</summary>
             public static Tensor parallel_copy(Tensor input, distributed.ProcessGroup group)
             {

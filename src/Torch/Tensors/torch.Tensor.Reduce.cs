@@ -6,7 +6,7 @@ public static partial class torch
 {
     private static readonly Op s_sum = new("aten::sum", "self dtype");
     private static readonly Op s_sumDim = new("aten::sum", "dim_IntList", "self dim keepdim dtype");
-    private static readonly Op s_mean = new("aten::mean", "self dtype");
+    private static readonly Op s_mean = new("aten::mean", "self");
     private static readonly Op s_meanDim = new("aten::mean", "dim", "self dim keepdim dtype");
     private static readonly Op s_norm = new("aten::norm", "Scalar", "self p");
     private static readonly Op s_vectorNorm = new("aten::linalg_vector_norm", "self ord dim keepdim dtype");
@@ -36,13 +36,17 @@ public static partial class torch
 
     public sealed partial class Tensor
     {
-        public Tensor sum(ScalarType? type = null) => s_sum.Call(this, type);
+        public Tensor sum() => s_sum.Call(this);
+
+        /// <summary>The sum of all elements, accumulated in <paramref name="type"/>.</summary>
+        public Tensor sum(ScalarType type) => s_sum.Call(this, type);
 
         public Tensor sum(long[] dim, bool keepdim = false, ScalarType? type = null) => s_sumDim.Call(this, dim, keepdim, type);
 
-        public Tensor sum(long dim, bool keepdim = false, ScalarType? type = null) => sum([dim], keepdim, type);
+        // An int, not a long: a literal 0 would sooner become a ScalarType.
+        public Tensor sum(int dim, bool keepdim = false, ScalarType? type = null) => sum([dim], keepdim, type);
 
-        public Tensor mean(ScalarType? type = null) => s_mean.Call(this, type);
+        public Tensor mean() => s_mean.Call(this);
 
         public Tensor mean(long[] dimensions, bool keepdim = false, ScalarType? type = null) => s_meanDim.Call(this, dimensions, keepdim, type);
 

@@ -46,6 +46,9 @@ public static partial class torch
         /// <summary>The same memory with another shape; -1 stands for what is left over.</summary>
         public Tensor view(params long[] shape) => s_view.Call(this, shape);
 
+        // A literal 0 would sooner become a ScalarType.
+        public Tensor view(int size) => s_view.Call(this, new long[] { size });
+
         /// <summary>The same memory read as another element type.</summary>
         public Tensor view(ScalarType dtype) => s_viewDtype.Call(this, dtype);
 

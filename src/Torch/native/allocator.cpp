@@ -45,12 +45,15 @@ Counters& counters() {
   return *instance;
 }
 
-// What a DataPtr carries besides the address, so that a free knows its size exactly.
-struct Block {
-  void* data;
+// In front of every block, so that the data's address alone frees it (libtorch's raw_allocate demands that) and its size is known.
+struct Header {
   size_t bytes;    // as asked for
-  size_t capacity; // as got from malloc
+  size_t capacity; // as got from malloc, this header included
 };
+
+constexpr size_t header_bytes = alignment;
+
+Header* header_of(void* data) { return reinterpret_cast<Header*>(static_cast<char*>(data) - header_bytes); }
 
 class FreeLists {
  public:
@@ -138,30 +141,30 @@ void* obtain(size_t capacity) {
   return data;
 }
 
-void release(void* context) {
-  auto* block = static_cast<Block*>(context);
-  counters().remove(static_cast<int64_t>(block->bytes));
-  if (block->capacity < smallest_cached || !free_lists().put(block->data, block->capacity)) {
-    std::free(block->data);
-    counters().reserved.fetch_sub(static_cast<int64_t>(block->capacity), std::memory_order_relaxed);
+void release(void* data) {
+  if (data == nullptr) {
+    return;
   }
-  delete block;
+  Header* block = header_of(data);
+  const size_t capacity = block->capacity;
+  counters().remove(static_cast<int64_t>(block->bytes));
+  if (capacity < smallest_cached || !free_lists().put(block, capacity)) {
+    std::free(block);
+    counters().reserved.fetch_sub(static_cast<int64_t>(capacity), std::memory_order_relaxed);
+  }
 }
 
 c10::DataPtr allocate_block(size_t bytes) {
   const c10::Device cpu(c10::DeviceType::CPU);
   if (bytes == 0) {
-    return {nullptr, cpu};
+    return {nullptr, nullptr, &release, cpu};
   }
-  auto* block = new Block{nullptr, bytes, capacity_for(bytes)};
-  try {
-    block->data = obtain(block->capacity);
-  } catch (...) {
-    delete block;
-    throw;
-  }
+  const size_t capacity = capacity_for(bytes + header_bytes);
+  void* block = obtain(capacity);
+  *static_cast<Header*>(block) = {bytes, capacity};
   counters().add(static_cast<int64_t>(bytes));
-  return {block->data, block, &release, cpu};
+  void* data = static_cast<char*>(block) + header_bytes;
+  return {data, data, &release, cpu};
 }
 
 // `allocate` is const until 2.2 and not const after: the pure virtual function of the base decides which one this is.
@@ -170,7 +173,7 @@ class CountingAllocator : public Base {
  public:
   c10::DataPtr allocate(size_t bytes) const { return allocate_block(bytes); }
   c10::DataPtr allocate(size_t bytes) { return allocate_block(bytes); }
-  c10::DeleterFnPtr raw_deleter() const override { return nullptr; } // data and context differ: no raw use
+  c10::DeleterFnPtr raw_deleter() const override { return &release; }
   void copy_data(void* to, const void* from, std::size_t count) const { std::memcpy(to, from, count); }
 };
 

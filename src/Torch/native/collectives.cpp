@@ -4,7 +4,7 @@
 // here where Gloo would round: a reduce-scatter is an exchange and a local sum in fp32 in rank order, which rounds 16-bit inputs
 // no more than fp32 does, repeats bit for bit, and moves the bytes of a true reduce-scatter.
 #include "distributed.h"
-#include "kernels.h"
+#include "simd/kernels.h"
 
 #include <ATen/Parallel.h>
 
@@ -56,10 +56,10 @@ void add_rows(const at::Tensor& out, const at::Tensor& rows) {
   const auto type = rows.scalar_type();
   at::parallel_for(0, n, 1 << 15, [&](int64_t from, int64_t end) {
     if (type == at::kFloat) {
-      kernels::sum_rows_f32(to + from, static_cast<const float*>(rows.data_ptr()) + from, world, n, end - from);
+      simd().sum_rows_f32(to + from, static_cast<const float*>(rows.data_ptr()) + from, world, n, end - from);
     } else {
       const auto* in = static_cast<const uint16_t*>(rows.data_ptr()) + from;
-      (type == at::kHalf ? kernels::sum_rows_f16 : kernels::sum_rows_bf16)(to + from, in, world, n, end - from);
+      (type == at::kHalf ? simd().sum_rows_f16 : simd().sum_rows_bf16)(to + from, in, world, n, end - from);
     }
   });
 }

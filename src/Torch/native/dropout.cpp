@@ -1,6 +1,6 @@
 #include "handles.h"
 #include "keyed.h"
-#include "kernels.h"
+#include "simd/kernels.h"
 
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -26,7 +26,7 @@ at::Tensor mask_of(const DropoutKey& key, int64_t inner, const Threshold& thresh
   at::Tensor mask = at::empty({key.rows(), inner}, at::kBool);
   auto* keep = static_cast<uint8_t*>(mask.data_ptr());
   over_rows(key.rows(), inner, [&](int64_t row, int64_t first, int64_t n) {
-    kernels::dropout_mask(keep + row * inner + first, first, n, threshold.drop, key.counter(row));
+    simd().dropout_mask(keep + row * inner + first, first, n, threshold.drop, key.counter(row));
   });
   return mask;
 }
@@ -44,7 +44,7 @@ at::Tensor dropped(const at::Tensor& input, const DropoutKey& key, double p) {
   auto* to = static_cast<float*>(out.data_ptr());
   over_rows(rows, inner, [&](int64_t row, int64_t first, int64_t n) {
     const int64_t at = row * inner + first;
-    kernels::dropout_f32(to + at, from + at, first, n, threshold.drop, threshold.scale, key.counter(row));
+    simd().dropout(to + at, from + at, first, n, threshold.drop, threshold.scale, key.counter(row));
   });
   return out;
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "guard.h"
-#include "kernels.h"
+#include "simd/kernels.h"
 
 #include <algorithm>
 #include <cmath>
@@ -28,7 +28,7 @@ struct DropoutKey {
   int64_t rows() const { return static_cast<int64_t>(samples.size()) * heads; }
 
   // Row r is sample r / heads, head r % heads. The counter spells out the key, so no two keys share a stream.
-  kernels::Counter counter(int64_t row) const {
+  Counter counter(int64_t row) const {
     const auto sample = static_cast<uint64_t>(samples[static_cast<size_t>(row / heads)]);
     const auto head = static_cast<uint32_t>(first_head + row % heads);
     return {static_cast<uint32_t>(layer) << 20 | static_cast<uint32_t>(site) << 16 | head, static_cast<uint32_t>(sample),
@@ -37,13 +37,33 @@ struct DropoutKey {
 };
 
 // The top bit of the highest counter word keeps weights apart from dropout, whose sample indices are never negative.
-inline kernels::Counter normal_counter(uint64_t seed, uint64_t stream) {
+inline Counter normal_counter(uint64_t seed, uint64_t stream) {
   return {0, static_cast<uint32_t>(stream), static_cast<uint32_t>(stream >> 32) | 0x80000000u, static_cast<uint32_t>(seed),
           static_cast<uint32_t>(seed >> 32)};
 }
 
+// Elements [first, first + n) of a normal stream by Box-Muller on pairs of words: element i uses words i & ~1 and i | 1.
+inline void normal(float* out, int64_t first, int64_t n, float mean, float std, const Counter& key) {
+  constexpr int64_t pairs = 64;
+  constexpr double unit = 1.0 / 4294967296.0;
+  uint32_t words[2 * pairs];
+  for (int64_t done = 0; done < n;) {
+    const int64_t even = (first + done) & ~int64_t{1};
+    const int64_t skip = first + done - even;
+    const int64_t take = std::min(2 * pairs - skip, n - done);
+    simd().philox(words, even, 2 * pairs, key);
+    for (int64_t i = skip; i < skip + take; i++) {
+      const uint32_t* pair = words + (i & ~int64_t{1});
+      const double radius = std::sqrt(-2.0 * std::log((pair[0] + 0.5) * unit));
+      const double angle = 2.0 * M_PI * pair[1] * unit;
+      out[done + i - skip] = mean + std * static_cast<float>(radius * ((i & 1) == 0 ? std::cos(angle) : std::sin(angle)));
+    }
+    done += take;
+  }
+}
+
 struct Threshold {
-  uint32_t drop;
+  uint32_t drop; // words below this drop
   float scale;
 
   explicit Threshold(double p) {

@@ -143,6 +143,9 @@ OPT_API int32_t opt_keyed_dropout_mask(double p, const opt_dropout_key* key, int
 OPT_API int32_t opt_keyed_normal(opt_tensor out, uint64_t seed, uint64_t stream, uint64_t offset, double mean, double std);
 OPT_API int32_t opt_causal_attention(opt_tensor query, opt_tensor key, opt_tensor value, double scale, double p,
                                      const opt_dropout_key* dropout, opt_tensor* result);
+OPT_API int32_t opt_cross_entropy(opt_tensor logits, opt_tensor targets, opt_tensor losses, double grad_scale);
+OPT_API int32_t opt_linear_cross_entropy(opt_tensor hidden, opt_tensor weight, opt_tensor targets, opt_tensor losses,
+                                         double grad_scale, int64_t chunk, opt_tensor grad_hidden, opt_tensor grad_weight);
 OPT_API int32_t opt_parallel_copy(opt_group group, opt_tensor input, opt_tensor* result);
 OPT_API int32_t opt_parallel_reduce(opt_group group, opt_tensor input, opt_tensor* result);
 

@@ -1,7 +1,7 @@
 // Compound operations of a training loop: what would be ten operator calls over the same memory in one pass.
 #include "handles.h"
 #include "keyed.h"
-#include "kernels.h"
+#include "simd/kernels.h"
 
 #include <ATen/Parallel.h>
 
@@ -20,11 +20,11 @@ float* flat_f32(at::Tensor& t, const char* what) {
   return static_cast<float*>(t.data_ptr());
 }
 
-kernels::AdamW constants(const opt_adamw_options& o) {
+AdamW constants(const opt_adamw_options& o) {
   const double step = static_cast<double>(o.step);
   const double correction1 = 1 - std::pow(o.beta1, step);
   const double root2 = std::sqrt(1 - std::pow(o.beta2, step));
-  kernels::AdamW k{};
+  AdamW k{};
   k.grad_scale = static_cast<float>(o.grad_scale);
   k.beta1 = static_cast<float>(o.beta1);
   k.one_minus_beta1 = static_cast<float>(1 - o.beta1);
@@ -46,7 +46,7 @@ void check_adamw(const opt_adamw_options& o) {
 }
 
 // The same update by libtorch's operators, for devices that this library has no kernel for.
-void adamw_by_operators(at::Tensor p, const at::Tensor& grad, at::Tensor m, at::Tensor v, const kernels::AdamW& k) {
+void adamw_by_operators(at::Tensor p, const at::Tensor& grad, at::Tensor m, at::Tensor v, const AdamW& k) {
   const at::Tensor g = grad.mul(k.grad_scale);
   m.mul_(k.beta1).add_(g, k.one_minus_beta1);
   v.mul_(k.beta2).addcmul_(g, g, k.one_minus_beta2);
@@ -60,7 +60,7 @@ OPT_API int32_t opt_adamw_step(opt_tensor param, opt_tensor grad, opt_tensor exp
                                const opt_adamw_options* options) {
   return guarded([&] {
     check_adamw(*options);
-    const kernels::AdamW k = constants(*options);
+    const AdamW k = constants(*options);
     const at::NoGradGuard no_grad;
     at::Tensor &p = tensor(param), &g = tensor(grad), &m = tensor(exp_avg), &v = tensor(exp_avg_sq);
     require(p.numel() == g.numel() && p.numel() == m.numel() && p.numel() == v.numel(),
@@ -71,7 +71,7 @@ OPT_API int32_t opt_adamw_step(opt_tensor param, opt_tensor grad, opt_tensor exp
     float *pp = flat_f32(p, "param"), *mm = flat_f32(m, "exp_avg"), *vv = flat_f32(v, "exp_avg_sq");
     const float* gg = flat_f32(g, "grad");
     at::parallel_for(0, p.numel(), grain, [&](int64_t from, int64_t to) {
-      kernels::adamw(pp + from, gg + from, mm + from, vv + from, to - from, k);
+      simd().adamw(pp + from, gg + from, mm + from, vv + from, to - from, k);
     });
   });
 }
@@ -89,7 +89,7 @@ OPT_API int32_t opt_sum_of_squares(opt_tensor flat, double* sum) {
     std::vector<double> partial(static_cast<size_t>(ranges));
     at::parallel_for(0, ranges, 1, [&](int64_t from, int64_t to) {
       for (int64_t r = from; r < to; r++) {
-        partial[static_cast<size_t>(r)] = kernels::sum_of_squares(x + r * grain, std::min(grain, t.numel() - r * grain));
+        partial[static_cast<size_t>(r)] = simd().sum_of_squares(x + r * grain, std::min(grain, t.numel() - r * grain));
       }
     });
     *sum = 0;
@@ -105,7 +105,7 @@ OPT_API int32_t opt_keyed_normal(opt_tensor out, uint64_t seed, uint64_t stream,
     float* x = flat_f32(t, "the tensor");
     const auto key = normal_counter(seed, stream);
     at::parallel_for(0, t.numel(), 4096, [&](int64_t from, int64_t to) {
-      kernels::normal_f32(x + from, static_cast<int64_t>(offset) + from, to - from, static_cast<float>(mean), static_cast<float>(std), key);
+      normal(x + from, static_cast<int64_t>(offset) + from, to - from, static_cast<float>(mean), static_cast<float>(std), key);
     });
   });
 }
