@@ -1,2 +1,46 @@
-Console.Error.WriteLine("not built yet");
-return 1;
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Opt.Api;
+using Opt.Operator.Hosting;
+
+// Read first: two commands. `run` is OperatorRuntime wired by RunCommand; `crds` prints the definitions this build was made with.
+var kubeConfig = new Option<string?>("--kubeconfig") { Description = "kubeconfig file; without it in-cluster credentials, else $KUBECONFIG or ~/.kube/config" };
+var scope = new Option<string?>("--namespace") { Description = "act on jobs of this namespace only; without it, of all" };
+var statusInterval = new Option<TimeSpan>("--status-interval") { Description = "write numbers in status at most this often (e.g. 5s); transitions are written at once", DefaultValueFactory = _ => TimeSpan.FromSeconds(15), CustomParser = Duration };
+var healthPort = new Option<int>("--health-port") { Description = "port of /healthz and /readyz; 0 for none" };
+var metricsPort = new Option<int>("--metrics-port") { Description = "port of /metrics; 0 for none" };
+var leaderElect = new Option<bool>("--leader-elect") { Description = "act only while holding a lease, so that several replicas can run" };
+var leaderNamespace = new Option<string?>("--leader-election-namespace") { Description = "namespace of the lease; without it, the pod's own" };
+var leaderId = new Option<string>("--leader-election-id") { Description = "name of the lease", DefaultValueFactory = _ => "opt-operator" };
+foreach (var port in new[] { healthPort, metricsPort }) port.Validators.Add(Port);
+
+var run = new Command("run", "Reconcile OptTrainingJobs until stopped.") { kubeConfig, scope, statusInterval, healthPort, metricsPort, leaderElect, leaderNamespace, leaderId };
+run.SetAction((parsed, ct) => RunCommand.ExecuteAsync(new()
+{
+    KubeConfig = parsed.GetValue(kubeConfig),
+    Namespace = parsed.GetValue(scope),
+    StatusInterval = parsed.GetValue(statusInterval),
+    HealthPort = parsed.GetValue(healthPort),
+    MetricsPort = parsed.GetValue(metricsPort),
+    LeaderElect = parsed.GetValue(leaderElect),
+    LeaderElectionNamespace = parsed.GetValue(leaderNamespace),
+    LeaderElectionId = parsed.GetValue(leaderId)!,
+}, ct));
+
+var crds = new Command("crds", "Print the CustomResourceDefinitions.");
+crds.SetAction(_ => Console.Out.Write(CrdCommand.Text()));
+
+return await new RootCommand("Trains OPT language models on Kubernetes, unattended.") { run, crds }.Parse(args).InvokeAsync();
+
+static TimeSpan Duration(ArgumentResult result)
+{
+    var text = result.Tokens[0].Value;
+    if (DurationConverter.TryParse(text, out var value) && value >= TimeSpan.FromSeconds(1)) return value;
+    result.AddError($"--status-interval: \"{text}\" is not allowed; a duration of at least 1s such as 15s");
+    return default;
+}
+
+static void Port(OptionResult result)
+{
+    if (result.GetValueOrDefault<int>() is < 0 or > 65535) result.AddError($"{result.Option.Name}: {result.GetValueOrDefault<int>()} is not allowed; 0 to 65535");
+}

@@ -115,7 +115,7 @@ public sealed record FenceRequest
     public bool Adopt { get; init; }
 }
 
-/// <summary>The checkpoints that exist, as of one entry of the commit log.</summary>
+/// <summary>Answer of <c>PUT /v1/fence</c> and of <c>GET /v1/catalogue</c>: the checkpoints that exist, as of one entry of the commit log.</summary>
 public sealed record Catalogue
 {
     /// <summary>Highest log entry read.</summary>

@@ -1,0 +1,98 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Opt.Api.Protocol;
+
+namespace Opt.Operator.Agents;
+
+/// <summary>HTTP/JSON to agents over kept-alive connections. No retries here: the poller asks again anyway, and writes are repeated by the next pass.</summary>
+public sealed class AgentClient(HttpMessageInvoker http, TimeProvider clock) : IAgentClient, IDisposable
+{
+    private static readonly TimeSpan Short = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan PlanDeadline = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan StoreDeadline = TimeSpan.FromSeconds(45);
+
+    /// <summary>A client with connections of its own.</summary>
+    public static AgentClient Create(TimeProvider clock) => new(new HttpMessageInvoker(new SocketsHttpHandler
+    {
+        ConnectTimeout = TimeSpan.FromSeconds(3),
+        PooledConnectionIdleTimeout = TimeSpan.FromMinutes(2),
+        UseProxy = false,
+        AllowAutoRedirect = false,
+        MaxConnectionsPerServer = 4,   // long poll, status, and room for a write
+    }), clock);
+
+    public Task<AgentStatus> GetStatusAsync(AgentTarget target, CancellationToken ct) => GetAsync(target, "/v1/status", ProtocolJson.Default.AgentStatus, Short, ct);
+
+    public Task<StepsPage> GetStepsAsync(AgentTarget target, long epoch, long after, TimeSpan wait, CancellationToken ct) =>
+        GetAsync(target, FormattableString.Invariant($"/v1/steps?epoch={epoch}&after={after}&waitSeconds={(int)wait.TotalSeconds}"), ProtocolJson.Default.StepsPage, wait + Short, ct);
+
+    public Task<Catalogue> GetCatalogueAsync(AgentTarget target, CancellationToken ct) => GetAsync(target, "/v1/catalogue", ProtocolJson.Default.Catalogue, StoreDeadline, ct);
+
+    public Task PutPlanAsync(AgentTarget target, RunPlan plan, CancellationToken ct) => SendAsync(target, HttpMethod.Put, "/v1/plan", Body(plan, ProtocolJson.Default.RunPlan), PlanDeadline, ct);
+
+    public async Task<Catalogue> PutFenceAsync(AgentTarget target, FenceRequest request, CancellationToken ct) =>
+        Read(await SendAsync(target, HttpMethod.Put, "/v1/fence", Body(request, ProtocolJson.Default.FenceRequest), StoreDeadline, ct), ProtocolJson.Default.Catalogue, target, "/v1/fence");
+
+    public Task PutControlAsync(AgentTarget target, ControlRequest request, CancellationToken ct) => SendAsync(target, HttpMethod.Put, "/v1/control", Body(request, ProtocolJson.Default.ControlRequest), Short, ct);
+
+    public void Dispose() => http.Dispose();
+
+    private async Task<T> GetAsync<T>(AgentTarget target, string path, JsonTypeInfo<T> type, TimeSpan deadline, CancellationToken ct) =>
+        Read(await SendAsync(target, HttpMethod.Get, path, null, deadline, ct), type, target, path);
+
+    private async Task<byte[]> SendAsync(AgentTarget target, HttpMethod method, string path, HttpContent? body, TimeSpan deadline, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(target);
+        using var request = new HttpRequestMessage(method, target.Url(path)) { Content = body };
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", target.Token);
+        using var timeout = new CancellationTokenSource(deadline, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, timeout.Token);
+        try
+        {
+            using var response = await http.SendAsync(request, either.Token);
+            var content = await response.Content.ReadAsByteArrayAsync(either.Token);
+            return response.IsSuccessStatusCode ? content : throw new AgentException($"{target.Pod}: {method} {path.Split('?')[0]}: {(int)response.StatusCode} {Text(content)}", response.StatusCode);
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            throw new AgentException($"{target.Pod}: {method} {path.Split('?')[0]}: no answer within {deadline.TotalSeconds:0} s");
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException)
+        {
+            throw new AgentException($"{target.Pod}: {method} {path.Split('?')[0]}: {e.Message}", inner: e);
+        }
+    }
+
+    private static T Read<T>(byte[] content, JsonTypeInfo<T> type, AgentTarget target, string path)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(content, type) ?? throw new JsonException("null");
+        }
+        catch (JsonException e)
+        {
+            throw new AgentException($"{target.Pod}: {path.Split('?')[0]}: unreadable answer: {e.Message}", inner: e);
+        }
+    }
+
+    private static string Text(byte[] content)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(content, ProtocolJson.Default.AgentError)?.Error ?? "";
+        }
+        catch (JsonException)
+        {
+            return System.Text.Encoding.UTF8.GetString(content.AsSpan(0, Math.Min(content.Length, 200)));
+        }
+    }
+
+    private static ByteArrayContent Body<T>(T value, JsonTypeInfo<T> type)
+    {
+        var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(value, type));
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        return content;
+    }
+}

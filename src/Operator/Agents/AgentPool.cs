@@ -1,0 +1,187 @@
+using Microsoft.Extensions.Logging;
+using Opt.Api;
+using Opt.Api.Protocol;
+using Opt.Planning;
+
+namespace Opt.Operator.Agents;
+
+/// <summary>
+/// Keeps asking the agents of one job: all of them their status, rank 0's also for step records by long poll. Reports a change through
+/// <c>changed</c>; what it means is for the planner.
+/// </summary>
+internal sealed partial class AgentPool : IAsyncDisposable
+{
+    private readonly IAgentClient _client;
+    private readonly TimeProvider _clock;
+    private readonly Func<double> _random;
+    private readonly ILogger _logger;
+    private readonly Action<TimeSpan> _changed;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, AgentPoller> _pollers = new(StringComparer.Ordinal);
+    private readonly StepHistory _steps;
+    private StepFollower? _follower;
+    private CheckpointSummary? _committed;
+    private CheckpointSummary? _healthy;
+
+    /// <param name="changed">Asks for the job to be looked at after the given time.</param>
+    public AgentPool(IAgentClient client, TimeProvider clock, Func<double> random, ILogger logger, Action<TimeSpan> changed)
+    {
+        (_client, _clock, _random, _logger, _changed) = (client, clock, random, logger, changed);
+        _steps = new(clock.GetUtcNow());
+    }
+
+    /// <summary>What is known of each agent now.</summary>
+    public EquatableList<AgentView> Views
+    {
+        get { lock (_gate) return [.. _pollers.Values.Select(p => p.View).OrderBy(v => v.Pod, StringComparer.Ordinal)]; }
+    }
+
+    public StepView Steps(DateTimeOffset? accounted)
+    {
+        lock (_gate) return _steps.View(accounted, _committed, _healthy);
+    }
+
+    public AgentTarget? Target(string podUid)
+    {
+        lock (_gate) return _pollers.GetValueOrDefault(podUid)?.Target;
+    }
+
+    /// <summary>Starts asking new targets and stops asking those that are gone.</summary>
+    public async Task TrackAsync(IReadOnlyCollection<AgentTarget> targets)
+    {
+        List<AgentPoller> gone;
+        lock (_gate)
+        {
+            gone = [.. _pollers.Values.Where(p => !targets.Contains(p.Target))];
+            foreach (var poller in gone) _pollers.Remove(poller.Target.PodUid);
+            foreach (var target in targets.Where(t => !_pollers.ContainsKey(t.PodUid)))
+            {
+                var poller = new AgentPoller(target, _client, _clock, _random, Observe);
+                _pollers.Add(target.PodUid, poller);
+                poller.Start(_stopping.Token);
+            }
+        }
+
+        foreach (var poller in gone) await poller.DisposeAsync();
+    }
+
+    /// <summary>Sets the pace, and whose step records to follow.</summary>
+    /// <param name="hurry">While launching or recovering all agents are asked often; otherwise only rank 0's is.</param>
+    public async Task PaceAsync(bool hurry, RunPlan? plan)
+    {
+        var first = plan?.Members[0].PodUid;
+        StepFollower? old = null;
+        lock (_gate)
+        {
+            foreach (var poller in _pollers.Values) poller.Pace(hurry || poller.Target.PodUid == first);
+            var wanted = plan is not null && _pollers.TryGetValue(first!, out var rankZero) ? rankZero.Target : null;
+            if (_follower is not null && (wanted != _follower.Target || plan!.Epoch != _follower.Epoch)) (old, _follower) = (_follower, null);
+            if (_follower is null && wanted is not null)
+            {
+                _follower = new(wanted, plan!.Epoch, _client, _clock, OnSteps);
+                _follower.Start(_stopping.Token);
+            }
+        }
+
+        if (old is not null) await old.DisposeAsync();
+    }
+
+    /// <summary>Asks all agents now: something happened.</summary>
+    public void Poke()
+    {
+        lock (_gate)
+        {
+            foreach (var poller in _pollers.Values) poller.Poke();
+        }
+    }
+
+    /// <summary>Remembers what a PUT of a plan brought, until the agent's own status says so.</summary>
+    public void PlanAnswered(string podUid, PlanId plan, string? refusal)
+    {
+        lock (_gate)
+        {
+            if (_pollers.TryGetValue(podUid, out var poller)) poller.PlanAnswered(plan, refusal);
+        }
+    }
+
+    /// <summary>Takes the newest checkpoints from a catalogue.</summary>
+    public void Catalogued(Catalogue catalogue)
+    {
+        lock (_gate)
+        {
+            _committed = catalogue.Checkpoints.MaxBy(c => c.Entry) ?? _committed;
+            _healthy = catalogue.Checkpoints.Where(c => c.Verdict is Api.V1Alpha1.HealthVerdict.Healthy).MaxBy(c => c.Entry) ?? _healthy;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        List<AgentPoller> pollers;
+        StepFollower? follower;
+        lock (_gate)
+        {
+            (pollers, follower) = ([.. _pollers.Values], _follower);
+            _pollers.Clear();
+            _follower = null;
+        }
+
+        foreach (var poller in pollers) await poller.DisposeAsync();
+        if (follower is not null) await follower.DisposeAsync();
+        _stopping.Dispose();
+    }
+
+    /// <summary>A poller's answer or silence.</summary>
+    private void Observe(AgentPoller poller, AgentView before, AgentView after)
+    {
+        var alarm = after.Status?.State is AgentState.Failed && before.Status?.State is not AgentState.Failed;
+        var silent = after.SilentSince is not null && before.SilentSince is null;
+        lock (_gate)
+        {
+            if (after.Status is { } status && after.SilentSince is null)
+            {
+                var now = _clock.GetUtcNow();
+                _steps.Advance(status.Epoch, status.LastAttempt, now);
+            }
+        }
+
+        if (silent) Log.Silent(_logger, after.Pod, after.Error ?? "");
+        // One failure or silence is often the shadow of another: see all agents before deciding.
+        if (alarm || silent) Poke();
+        if (Differs(before, after)) _changed(TimeSpan.Zero);
+    }
+
+    private static bool Differs(AgentView before, AgentView after)
+    {
+        if (before.Answers != after.Answers || before.SilentSince != after.SilentSince) return true;
+        var (a, b) = (before.Status!, after.Status!);
+        return after.Status is not null && (a.State, a.Epoch, a.Revision, a.Instance, a.PlanDigest, a.Store, a.Failure) != (b.State, b.Epoch, b.Revision, b.Instance, b.PlanDigest, b.Store, b.Failure)
+            || after.Status is not null && (a.Devices != b.Devices || !a.Workers.Select(w => w.State).SequenceEqual(b.Workers.Select(w => w.State)));
+    }
+
+    private void OnSteps(StepFollower follower, StepsPage page)
+    {
+        bool first, news = false, committed = false;
+        lock (_gate)
+        {
+            first = _steps.View(null, null, null).Newest?.Epoch != page.Epoch;
+            var now = _clock.GetUtcNow();
+            foreach (var record in page.Records)
+            {
+                news |= _steps.Add(record, now);
+                committed |= record.CommittedStep is not null;
+            }
+        }
+
+        if (committed) follower.AskForCatalogue(this);
+        // The first step of an epoch ends the launch; later ones are only counted, once a second.
+        if (news) _changed(first ? TimeSpan.Zero : TimeSpan.FromSeconds(1));
+    }
+
+    private static partial class Log   // 22xx: agents
+    {
+        [LoggerMessage(2201, LogLevel.Warning, "The agent of {Pod} does not answer: {Error}")]
+        public static partial void Silent(ILogger logger, string pod, string error);
+    }
+}

@@ -1,0 +1,20 @@
+using Opt.Api.Protocol;
+
+namespace Opt.Operator.Agents;
+
+/// <summary>The agent protocol (DESIGN 6), one call each. All throw <see cref="AgentException"/> when the agent refuses or does not answer in time.</summary>
+public interface IAgentClient
+{
+    Task<AgentStatus> GetStatusAsync(AgentTarget target, CancellationToken ct);
+
+    /// <summary>Waits at the agent for up to <paramref name="wait"/> for records after <paramref name="after"/>.</summary>
+    Task<StepsPage> GetStepsAsync(AgentTarget target, long epoch, long after, TimeSpan wait, CancellationToken ct);
+
+    Task<Catalogue> GetCatalogueAsync(AgentTarget target, CancellationToken ct);
+
+    Task PutPlanAsync(AgentTarget target, RunPlan plan, CancellationToken ct);
+
+    Task<Catalogue> PutFenceAsync(AgentTarget target, FenceRequest request, CancellationToken ct);
+
+    Task PutControlAsync(AgentTarget target, ControlRequest request, CancellationToken ct);
+}

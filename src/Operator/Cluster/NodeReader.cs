@@ -1,0 +1,49 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Opt.Kubernetes;
+using Opt.Operator.Rendering;
+using Opt.Planning;
+
+namespace Opt.Operator.Cluster;
+
+/// <summary>A node as decisions see it.</summary>
+internal static class NodeReader
+{
+    public static NodeState Read(V1Node node)
+    {
+        var ready = node.Status?.Conditions?.FirstOrDefault(c => c.Type == "Ready");
+        return new()
+        {
+            Name = node.Metadata.Name!,
+            Uid = node.Metadata.Uid!,
+            Ready = ready?.Status is "True",
+            Trouble = ready?.Status is "True" ? null : $"{ready?.Reason ?? "no Ready condition"}: {ready?.Message}",
+            Quarantine = Quarantine(node),
+        };
+    }
+
+    private static Quarantine? Quarantine(V1Node node)
+    {
+        if (node.Metadata.Labels?.GetValueOrDefault(Names.QuarantinedLabel) is not { } reason) return null;
+        var details = Details(node.Metadata.Annotations?.GetValueOrDefault(Names.QuarantineAnnotation));
+        return new()
+        {
+            Reason = (string?)details?["message"] ?? reason,
+            JobUid = (string?)details?["jobUid"],
+            CauseId = (string?)details?["causeId"],
+            Since = (DateTimeOffset?)details?["at"] ?? DateTimeOffset.MinValue,
+        };
+    }
+
+    private static JsonObject? Details(string? annotation)
+    {
+        try
+        {
+            return annotation is null ? null : JsonNode.Parse(annotation) as JsonObject;
+        }
+        catch (JsonException)
+        {
+            return null;   // a person wrote it; the label alone counts
+        }
+    }
+}

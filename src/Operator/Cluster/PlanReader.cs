@@ -1,0 +1,36 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using Opt.Api.Protocol;
+using Opt.Kubernetes;
+using Opt.Operator.Rendering;
+using Opt.Planning;
+
+namespace Opt.Operator.Cluster;
+
+/// <summary>Reads plans out of ConfigMaps. They are immutable, so each is parsed once.</summary>
+internal sealed class PlanReader
+{
+    private readonly ConcurrentDictionary<string, StoredPlan?> _parsed = new(StringComparer.Ordinal);
+
+    /// <summary>The plan, or null when the ConfigMap does not hold one of this job.</summary>
+    public StoredPlan? Read(V1ConfigMap map, string jobUid)
+    {
+        var stored = _parsed.GetOrAdd(map.Metadata.Uid!, _ => Parse(map));
+        return stored?.Plan.JobUid == jobUid ? stored : null;
+    }
+
+    public void Forget(V1ConfigMap map) => _parsed.TryRemove(map.Metadata.Uid!, out _);
+
+    private static StoredPlan? Parse(V1ConfigMap map)
+    {
+        try
+        {
+            var plan = map.Data?.GetValueOrDefault(Names.PlanKey) is { } text ? JsonSerializer.Deserialize(text, ProtocolJson.Default.RunPlan) : null;
+            return plan is null ? null : new(map.Metadata.Name!, map.Metadata.Uid!, plan);
+        }
+        catch (JsonException)
+        {
+            return null;   // not written by this operator
+        }
+    }
+}

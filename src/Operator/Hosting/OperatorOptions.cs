@@ -1,0 +1,33 @@
+namespace Opt.Operator.Hosting;
+
+/// <summary>How the operator runs, as the command line says.</summary>
+public sealed record OperatorOptions
+{
+    /// <summary>Null: in-cluster credentials if there are any, else the default kubeconfig.</summary>
+    public string? KubeConfig { get; init; }
+
+    /// <summary>Null for all namespaces.</summary>
+    public string? Namespace { get; init; }
+
+    /// <summary>Numbers in the status are written at most this often; transitions at once.</summary>
+    public TimeSpan StatusInterval { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>Port of /healthz and /readyz; 0 for none.</summary>
+    public int HealthPort { get; init; }
+
+    /// <summary>Port of /metrics; 0 for none.</summary>
+    public int MetricsPort { get; init; }
+
+    public bool LeaderElect { get; init; }
+
+    /// <summary>Namespace of the lease; null for that of the pod, or of the kubeconfig.</summary>
+    public string? LeaderElectionNamespace { get; init; }
+
+    public string LeaderElectionId { get; init; } = "opt-operator";
+
+    /// <summary>Jobs worked on at the same time.</summary>
+    public int Workers { get; init; } = 4;
+
+    /// <summary>The port agents listen on.</summary>
+    public int AgentPort { get; init; } = Rendering.Names.AgentPort;
+}

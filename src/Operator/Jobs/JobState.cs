@@ -1,0 +1,31 @@
+using Opt.Api.V1Alpha1;
+using Opt.Operator.Agents;
+using Opt.Planning;
+
+namespace Opt.Operator.Jobs;
+
+/// <summary>What this process holds about one job between passes. All of it may be lost at any moment.</summary>
+internal sealed class JobState(string uid, AgentPool agents) : IAsyncDisposable
+{
+    public string Uid { get; } = uid;
+
+    public AgentPool Agents { get; } = agents;
+
+    public Memory Memory { get; set; } = new();
+
+    /// <summary>The status as last worked out; newer than what is written while periodic writes wait.</summary>
+    public OptTrainingJobStatus? Status { get; set; }
+
+    /// <summary>The status as last written, and when.</summary>
+    public OptTrainingJobStatus? Written { get; set; }
+
+    public DateTimeOffset WrittenAt { get; set; }
+
+    /// <summary>The agents' token; null until the Secret has been read.</summary>
+    public string? Token { get; set; }
+
+    /// <summary>Pod inputs whose template was tried, and what was said against it.</summary>
+    public (string Key, Opt.Api.EquatableList<string> Faults)? Template { get; set; }
+
+    public ValueTask DisposeAsync() => Agents.DisposeAsync();
+}

@@ -1,0 +1,100 @@
+using System.Text.Json;
+using System.Text;
+using Opt.Api;
+using Opt.Api.V1Alpha1;
+using Opt.Kubernetes;
+using Opt.Operator.Agents;
+using Opt.Operator.Cluster;
+using Opt.Operator.Rendering;
+using Opt.Planning;
+
+namespace Opt.Operator.Jobs;
+
+/// <summary>Takes the snapshot a decision is made from: informers, agents, and what only a request can tell (the token, whether the template would be accepted).</summary>
+internal sealed class Observer(OperatorInformers informers, KubernetesClient client, PlanReader plans, EvidenceStore evidence, bool canActOnNodes, int agentPort)
+{
+    private readonly ResourceClient<V1Secret> _secrets = client.Resource(Resources.Secrets);
+    private readonly ResourceClient<V1StatefulSet> _sets = client.Resource(Resources.StatefulSets);
+
+    public async Task<Observation> ObserveAsync(OptTrainingJob job, JobState state, CancellationToken ct)
+    {
+        state.Token ??= await ReadTokenAsync(job, ct);
+        var pods = Of(informers.Pods, job).Where(p => IsOwned(p.Metadata, "StatefulSet")).Select(PodReader.Read).OrderBy(p => p.Ordinal).ToArray();
+        var set = Of(informers.StatefulSets, job).FirstOrDefault(s => s.Metadata.ControllerOwner()?.Uid == job.Metadata.Uid && s.Metadata.DeletionTimestamp is null);
+        var stored = Of(informers.Plans, job).Where(m => m.Metadata.DeletionTimestamp is null).Select(m => plans.Read(m, job.Metadata.Uid)).OfType<StoredPlan>()
+            .OrderBy(p => (p.Plan.Epoch, p.Plan.Revision)).ToArray();
+        await state.Agents.TrackAsync(Targets(pods, state));
+        var digest = PodInputs.Digest(job.Spec);
+        return new()
+        {
+            Owned = new()
+            {
+                Secret = state.Token is not null,
+                Service = Of(informers.Services, job).Any(s => s.Metadata.ControllerOwner()?.Uid == job.Metadata.Uid),
+                DisruptionBudget = Of(informers.DisruptionBudgets, job).Any(b => b.Metadata.ControllerOwner()?.Uid == job.Metadata.Uid),
+            },
+            StatefulSet = set is null ? null : StatefulSetMarks.Read(set),
+            Pods = [.. pods],
+            Evidence = [.. evidence.Of(stored.LastOrDefault()?.Plan.Members.Select(m => m.PodUid) ?? [])],
+            Nodes = [.. NodesOf(pods, job)],
+            Plans = [.. stored],
+            Agents = state.Agents.Views,
+            Steps = state.Agents.Steps(state.Status?.GoodputAsOf),
+            PodDigest = digest,
+            TemplateFaults = await TemplateFaultsAsync(job, state, set, digest, ct),
+            CanActOnNodes = canActOnNodes,
+            Memory = state.Memory,
+        };
+    }
+
+    private static IEnumerable<T> Of<T>(Informer<T> informer, OptTrainingJob job) where T : class, IKubernetesObject =>
+        informer.Snapshot.By(Names.JobLabel, job.Metadata.Name).Where(item => item.Metadata.Namespace == job.Metadata.Namespace);
+
+    private static bool IsOwned(V1ObjectMeta meta, string kind) => meta.ControllerOwner()?.Kind == kind;
+
+    private AgentTarget[] Targets(IEnumerable<PodState> pods, JobState state) => state.Token is null
+        ? []
+        : [.. pods.Where(p => p is { Ip: not null, Phase: "Running" }).Select(p => new AgentTarget(p.Name, p.Uid, p.Ip!, agentPort, state.Token))];
+
+    private IEnumerable<NodeState> NodesOf(PodState[] pods, OptTrainingJob job)
+    {
+        if (!canActOnNodes) return [];
+        var used = pods.Select(p => p.Node).OfType<string>().ToHashSet(StringComparer.Ordinal);
+        return informers.Nodes.Snapshot.Items.Where(n => used.Contains(n.Metadata.Name!) || n.Metadata.Labels?.ContainsKey(Names.QuarantinedLabel) == true)
+            .Select(NodeReader.Read).Where(n => used.Contains(n.Name) || n.Quarantine?.JobUid == job.Metadata.Uid);
+    }
+
+    private async Task<string?> ReadTokenAsync(OptTrainingJob job, CancellationToken ct)
+    {
+        var secret = await _secrets.FindAsync(new(job.Metadata.Namespace, Names.Secret(job.Metadata.Name)), ct);
+        if (secret is null || secret.Metadata.ControllerOwner()?.Uid != job.Metadata.Uid) return null;
+        return secret.Data?.GetValueOrDefault(Names.TokenKey) is { } bytes ? Encoding.UTF8.GetString(bytes) : null;
+    }
+
+    /// <summary>Tries a new template on the API server with strict validation, once for each template.</summary>
+    private async Task<EquatableList<string>> TemplateFaultsAsync(OptTrainingJob job, JobState state, V1StatefulSet? set, string digest, CancellationToken ct)
+    {
+        if (set?.Metadata.Annotations?.GetValueOrDefault(Names.PodDigestAnnotation) == digest) return [];
+        if (state.Template is { } known && known.Key == digest) return known.Faults;
+        var faults = await TryTemplateAsync(job, digest, ct);
+        state.Template = (digest, faults);
+        return faults;
+    }
+
+    private async Task<EquatableList<string>> TryTemplateAsync(OptTrainingJob job, string digest, CancellationToken ct)
+    {
+        try
+        {
+            var rendered = OwnedObjects.StatefulSet(job, 0, digest).Deserialize(KubernetesJson.Default.V1StatefulSet)!;
+            return [.. (await _sets.DryRunApplyAsync(rendered, ct)).Faults];
+        }
+        catch (PodTemplateException e)
+        {
+            return [e.Message];
+        }
+        catch (JsonException e)
+        {
+            return [$"spec.pod.template: {e.Message}"];
+        }
+    }
+}

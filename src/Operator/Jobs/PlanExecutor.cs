@@ -1,0 +1,247 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
+using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
+using Opt.Kubernetes;
+using Opt.Operator.Agents;
+using Opt.Operator.Cluster;
+using Opt.Operator.Rendering;
+using Opt.Planning;
+
+namespace Opt.Operator.Jobs;
+
+/// <summary>
+/// Does what was decided: one handler an action, no choice of its own. Every write waits until the informer has seen it, so that the next
+/// decision does not repeat it. Deletes carry the uid that was observed.
+/// </summary>
+internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInformers informers, IAgentClient agents, TimeProvider clock, OperatorMetrics metrics, ILogger<PlanExecutor> logger)
+{
+    private static readonly TimeSpan SeenWithin = TimeSpan.FromSeconds(10);
+
+    /// <summary>Executes in order; the first failure ends it.</summary>
+    /// <exception cref="KubernetesException">The API server refused, or somebody else wrote first.</exception>
+    public async Task ExecuteAsync(OptTrainingJob job, JobState state, IReadOnlyList<PlannedAction> actions, CancellationToken ct)
+    {
+        foreach (var action in actions)
+        {
+            await ExecuteAsync(job, state, action, ct);
+            metrics.Acted(action.GetType().Name);
+        }
+    }
+
+    private Task ExecuteAsync(OptTrainingJob job, JobState state, PlannedAction action, CancellationToken ct) => action switch
+    {
+        CreateSecret => CreateSecretAsync(job, state, ct),
+        ApplyService => ApplyAsync(job, Resources.Services, OwnedObjects.Service(job), informers.Services, ct),
+        ApplyDisruptionBudget => ApplyAsync(job, Resources.PodDisruptionBudgets, OwnedObjects.DisruptionBudget(job), informers.DisruptionBudgets, ct),
+        ApplyStatefulSet a => ApplyAsync(job, Resources.StatefulSets, OwnedObjects.StatefulSet(job, a.Replicas, a.PodDigest), informers.StatefulSets, ct),
+        ScaleStatefulSet a => ScaleAsync(job, a, ct),
+        FenceStore a => FenceAsync(job, state, a, ct),
+        CreatePlan a => CreatePlanAsync(job, a, ct),
+        SendPlan a => SendPlanAsync(state, a, ct),
+        SendControl a => SendControlAsync(state, a, ct),
+        QuarantineNode a => QuarantineAsync(job, a, ct),
+        DeletePod a => DeletePodAsync(job, a, ct),
+        DeletePlan a => DeletePlanAsync(job, a, ct),
+        _ => throw new UnreachableException($"No executor for {action.GetType().Name}"),
+    };
+
+    private async Task CreateSecretAsync(OptTrainingJob job, JobState state, CancellationToken ct)
+    {
+        var token = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
+        var secret = OwnedObjects.Secret(job, token).Deserialize(KubernetesJson.Default.V1Secret)!;
+        try
+        {
+            await client.Resource(Resources.Secrets).CreateAsync(secret, ct);
+            state.Token = token;
+        }
+        catch (KubernetesException e) when (e.IsAlreadyExists)
+        {
+            // Another leader made it, or an attempt whose answer was lost: the next pass reads it. A stranger's Secret of that name never becomes ours.
+            var found = await client.Resource(Resources.Secrets).GetAsync(new(job.Metadata.Namespace, Names.Secret(job.Metadata.Name)), ct);
+            if (found.Metadata.ControllerOwner()?.Uid != job.Metadata.Uid) throw new ForeignObjectException("Secret", Names.Secret(job.Metadata.Name), found.Metadata);
+        }
+    }
+
+    /// <summary>Server-side apply, but never over an object that is not this job's: force would take it over silently.</summary>
+    private async Task ApplyAsync<T>(OptTrainingJob job, ResourceDefinition<T> definition, JsonObject fields, Informer<T> informer, CancellationToken ct) where T : class, IKubernetesObject
+    {
+        var resource = client.Resource(definition);
+        var key = new ObjectKey(job.Metadata.Namespace, (string)fields["metadata"]!["name"]!);
+        if (await resource.FindAsync(key, ct) is { } found && (found.Metadata.ControllerOwner()?.Uid != job.Metadata.Uid || found.Metadata.DeletionTimestamp is not null))
+        {
+            throw new ForeignObjectException(definition.Kind, key.Name, found.Metadata);
+        }
+
+        var written = await resource.ApplyAsync(key, fields, force: true, ct);
+        await SeenAsync(token => informer.WaitUntilSeenAsync(written, token), ct);
+    }
+
+    private async Task ScaleAsync(OptTrainingJob job, ScaleStatefulSet action, CancellationToken ct)
+    {
+        var written = await client.Resource(Resources.StatefulSets).PatchAsync(new(job.Metadata.Namespace, job.Metadata.Name), Patch.Merge(StatefulSetMarks.Patch(action)), ct);
+        Log.Scaled(logger, job.Metadata.Name, action.Replicas, action.Outcome?.Reason ?? "");
+        await SeenAsync(token => informers.StatefulSets.WaitUntilSeenAsync(written, token), ct);
+    }
+
+    private async Task FenceAsync(OptTrainingJob job, JobState state, FenceStore action, CancellationToken ct)
+    {
+        var answer = new FenceAnswer { Epoch = action.Epoch, Pod = action.Pod, At = clock.GetUtcNow() };
+        try
+        {
+            var target = state.Agents.Target(action.PodUid) ?? throw new AgentException($"{action.Pod} is gone");
+            var catalogue = await agents.PutFenceAsync(target, new() { Epoch = action.Epoch, JobUid = job.Metadata.Uid, Adopt = job.Spec.Checkpoint.Adopt }, ct);
+            state.Agents.Catalogued(catalogue);
+            Log.Fenced(logger, job.Metadata.Name, action.Epoch, action.Pod, catalogue.Checkpoints.Count);
+            state.Memory = state.Memory with { Fence = answer with { Catalogue = catalogue } };
+        }
+        catch (AgentException e)
+        {
+            Log.NotFenced(logger, job.Metadata.Name, action.Epoch, e.Message);
+            state.Memory = state.Memory with { Fence = e.IsConflict ? await RefusedAsync(job, state, action, answer, e, ct) : answer with { Error = e.Message } };
+        }
+    }
+
+    /// <summary>Why the store refused: it is another job's, which is final, or it knows a higher epoch than the cluster does (a new cluster with the old store).</summary>
+    private async Task<FenceAnswer> RefusedAsync(OptTrainingJob job, JobState state, FenceStore action, FenceAnswer answer, AgentException refusal, CancellationToken ct)
+    {
+        try
+        {
+            var target = state.Agents.Target(action.PodUid) ?? throw refusal;
+            var catalogue = await agents.GetCatalogueAsync(target, ct);
+            var foreign = catalogue.JobUid is { } owner && owner != job.Metadata.Uid && !job.Spec.Checkpoint.Adopt;
+            return answer with
+            {
+                Error = foreign ? $"The checkpoint store belongs to the job with uid {catalogue.JobUid}. Use another store, or set checkpoint.adopt to go on from it." : refusal.Message,
+                IsFinal = foreign,
+                StoreEpoch = catalogue.FencedEpoch,
+            };
+        }
+        catch (AgentException)
+        {
+            return answer with { Error = refusal.Message };
+        }
+    }
+
+    private async Task CreatePlanAsync(OptTrainingJob job, CreatePlan action, CancellationToken ct)
+    {
+        var map = OwnedObjects.PlanConfigMap(job, action.Plan).Deserialize(KubernetesJson.Default.V1ConfigMap)!;
+        var written = await client.Resource(Resources.ConfigMaps).CreateAsync(map, ct);
+        var (id, cause) = (action.Plan.Id, action.Plan.Cause);
+        Log.Planned(logger, job.Metadata.Name, id.Epoch, id.Revision, id.Digest[..12], action.Plan.Resume?.Step ?? 0, cause.Reason, cause.Message);
+        metrics.Launched(cause.Reason);
+        await SeenAsync(token => informers.Plans.WaitUntilSeenAsync(written, token), ct);
+    }
+
+    private async Task SendPlanAsync(JobState state, SendPlan action, CancellationToken ct)
+    {
+        var id = action.Plan.Id;
+        var uids = action.Plan.Members.Where(m => action.Pods.Contains(m.Pod)).Select(m => m.PodUid).ToArray();
+        await Parallel.ForEachAsync(uids, new ParallelOptions { MaxDegreeOfParallelism = 32, CancellationToken = ct }, async (uid, token) =>
+        {
+            if (state.Agents.Target(uid) is not { } target) return;
+            try
+            {
+                await agents.PutPlanAsync(target, action.Plan, token);
+                state.Agents.PlanAnswered(uid, id, refusal: null);
+            }
+            catch (AgentException e)
+            {
+                Log.NotSent(logger, target.Pod, id.Epoch, e.Message);
+                if (e.IsConflict) state.Agents.PlanAnswered(uid, id, e.Message);
+            }
+        });
+        state.Agents.Poke();
+    }
+
+    private async Task SendControlAsync(JobState state, SendControl action, CancellationToken ct)
+    {
+        if (state.Agents.Target(action.PodUid) is not { } target) return;
+        try
+        {
+            await agents.PutControlAsync(target, action.Request, ct);
+            Log.Controlled(logger, action.Pod, action.Request.Epoch, action.Request.Revision, action.Request.Command);
+        }
+        catch (AgentException e)
+        {
+            Log.NotControlled(logger, action.Pod, action.Request.Epoch, e.Message);   // repeated by the next pass while it is still wanted
+        }
+    }
+
+    private async Task QuarantineAsync(OptTrainingJob job, QuarantineNode action, CancellationToken ct)
+    {
+        var details = new JsonObject
+        {
+            ["reason"] = action.Reason, ["message"] = action.Message, ["job"] = $"{job.Metadata.Namespace}/{job.Metadata.Name}", ["jobUid"] = job.Metadata.Uid, ["causeId"] = action.CauseId,
+            ["at"] = clock.GetUtcNow().ToString("O", CultureInfo.InvariantCulture),
+        };
+        var patch = new JsonObject
+        {
+            ["metadata"] = new JsonObject
+            {
+                ["uid"] = action.Uid,
+                ["labels"] = new JsonObject { [Names.QuarantinedLabel] = action.Reason },
+                ["annotations"] = new JsonObject { [Names.QuarantineAnnotation] = details.ToJsonString() },
+            },
+            ["spec"] = new JsonObject { ["unschedulable"] = true },
+        };
+        var written = await client.Resource(Resources.Nodes).PatchAsync(ObjectKey.Cluster(action.Node), Patch.Merge(patch), ct);
+        Log.Quarantined(logger, action.Node, job.Metadata.Name, action.Reason, action.Message);
+        metrics.Quarantined(action.Reason);
+        await SeenAsync(token => informers.Nodes.WaitUntilSeenAsync(written, token), ct);
+    }
+
+    private async Task DeletePodAsync(OptTrainingJob job, DeletePod action, CancellationToken ct)
+    {
+        var key = new ObjectKey(job.Metadata.Namespace, action.Name);
+        var options = new V1DeleteOptions { Preconditions = new() { Uid = action.Uid }, GracePeriodSeconds = action.Now ? 0 : null };
+        await DeleteAsync(client.Resource(Resources.Pods), key, options, ct);
+        Log.PodDeleted(logger, key, action.Now);
+        await SeenAsync(token => informers.Pods.WaitUntilAsync(s => s.Find(key) is not { } pod || pod.Metadata.Uid != action.Uid || (!action.Now && pod.Metadata.DeletionTimestamp is not null), token), ct);
+    }
+
+    private async Task DeletePlanAsync(OptTrainingJob job, DeletePlan action, CancellationToken ct)
+    {
+        var key = new ObjectKey(job.Metadata.Namespace, action.ConfigMap);
+        await DeleteAsync(client.Resource(Resources.ConfigMaps), key, new() { Preconditions = new() { Uid = action.Uid } }, ct);
+        await SeenAsync(token => informers.Plans.WaitUntilGoneAsync(key, action.Uid, token), ct);
+    }
+
+    /// <summary>Gone, or replaced by a successor: both are what was wanted.</summary>
+    private static async Task DeleteAsync<T>(ResourceClient<T> resource, ObjectKey key, V1DeleteOptions options, CancellationToken ct) where T : class
+    {
+        try
+        {
+            await resource.DeleteAsync(key, options, ct);
+        }
+        catch (KubernetesException e) when (e.IsNotFound || e.IsConflict)
+        {
+            // nothing left to delete
+        }
+    }
+
+    /// <summary>A watch that lags must not hold the job up for ever: the pass fails and comes back.</summary>
+    private async Task SeenAsync(Func<CancellationToken, Task> seen, CancellationToken ct)
+    {
+        using var deadline = new CancellationTokenSource(SeenWithin, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, deadline.Token);
+        try
+        {
+            await seen(either.Token);
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            throw new TimeoutException($"the watch has not shown an own write for {SeenWithin.TotalSeconds:0} s");
+        }
+    }
+}
+
+/// <summary>An object of the name the job needs exists and is not the job's.</summary>
+internal sealed class ForeignObjectException(string kind, string name, V1ObjectMeta found)
+    : Exception(found.DeletionTimestamp is not null || found.ControllerOwner()?.Kind == OptTrainingJob.KindName
+        ? $"{kind} {name} is left from an earlier job and not removed yet"
+        : $"{kind} {name} exists and does not belong to this job; rename the job or remove the {kind}");

@@ -1,0 +1,130 @@
+using System.Collections.Concurrent;
+using System.Runtime.ExceptionServices;
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+using Opt.Api;
+using Opt.Api.Protocol;
+using Opt.Api.Validation;
+using Opt.Api.V1Alpha1;
+using Opt.Kubernetes;
+using Opt.Operator.Agents;
+using Opt.Planning;
+
+namespace Opt.Operator.Jobs;
+
+/// <summary>
+/// One job, one pass: observe, decide, execute, write status. Rounds follow each other within a pass while they change something, so that a
+/// relaunch (fence, plan, send) does not wait for a timer between its steps.
+/// </summary>
+internal sealed partial class TrainingJobReconciler(
+    Observer observer, PlanExecutor executor, StatusPublisher publisher, Func<ObjectKey, AgentPool> newPool, OperatorMetrics metrics, TimeProvider clock, ILogger<TrainingJobReconciler> logger)
+    : IEntityController<JobObject>, IAsyncDisposable
+{
+    private const int MaxRounds = 8;
+    private static readonly Func<ILogger, ObjectKey, IDisposable?> JobScope = LoggerMessage.DefineScope<ObjectKey>("{Job}");
+    private readonly ConcurrentDictionary<ObjectKey, JobState> _states = new();
+
+    public async Task<Requeue> ReconcileAsync(JobObject entity, CancellationToken ct)
+    {
+        var state = await StateOfAsync(entity);
+        using var scope = JobScope(logger, entity.Key);
+        if (entity.Metadata.DeletionTimestamp is not null) return Requeue.WhenChanged;   // owner references let the cluster collect the rest
+        EquatableList<SpecFault> faults = [.. SpecValidation.ValidateName(entity.Metadata.Name!), .. SpecValidation.Validate(entity.Spec)];
+        if (faults.Count > 0) return await RefuseAsync(entity, state, faults, ct);
+        var job = new OptTrainingJob { Metadata = entity.ToMetadata(), Spec = entity.Spec!.Deserialize(SpecJson.Default.OptTrainingJobSpec)!, Status = state.Status };
+        return await ManageAsync(entity, job, state, ct);
+    }
+
+    public async Task<Requeue> DeletedAsync(ObjectKey key, CancellationToken ct)
+    {
+        await ForgetAsync(key);
+        return Requeue.WhenChanged;
+    }
+
+    /// <summary>Stops asking agents and forgets: for the end of a leader's term.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var key in _states.Keys) await ForgetAsync(key);
+    }
+
+    private async Task<Requeue> ManageAsync(JobObject entity, OptTrainingJob job, JobState state, CancellationToken ct)
+    {
+        for (var round = 1; ; round++)
+        {
+            var seen = await observer.ObserveAsync(job, state, ct);
+            var decision = JobPlanner.Decide(job, seen, clock.GetUtcNow());
+            state.Memory = decision.Memory;
+            var failure = await ExecuteAsync(job, state, decision, ct);
+            var status = failure?.SourceException is ForeignObjectException foreign ? JobPlanner.Blocked(decision.Status, job.Metadata, "NameTaken", foreign.Message, clock.GetUtcNow()) : decision.Status;
+            metrics.Observed(entity.Key, status);
+            var due = await publisher.PublishAsync(entity, state, status, ct);
+            await PaceAsync(state, seen, status);
+            failure?.Throw();
+            job = job with { Status = status };
+            if (round == MaxRounds || !decision.Actions.Any(IsProgress)) return Next(decision.Again, due);
+        }
+    }
+
+    /// <summary>Runs the actions; a failure is returned, since the status is worth writing all the same.</summary>
+    private async Task<ExceptionDispatchInfo?> ExecuteAsync(OptTrainingJob job, JobState state, Decision decision, CancellationToken ct)
+    {
+        try
+        {
+            await executor.ExecuteAsync(job, state, decision.Actions, ct);
+            return null;
+        }
+        catch (Exception e) when (e is KubernetesException or ForeignObjectException or TimeoutException)
+        {
+            return ExceptionDispatchInfo.Capture(e);
+        }
+    }
+
+    /// <summary>What is sent to agents is repeated until they report it, so it is no reason to look again at once.</summary>
+    private static bool IsProgress(PlannedAction action) => action is not (SendPlan or SendControl);
+
+    private static Task PaceAsync(JobState state, Observation seen, OptTrainingJobStatus status)
+    {
+        var plan = seen.Plans.Count == 0 ? null : seen.Plans[^1].Plan;
+        return state.Agents.PaceAsync(hurry: status.Phase is not JobPhase.Running, plan);
+    }
+
+    private async Task<Requeue> RefuseAsync(JobObject entity, JobState state, EquatableList<SpecFault> faults, CancellationToken ct)
+    {
+        var status = JobPlanner.Refuse(entity.ToMetadata(), state.Status, faults, clock.GetUtcNow());
+        if (status.Conditions != state.Status?.Conditions) Log.Invalid(logger, string.Join("; ", faults));
+        metrics.Observed(entity.Key, status);
+        var due = await publisher.PublishAsync(entity, state, status, ct);
+        return Next(null, due);
+    }
+
+    /// <summary>A job made again under the same name is another job: nothing is carried over.</summary>
+    private async Task<JobState> StateOfAsync(JobObject entity)
+    {
+        if (_states.TryGetValue(entity.Key, out var known) && known.Uid == entity.Metadata.Uid) return known;
+        await ForgetAsync(entity.Key);
+        var status = entity.ReadStatus();
+        var state = new JobState(entity.Metadata.Uid!, newPool(entity.Key)) { Status = status, Written = status, WrittenAt = clock.GetUtcNow() };
+        _states[entity.Key] = state;
+        return state;
+    }
+
+    private async Task ForgetAsync(ObjectKey key)
+    {
+        metrics.Forget(key);
+        if (_states.TryRemove(key, out var state)) await state.DisposeAsync();
+    }
+
+    private static Requeue Next(TimeSpan? again, TimeSpan? due) => (again, due) switch
+    {
+        (null, null) => Requeue.WhenChanged,
+        ({ } a, null) => Requeue.In(a),
+        (null, { } d) => Requeue.In(d),
+        ({ } a, { } d) => Requeue.In(a < d ? a : d),
+    };
+
+    private static partial class Log   // 20xx: reconciling
+    {
+        [LoggerMessage(2001, LogLevel.Warning, "The spec is not valid and is not acted on: {Faults}")]
+        public static partial void Invalid(ILogger logger, string faults);
+    }
+}

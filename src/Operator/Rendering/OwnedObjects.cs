@@ -1,0 +1,98 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
+
+namespace Opt.Operator.Rendering;
+
+/// <summary>The objects a job owns, as the fields the operator applies or creates.</summary>
+internal static class OwnedObjects
+{
+    public static JsonObject Labels(OptTrainingJob job) => new()
+    {
+        ["app.kubernetes.io/name"] = "opt-trainer",
+        ["app.kubernetes.io/instance"] = job.Metadata.Name,
+        ["app.kubernetes.io/managed-by"] = "opt-operator",
+        [Names.JobLabel] = job.Metadata.Name,
+    };
+
+    /// <summary>Headless, so that pods have stable names; it also publishes pods that are not ready: an agent must be reachable before it is.</summary>
+    public static JsonObject Service(OptTrainingJob job) => Object(job, "v1", "Service", job.Metadata.Name, new()
+    {
+        ["clusterIP"] = "None",
+        ["publishNotReadyAddresses"] = true,
+        ["selector"] = Selector(job),
+        ["ports"] = new JsonArray(new JsonObject { ["name"] = "agent", ["port"] = Names.AgentPort, ["protocol"] = "TCP", ["targetPort"] = "agent" }),
+    });
+
+    /// <summary>Every eviction gets 429: the operator itself moves members.</summary>
+    public static JsonObject DisruptionBudget(OptTrainingJob job) => Object(job, "policy/v1", "PodDisruptionBudget", job.Metadata.Name, new()
+    {
+        ["maxUnavailable"] = 0,
+        ["selector"] = new JsonObject { ["matchLabels"] = Selector(job) },
+    });
+
+    public static JsonObject StatefulSet(OptTrainingJob job, int replicas, string podDigest)
+    {
+        var set = Object(job, "apps/v1", "StatefulSet", job.Metadata.Name, new()
+        {
+            ["serviceName"] = job.Metadata.Name,
+            ["replicas"] = replicas,
+            ["podManagementPolicy"] = "Parallel",
+            ["updateStrategy"] = new JsonObject { ["type"] = "OnDelete" },
+            ["revisionHistoryLimit"] = 3,
+            ["selector"] = new JsonObject { ["matchLabels"] = Selector(job) },
+            ["template"] = PodTemplate.Render(job),
+        });
+        set["metadata"]!["annotations"] = new JsonObject { [Names.PodDigestAnnotation] = podDigest };
+        return set;
+    }
+
+    public static JsonObject Secret(OptTrainingJob job, string token)
+    {
+        var secret = Object(job, "v1", "Secret", Names.Secret(job.Metadata.Name), spec: null);
+        secret["type"] = "Opaque";
+        secret["immutable"] = true;
+        secret["data"] = new JsonObject { [Names.TokenKey] = Convert.ToBase64String(Encoding.UTF8.GetBytes(token)) };
+        return secret;
+    }
+
+    public static JsonObject PlanConfigMap(OptTrainingJob job, RunPlan plan)
+    {
+        var map = Object(job, "v1", "ConfigMap", Names.Plan(plan), spec: null);
+        map["metadata"]!["labels"]![Names.EpochLabel] = $"{plan.Epoch}";
+        map["metadata"]!["labels"]![Names.RevisionLabel] = $"{plan.Revision}";
+        map["immutable"] = true;
+        map["data"] = new JsonObject { [Names.PlanKey] = JsonSerializer.Serialize(plan, ProtocolJson.Default.RunPlan) };
+        return map;
+    }
+
+    private static JsonObject Selector(OptTrainingJob job) => new() { [Names.JobLabel] = job.Metadata.Name };
+
+    private static JsonObject Object(OptTrainingJob job, string apiVersion, string kind, string name, JsonObject? spec)
+    {
+        var item = new JsonObject
+        {
+            ["apiVersion"] = apiVersion,
+            ["kind"] = kind,
+            ["metadata"] = new JsonObject
+            {
+                ["name"] = name,
+                ["namespace"] = job.Metadata.Namespace,
+                ["labels"] = Labels(job),
+                ["ownerReferences"] = new JsonArray(new JsonObject
+                {
+                    ["apiVersion"] = job.ApiVersion,
+                    ["kind"] = job.Kind,
+                    ["name"] = job.Metadata.Name,
+                    ["uid"] = job.Metadata.Uid,
+                    ["controller"] = true,
+                    ["blockOwnerDeletion"] = true,
+                }),
+            },
+        };
+        if (spec is not null) item["spec"] = spec;
+        return item;
+    }
+}

@@ -1,0 +1,43 @@
+using Opt.Api;
+using Opt.Api.Protocol;
+
+namespace Opt.Planning;
+
+/// <summary>One thing to do. Each is safe to do again: the executor may die after any of them.</summary>
+public abstract record PlannedAction;
+
+/// <summary>Create the agents' token, once.</summary>
+public sealed record CreateSecret : PlannedAction;
+
+/// <summary>Apply the headless Service.</summary>
+public sealed record ApplyService : PlannedAction;
+
+/// <summary>Apply the PodDisruptionBudget that lets nobody but the operator evict.</summary>
+public sealed record ApplyDisruptionBudget : PlannedAction;
+
+/// <summary>Apply the StatefulSet with the template of the current spec. Only when it is absent or has no pods: never beside pods of another template.</summary>
+public sealed record ApplyStatefulSet(int Replicas, string PodDigest) : PlannedAction;
+
+/// <summary>Set replicas and, in the same request, the marks that say why.</summary>
+public sealed record ScaleStatefulSet(string Uid, int Replicas, JobOutcome? Outcome = null, Release? Release = null, DateTimeOffset? CountersSince = null) : PlannedAction;
+
+/// <summary>Ask an agent to append fence(epoch) to the commit log and to report the catalogue as of that entry.</summary>
+public sealed record FenceStore(string Pod, string PodUid, long Epoch) : PlannedAction;
+
+/// <summary>Create the plan's ConfigMap. If it exists, another leader decided: observe again.</summary>
+public sealed record CreatePlan(RunPlan Plan) : PlannedAction;
+
+/// <summary>Send the plan to agents that do not run it yet.</summary>
+public sealed record SendPlan(RunPlan Plan, EquatableList<string> Pods) : PlannedAction;
+
+/// <summary>Send live values or a command to rank 0's agent.</summary>
+public sealed record SendControl(string Pod, string PodUid, ControlRequest Request) : PlannedAction;
+
+/// <summary>Label the node with the reason and cordon it.</summary>
+public sealed record QuarantineNode(string Node, string Uid, string CauseId, string Reason, string Message) : PlannedAction;
+
+/// <summary>Delete a pod, this one and no successor. <paramref name="Now"/>: grace 0, for when its kubelet is silent.</summary>
+public sealed record DeletePod(string Name, string Uid, bool Now) : PlannedAction;
+
+/// <summary>Delete a plan beyond those that are kept.</summary>
+public sealed record DeletePlan(string ConfigMap, string Uid) : PlannedAction;

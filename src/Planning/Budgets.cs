@@ -1,0 +1,31 @@
+using Opt.Api;
+using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
+
+namespace Opt.Planning;
+
+/// <summary>Sliding budgets. The uses live in the plans, so that a decision and the memory of it are one write.</summary>
+internal static class Budgets
+{
+    public const string RelaunchInPlace = "relaunchInPlace";
+    public const string ReplaceNode = "replaceNode";
+
+    /// <summary>Uses that still count, those of quarantines no plan has recorded yet included.</summary>
+    public static EquatableList<BudgetUse> Current(Situation s)
+    {
+        var since = s.Seen.StatefulSet?.CountersSince ?? DateTimeOffset.MinValue;
+        var recorded = (s.Plan?.Budgets ?? []).Where(u => u.At >= since && s.Now - u.At < Spec(s.Policy, u.Budget).Window).ToArray();
+        var pending = s.Seen.Nodes.Where(n => n.Quarantine?.JobUid == s.Uid && n.Quarantine.CauseId is not null)
+            .Select(n => new BudgetUse { Budget = ReplaceNode, At = n.Quarantine!.Since, CauseId = n.Quarantine.CauseId! })
+            .Where(u => u.At >= since && s.Now - u.At < s.Policy.ReplaceNode.Window && (s.Plan?.Budgets ?? []).All(r => r.CauseId != u.CauseId || r.Budget != ReplaceNode));
+        return [.. recorded, .. pending];
+    }
+
+    public static bool Allows(Situation s, EquatableList<BudgetUse> uses, string budget) => uses.Count(u => u.Budget == budget) < Spec(s.Policy, budget).Limit;
+
+    /// <summary>Adds a use, once for each cause.</summary>
+    public static EquatableList<BudgetUse> Add(EquatableList<BudgetUse> uses, string budget, string causeId, DateTimeOffset now) =>
+        uses.Any(u => u.Budget == budget && u.CauseId == causeId) ? uses : [.. uses, new() { Budget = budget, At = now, CauseId = causeId }];
+
+    private static BudgetSpec Spec(FailurePolicySpec policy, string budget) => budget == ReplaceNode ? policy.ReplaceNode : policy.RelaunchInPlace;
+}

@@ -1,0 +1,64 @@
+using Opt.Api;
+using Opt.Api.Protocol;
+
+namespace Opt.Planning;
+
+/// <summary>Which nodes the evidence is against, and putting them aside: label and cordon first, everything else after.</summary>
+internal static class Exclusion
+{
+    /// <param name="Quarantines">Nodes to label and cordon now.</param>
+    /// <param name="Uses">Budget uses after that.</param>
+    /// <param name="Refused">The incident that found the budget used up; null when all were allowed.</param>
+    public sealed record Result(EquatableList<PlannedAction> Quarantines, EquatableList<BudgetUse> Uses, Incident? Refused);
+
+    /// <summary>Decides on every suspect node of the job, members and spares alike.</summary>
+    public static Result Decide(Situation s, Incident? incident, bool replaceCulprit)
+    {
+        var uses = Budgets.Current(s);
+        var actions = new List<PlannedAction>();
+        foreach (var suspect in Suspects(s, replaceCulprit ? incident : null))
+        {
+            var node = s.Seen.Nodes.FirstOrDefault(n => n.Name == suspect.Node);
+            if (node?.Quarantine is not null || uses.Any(u => u.Budget == Budgets.ReplaceNode && u.CauseId == suspect.CauseId)) continue;
+            if (!Budgets.Allows(s, uses, Budgets.ReplaceNode)) return new([.. actions], uses, suspect);
+            uses = Budgets.Add(uses, Budgets.ReplaceNode, suspect.CauseId, s.Now);
+            if (node is not null) actions.Add(new QuarantineNode(node.Name, node.Uid, suspect.CauseId, suspect.Reason, suspect.Message));
+        }
+
+        return new([.. actions], uses, null);
+    }
+
+    private static IEnumerable<Incident> Suspects(Situation s, Incident? culprit)
+    {
+        if (culprit is not null) yield return culprit;
+        foreach (var pod in s.Seen.Pods.Where(p => p.Node is not null && p.Node != culprit?.Node && !s.IsOnQuarantinedNode(p)))
+        {
+            if (Evidence(s, pod) is { } found)
+            {
+                yield return new()
+                {
+                    Epoch = s.Plan?.Epoch ?? 0, CauseId = $"node-{pod.Node}-{pod.Uid}", Reason = found.Reason, Message = found.Message, Severity = Severity.Node,
+                    Pod = pod.Name, PodUid = pod.Uid, Node = pod.Node, DetectedAt = s.Now,
+                };
+            }
+        }
+    }
+
+    /// <summary>Evidence against a node that needs no incident: its device is broken, or both its kubelet and its agent are silent.</summary>
+    private static (string Reason, string Message)? Evidence(Situation s, PodState pod)
+    {
+        var agent = s.AgentOf(pod);
+        if (agent is { Answers: true } && agent.Status!.Devices.FirstOrDefault(d => !d.Healthy) is { } device) return (Reasons.DeviceFailed, $"device {device.Index} ({device.Kind}) on {pod.Node} is unhealthy: {device.Detail}");
+        var dead = s.NodeOf(pod) is { Ready: false } && agent?.SilentSince is { } since && s.Now - since >= TimeSpan.FromSeconds(5);
+        return dead && !s.Advances ? (Reasons.NodeLost, $"node {pod.Node} is not ready and the agent of {pod.Name} does not answer") : null;
+    }
+
+    /// <summary>Pods that must go before the next epoch can be whole: those on quarantined nodes, and the culprit where nodes cannot be labelled.</summary>
+    public static EquatableList<PlannedAction> Deletions(Situation s, Incident? culprit)
+    {
+        var doomed = s.Seen.Pods.Where(p => s.IsOnQuarantinedNode(p) || (!s.Seen.CanActOnNodes && p.Uid == culprit?.PodUid));
+        return [.. doomed.Select(p => (Pod: p, Silent: s.NodeOf(p) is { Ready: false }))
+            .Where(p => !p.Pod.Terminating || p.Silent)
+            .Select(p => new DeletePod(p.Pod.Name, p.Pod.Uid, Now: p.Silent))];
+    }
+}

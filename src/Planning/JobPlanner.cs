@@ -1,0 +1,118 @@
+using Opt.Api;
+using Opt.Api.Protocol;
+using Opt.Api.Validation;
+using Opt.Api.V1Alpha1;
+
+namespace Opt.Planning;
+
+/// <summary>
+/// Decides about one job: a pure function of the job, what was seen, and the time. The list of policies below is the whole order of
+/// precedence; the first that has something to say decides the pass.
+/// </summary>
+public static class JobPlanner
+{
+    private static readonly TimeSpan Resync = TimeSpan.FromSeconds(30);
+
+    private static readonly Func<Situation, Move?>[] Policies =
+    [
+        Unmanaged,
+        Ended,
+        Suspension.Decide,
+        Provisioning.Create,
+        Placement.Released,
+        Provisioning.Recreate,
+        Provisioning.ScaleUp,
+        Completion.Decide,
+        Incidents,
+        FirstLaunch,
+        Steady.Decide,
+    ];
+
+    public static Decision Decide(OptTrainingJob job, Observation seen, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(job);
+        ArgumentNullException.ThrowIfNull(seen);
+        // Owner references let the cluster collect everything; nothing of ours must be undone first.
+        if (job.Metadata.DeletionTimestamp is not null) return new() { Status = job.Status ?? new(), Memory = seen.Memory };
+        var situation = new Situation(job, seen, now);
+        var move = Policies.Select(policy => policy(situation)).First(m => m is not null)!;
+        move = move with { Actions = [.. move.Actions, .. OldPlans(situation)] };
+        var status = StatusWriter.Write(situation, move);
+        return new()
+        {
+            Actions = move.Actions,
+            Status = status,
+            Memory = move.Memory,
+            Again = move.Wake is { } wake && wake < Resync ? wake : Resync,
+        };
+    }
+
+    /// <summary>A spec with faults is never acted on: whatever runs goes on, and the condition lists every fault.</summary>
+    public static OptTrainingJobStatus Refuse(JobMetadata job, OptTrainingJobStatus? old, EquatableList<SpecFault> faults, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(job);
+        var fact = Fact.False(ConditionTypes.SpecValid, "Invalid", string.Join("; ", faults));
+        return (old ?? new()) with { ObservedGeneration = job.Generation, Conditions = Conditions.Merge(old?.Conditions ?? [], [fact], job.Generation, now) };
+    }
+
+    /// <summary>The decision could not be carried out for a reason the user must see.</summary>
+    public static OptTrainingJobStatus Blocked(OptTrainingJobStatus status, JobMetadata job, string reason, string message, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(status);
+        ArgumentNullException.ThrowIfNull(job);
+        return status with { Conditions = Conditions.Merge(status.Conditions, [Fact.False(ConditionTypes.MembersPlaced, reason, message)], job.Generation, now) };
+    }
+
+    private static Move? Unmanaged(Situation s) => s.Job.Spec.ManagementState is ManagementState.Managed ? null : new Move
+    {
+        Phase = s.Job.Status?.Phase ?? JobPhase.Pending,
+        Account = s.HasStepped ? Accounts.Productive : Accounts.Pause,
+        Memory = s.Seen.Memory,
+    };
+
+    /// <summary>A finished job stays finished, whatever happens to its objects; a failed one starts again when its spec is edited.</summary>
+    private static Move? Ended(Situation s)
+    {
+        if (s.Seen.StatefulSet is not { Outcome: { } outcome } set) return null;
+        if (!outcome.Succeeded && s.Job.Metadata.Generation > outcome.Generation)
+        {
+            return new Move { Phase = JobPhase.Pending, Account = Accounts.Pause, Memory = new(), Notes = [new("started again", $"the spec was edited after: {outcome.Message}")] }
+                .Then(new ScaleStatefulSet(set.Uid, 0, CountersSince: s.Now)).WakeIn(TimeSpan.FromSeconds(2));
+        }
+
+        var ended = Stopping.Ended(s, outcome);
+        return set.Replicas == 0 ? ended : ended.Then(new ScaleStatefulSet(set.Uid, 0, outcome, CountersSince: set.CountersSince));
+    }
+
+    private static Move? Incidents(Situation s)
+    {
+        if (s.Plan is null) return null;
+        var known = s.Seen.Memory.Incident is { } remembered && remembered.Epoch == s.Plan.Epoch ? remembered : null;
+        var found = IncidentDetection.Find(s);
+        // Harder evidence replaces softer; what merely follows from handling the incident (deleted pods, no steps) does not.
+        var incident = known is null || found?.Severity > known.Severity && found.Severity >= Severity.Node ? found : known;
+        return incident is null ? null : Recovery.Decide(s, Renamed(s, incident));
+    }
+
+    /// <summary>Pods that are gone because the job was suspended are no loss.</summary>
+    private static Incident Renamed(Situation s, Incident incident) => incident.Reason == Reasons.PodLost && s.Job.Status?.Phase is JobPhase.Suspended
+        ? incident with { Reason = Reasons.Resumed, Message = "the job is no longer suspended" }
+        : incident;
+
+    private static Move? FirstLaunch(Situation s)
+    {
+        if (s.Plan is not null) return null;
+        var cause = new PlanCause { Id = $"start-{s.Uid}", Reason = Reasons.Start, Message = "first launch" };
+        var exclusion = Exclusion.Decide(s, null, replaceCulprit: false);
+        if (exclusion.Refused is { } refused) return Stopping.Fail(s, "BudgetExhausted", $"No machine is left to try: {refused.Message}.");
+        return exclusion.Quarantines.Count > 0
+            ? Recovery.Waiting(s, s.Seen.Memory, Accounts.Diagnose) with { Actions = exclusion.Quarantines }
+            : Launch.Decide(s, s.Seen.Memory, cause, exclusion.Uses, null, null);
+    }
+
+    private static IEnumerable<PlannedAction> OldPlans(Situation s)
+    {
+        const int kept = 20;
+        return s.Seen.Plans.OrderByDescending(p => (p.Plan.Epoch, p.Plan.Revision)).Skip(kept).Where(p => p.Plan.Epoch < s.Plan!.Epoch).Select(p => new DeletePlan(p.ConfigMap, p.Uid));
+    }
+}

@@ -1,0 +1,112 @@
+using Opt.Api;
+using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
+
+namespace Opt.Planning;
+
+/// <summary>
+/// The way to a new epoch: fence the store through an agent and read the catalogue as of the fence, wait until every member is there,
+/// choose the resume point, create the plan. Nothing of an older epoch can commit after the fence.
+/// </summary>
+internal static class Launch
+{
+    private static readonly TimeSpan FenceRetry = TimeSpan.FromSeconds(5);
+
+    /// <param name="culprit">The incident whose pod must be replaced; null when the pods stay.</param>
+    public static Move Decide(Situation s, Memory memory, PlanCause cause, EquatableList<BudgetUse> uses, string? badCheckpoint, Incident? culprit)
+    {
+        var fence = s.Fence;
+        var doomed = Exclusion.Deletions(s, culprit);
+        // With a fence nothing of the old epoch can commit any more, so its pods may go. Without any agent left to fence through,
+        // the replacement's own agent will do it before a plan is made.
+        var deletions = fence?.Catalogue is not null || s.Candidates.Count == 0 ? doomed : [];
+        if (fence is { IsFinal: true }) return Stopping.Fail(s, "StoreRefused", fence.Error!);
+        var move = Fenced(s, memory, fence) ?? Placed(s, memory, culprit) ?? Plan(s, memory, cause, uses, badCheckpoint, fence!.Catalogue!);
+        return deletions.Count == 0 ? move : move.First([.. deletions]);
+    }
+
+    /// <summary>Gets the fence; null once it is there.</summary>
+    private static Move? Fenced(Situation s, Memory memory, FenceAnswer? fence)
+    {
+        if (fence?.Catalogue is not null) return null;
+        if (s.Candidates.Count == 0) return Placement.Wait(s, memory);
+        if (fence is not null && s.Now - fence.At < FenceRetry)
+        {
+            return Recovery.Waiting(s, memory, Accounts.Diagnose).With(Fact.False(ConditionTypes.StoreReady, "FenceFailed", fence.Error ?? "")).WakeIn(FenceRetry - (s.Now - fence.At));
+        }
+
+        // Another agent than the one that just failed, if there is one; only agents that see the store.
+        var able = s.Candidates.Where(p => s.AgentOf(p)!.Status!.Store.Reachable).ToArray();
+        var designated = able.FirstOrDefault(p => p.Name != fence?.Pod) ?? able.FirstOrDefault();
+        if (designated is null)
+        {
+            var error = s.AgentOf(s.Candidates[0])!.Status!.Store.Error ?? "no agent reaches it";
+            return Recovery.Waiting(s, memory, Accounts.Diagnose).With(Fact.False(ConditionTypes.StoreReady, "Unreachable", $"checkpoint store: {error}"));
+        }
+
+        var epoch = (fence?.Epoch == s.HighestEpoch ? fence.Epoch : s.HighestEpoch + 1);
+        return Recovery.Waiting(s, memory, Accounts.Diagnose).Then(new FenceStore(designated.Name, designated.Uid, epoch));
+    }
+
+    /// <summary>Waits until all members have a machine; null once they have.</summary>
+    private static Move? Placed(Situation s, Memory memory, Incident? culprit)
+    {
+        var able = s.Candidates.Count(p => s.Seen.CanActOnNodes || p.Uid != culprit?.PodUid);
+        return able >= s.Nodes ? null : Placement.Wait(s, memory).With(Fact.True(ConditionTypes.StoreReady, "Fenced"));
+    }
+
+    private static Move Plan(Situation s, Memory memory, PlanCause cause, EquatableList<BudgetUse> uses, string? badCheckpoint, Catalogue catalogue)
+    {
+        var distrusted = s.Plan?.DistrustedCheckpoints ?? [];
+        if (badCheckpoint is not null && !distrusted.Contains(badCheckpoint)) distrusted = [.. distrusted, badCheckpoint];
+        var resume = ResumePoint.Choose(catalogue, distrusted);
+        if (resume is null && (s.Plan?.Resume is not null || catalogue.Checkpoints.Count > 0))
+        {
+            return Stopping.Fail(s, "NoCheckpoint", $"The job has trained before, but none of the {catalogue.Checkpoints.Count} checkpoints in the store can be used; starting again from nothing would lose the run. {cause.Message}");
+        }
+
+        var attempts = Reasons.Wanted.Contains(cause.Reason) ? 0 : Progress.LaunchesWithoutProgress(s, resume);
+        if (attempts >= s.Policy.NoProgressLimit) return Stopping.Fail(s, "NoProgress", $"{attempts} relaunches in a row resumed from step {resume?.Step ?? 0} and none committed a new checkpoint. Last: {cause.Message}");
+        var wait = s.Launched is null ? TimeSpan.Zero : s.Launched.CreatedAt + Progress.BackOff(attempts, cause.Id) - s.Now;
+        if (wait > TimeSpan.Zero) return Recovery.Waiting(s, memory, Accounts.Diagnose).WakeIn(wait);
+        return new Move { Phase = s.Plan is null ? JobPhase.Launching : JobPhase.Recovering, Account = Accounts.Diagnose, Memory = memory with { ShortSince = null } }
+            .Then(new CreatePlan(Build(s, cause, uses, distrusted, resume)))
+            .With(Fact.True(ConditionTypes.StoreReady, "Fenced"), Fact.True(ConditionTypes.MembersPlaced, "Placed"))
+            .WakeIn(TimeSpan.FromSeconds(2));
+    }
+
+    private static RunPlan Build(Situation s, PlanCause cause, EquatableList<BudgetUse> uses, EquatableList<string> distrusted, CheckpointSummary? resume)
+    {
+        var members = RankAssignment.Assign(s.Plan?.Members ?? [], s.Candidates, s.Nodes)!;
+        var epoch = s.Fence!.Epoch;
+        // An unchanged spec keeps the values pinned in the last plan: a newer operator's defaults never reach a running job. So does one whose
+        // edit touched what is immutable, should it have come past the API server.
+        var keep = s.Plan is not null && SpecChanges.Of(s).Kind is SpecChanges.Kind.None or SpecChanges.Kind.Immutable ? s.Plan : null;
+        return new()
+        {
+            JobNamespace = s.Job.Metadata.Namespace,
+            JobName = s.Job.Metadata.Name,
+            JobUid = s.Uid,
+            Epoch = epoch,
+            Revision = 0,
+            ParentEpoch = s.Plan?.Epoch ?? 0,
+            CreatedAt = s.Now,
+            Cause = cause,
+            SpecGeneration = keep?.SpecGeneration ?? s.Job.Metadata.Generation,
+            Members = [.. members.Select(p => MemberOf(s, p))],
+            WorkersPerMember = s.Job.Spec.Topology.AcceleratorsPerNode,
+            RendezvousPort = RendezvousPort(s.Uid, epoch),
+            TemplateRevision = s.Seen.StatefulSet!.UpdateRevision,
+            Training = keep?.Training ?? s.Desired,
+            Resume = resume,
+            SkipSamples = s.Plan?.SkipSamples ?? [],
+            DistrustedCheckpoints = distrusted,
+            Budgets = uses,
+        };
+    }
+
+    private static PlanMember MemberOf(Situation s, PodState pod) => new() { Pod = pod.Name, PodUid = pod.Uid, PodIp = pod.Ip!, AgentInstance = s.AgentOf(pod)!.Status!.Instance, Node = pod.Node! };
+
+    /// <summary>A fresh port for each epoch, below the ephemeral ranges; jobs start at different places, since a node's address may be shared.</summary>
+    public static int RendezvousPort(string jobUid, long epoch) => 24000 + (int)((Fnv.Hash(jobUid) + epoch) % 8000);
+}

@@ -1,0 +1,242 @@
+using Opt.Api;
+using Opt.Api.Protocol;
+
+namespace Opt.Planning;
+
+/// <summary>Everything one decision is made from, besides the job itself and the time: a snapshot, taken from informers and agents.</summary>
+public sealed record Observation
+{
+    public PresentObjects Owned { get; init; } = new();
+
+    /// <summary>Null when the job has no StatefulSet.</summary>
+    public StatefulSetState? StatefulSet { get; init; }
+
+    /// <summary>The StatefulSet's pods, by ordinal.</summary>
+    public EquatableList<PodState> Pods { get; init; } = [];
+
+    /// <summary>The last state of pods that are gone and had failed: the StatefulSet controller removes the evidence within seconds.</summary>
+    public EquatableList<PodState> Evidence { get; init; } = [];
+
+    /// <summary>Nodes that hold a pod of the job or are quarantined by it; empty where the operator may not read nodes.</summary>
+    public EquatableList<NodeState> Nodes { get; init; } = [];
+
+    /// <summary>The run plans found as ConfigMaps, by epoch and revision.</summary>
+    public EquatableList<StoredPlan> Plans { get; init; } = [];
+
+    /// <summary>What is known of each pod's agent.</summary>
+    public EquatableList<AgentView> Agents { get; init; } = [];
+
+    public StepView Steps { get; init; } = new();
+
+    /// <summary>Digest of what the pod template would be rendered from now (<see cref="PodInputs"/>).</summary>
+    public required string PodDigest { get; init; }
+
+    /// <summary>What the API server says against the rendered StatefulSet; empty when it would be accepted.</summary>
+    public EquatableList<string> TemplateFaults { get; init; } = [];
+
+    /// <summary>Whether nodes can be read, labelled and cordoned: not in a single-namespace install.</summary>
+    public bool CanActOnNodes { get; init; } = true;
+
+    public Memory Memory { get; init; } = new();
+}
+
+/// <summary>
+/// What the operator remembers between passes. Losing it (a restart) costs time, never correctness: all that must survive is in plans,
+/// node labels and the StatefulSet's annotations.
+/// </summary>
+public sealed record Memory
+{
+    /// <summary>The incident being handled.</summary>
+    public Incident? Incident { get; init; }
+
+    /// <summary>Since when members are missing.</summary>
+    public DateTimeOffset? ShortSince { get; init; }
+
+    /// <summary>The drain asked for, if one is under way.</summary>
+    public DrainRequest? Drain { get; init; }
+
+    /// <summary>Answer to the newest fence.</summary>
+    public FenceAnswer? Fence { get; init; }
+}
+
+/// <summary>A drain that rank 0 was asked for.</summary>
+public sealed record DrainRequest(long Epoch, DateTimeOffset Since, string Why);
+
+/// <summary>What an agent answered to PUT /v1/fence: a catalogue, or why not.</summary>
+public sealed record FenceAnswer
+{
+    public required long Epoch { get; init; }
+    public required string Pod { get; init; }
+    public required DateTimeOffset At { get; init; }
+    public Catalogue? Catalogue { get; init; }
+
+    /// <summary>The refusal or failure, in the agent's words.</summary>
+    public string? Error { get; init; }
+
+    /// <summary>Highest epoch the store knows, where that was the reason.</summary>
+    public long StoreEpoch { get; init; }
+
+    /// <summary>True when asking again cannot help: the store belongs to another job.</summary>
+    public bool IsFinal { get; init; }
+}
+
+/// <summary>Which of the job's helper objects exist.</summary>
+public sealed record PresentObjects
+{
+    public bool Secret { get; init; }
+    public bool Service { get; init; }
+    public bool DisruptionBudget { get; init; }
+}
+
+/// <summary>The StatefulSet as decisions see it.</summary>
+public sealed record StatefulSetState
+{
+    public required string Uid { get; init; }
+
+    /// <summary>Desired number of pods (spec.replicas).</summary>
+    public required int Replicas { get; init; }
+
+    /// <summary>Revision that new pods get (status.updateRevision); empty until the controller has set it.</summary>
+    public string UpdateRevision { get; init; } = "";
+
+    /// <summary>True once the controller has seen the newest spec, so that <see cref="UpdateRevision"/> belongs to it.</summary>
+    public bool IsObserved { get; init; } = true;
+
+    /// <summary>Digest its template was rendered from.</summary>
+    public required string PodDigest { get; init; }
+
+    /// <summary>How the job ended, if it did: written in the same request as replicas 0.</summary>
+    public JobOutcome? Outcome { get; init; }
+
+    /// <summary>Set while all pods are released because members could not be placed.</summary>
+    public Release? Release { get; init; }
+
+    /// <summary>Budgets and counters look back no further than this: a person intervened then.</summary>
+    public DateTimeOffset? CountersSince { get; init; }
+}
+
+/// <summary>The end of a job.</summary>
+public sealed record JobOutcome
+{
+    public required bool Succeeded { get; init; }
+    public required string Reason { get; init; }
+    public required string Message { get; init; }
+    public required DateTimeOffset At { get; init; }
+
+    /// <summary>Generation of the spec that ended; a later edit by the user starts a failed job again.</summary>
+    public required long Generation { get; init; }
+
+    public long Step { get; init; }
+}
+
+/// <summary>Pods were released at <paramref name="At"/>, for the <paramref name="Times"/>th time in a row.</summary>
+public sealed record Release(DateTimeOffset At, int Times);
+
+/// <summary>One pod.</summary>
+public sealed record PodState
+{
+    public required string Name { get; init; }
+    public required string Uid { get; init; }
+    public required int Ordinal { get; init; }
+
+    /// <summary>Null until it is bound.</summary>
+    public string? Node { get; init; }
+
+    public string? Ip { get; init; }
+
+    /// <summary>Pending, Running, Succeeded, Failed or Unknown.</summary>
+    public required string Phase { get; init; }
+
+    /// <summary>The StatefulSet revision it was made from.</summary>
+    public string Revision { get; init; } = "";
+
+    public bool Terminating { get; init; }
+
+    /// <summary>Why it failed, waits or cannot be placed, for people.</summary>
+    public string? Trouble { get; init; }
+
+    /// <summary>Reason of its DisruptionTarget condition: PreemptionByScheduler, EvictionByEvictionAPI, TerminationByKubelet...</summary>
+    public string? Disruption { get; init; }
+}
+
+/// <summary>One node.</summary>
+public sealed record NodeState
+{
+    public required string Name { get; init; }
+    public required string Uid { get; init; }
+
+    /// <summary>Its Ready condition is True.</summary>
+    public required bool Ready { get; init; }
+
+    /// <summary>What its conditions say when it is not ready.</summary>
+    public string? Trouble { get; init; }
+
+    /// <summary>Set when it carries our quarantine label.</summary>
+    public Quarantine? Quarantine { get; init; }
+}
+
+/// <summary>Why a node was put aside, as its label and annotations say.</summary>
+public sealed record Quarantine
+{
+    public required string Reason { get; init; }
+
+    /// <summary>UID of the job that did it; null when a person or another tool set the label.</summary>
+    public string? JobUid { get; init; }
+
+    /// <summary>The incident it was done for.</summary>
+    public string? CauseId { get; init; }
+
+    public DateTimeOffset Since { get; init; }
+}
+
+/// <summary>A run plan and the ConfigMap that holds it.</summary>
+public sealed record StoredPlan(string ConfigMap, string Uid, RunPlan Plan);
+
+/// <summary>One agent as the poller knows it.</summary>
+public sealed record AgentView
+{
+    public required string Pod { get; init; }
+    public required string PodUid { get; init; }
+
+    /// <summary>Its newest answer; null before the first.</summary>
+    public AgentStatus? Status { get; init; }
+
+    /// <summary>Since when it has not answered; null while it does. Counted from when this operator began to ask.</summary>
+    public DateTimeOffset? SilentSince { get; init; }
+
+    /// <summary>The last failure to reach it.</summary>
+    public string? Error { get; init; }
+
+    /// <summary>The plan it was sent and accepted, when its status does not show it yet.</summary>
+    public PlanId? Accepted { get; init; }
+
+    /// <summary>The plan it refused (409), if it refused one.</summary>
+    public PlanRefusal? Refusal { get; init; }
+
+    public bool Answers => Status is not null && SilentSince is null;
+}
+
+/// <summary>An agent's refusal of a plan, in its words.</summary>
+public sealed record PlanRefusal(PlanId Plan, string Error);
+
+/// <summary>What the step records of the current epoch say.</summary>
+public sealed record StepView
+{
+    /// <summary>Newest record; null before the first step of the epoch.</summary>
+    public StepRecord? Newest { get; init; }
+
+    /// <summary>When an attempt was last seen to advance, on any agent, by the operator's clock; at first, when it began to look.</summary>
+    public DateTimeOffset? AdvancedAt { get; init; }
+
+    /// <summary>Trailing median of seconds per attempt; 0 while unknown.</summary>
+    public double MedianSeconds { get; init; }
+
+    /// <summary>Records that the ledger has not seen yet, oldest first.</summary>
+    public EquatableList<StepRecord> New { get; init; } = [];
+
+    /// <summary>Newest checkpoint known to be committed.</summary>
+    public CheckpointSummary? Committed { get; init; }
+
+    /// <summary>Newest checkpoint known to be healthy.</summary>
+    public CheckpointSummary? Healthy { get; init; }
+}

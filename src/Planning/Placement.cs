@@ -1,0 +1,62 @@
+using Opt.Api.V1Alpha1;
+
+namespace Opt.Planning;
+
+/// <summary>Waiting for machines, with an end: a job that cannot place all members by its deadline releases what it has and tries again later.</summary>
+internal static class Placement
+{
+    private static readonly TimeSpan FirstBackOff = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LongestBackOff = TimeSpan.FromMinutes(30);
+
+    public static Move Wait(Situation s, Memory memory)
+    {
+        var since = memory.ShortSince ?? s.Now;
+        var left = s.Policy.ProvisionDeadline - (s.Now - since);
+        var why = Why(s);
+        if (left > TimeSpan.Zero)
+        {
+            return Recovery.Waiting(s, memory with { ShortSince = since }, Accounts.Provision).With(Fact.False(ConditionTypes.MembersPlaced, "Waiting", why)).WakeIn(left);
+        }
+
+        var times = 1 + (s.Seen.StatefulSet!.Release?.Times ?? 0);
+        return new Move { Phase = JobPhase.Provisioning, Account = Accounts.Provision, Memory = memory with { ShortSince = null }, Notes = [new("released all pods", $"not all members could be placed within {Opt.Api.DurationConverter.Format(s.Policy.ProvisionDeadline)}: {why}")] }
+            .Then(new ScaleStatefulSet(s.Seen.StatefulSet.Uid, 0, Release: new(s.Now, times), CountersSince: s.Seen.StatefulSet.CountersSince))
+            .With(Fact.False(ConditionTypes.MembersPlaced, "Released", why))
+            .WakeIn(BackOff(times));
+    }
+
+    /// <summary>While released: waits, then asks for the pods again. Null when the job is not released.</summary>
+    public static Move? Released(Situation s)
+    {
+        if (s.Seen.StatefulSet is not { Release: { } release, Replicas: 0 } set) return null;
+        var left = release.At + BackOff(release.Times) - s.Now;
+        var move = new Move { Phase = JobPhase.Provisioning, Account = Accounts.Provision, Memory = s.Seen.Memory with { ShortSince = null } };
+        return left > TimeSpan.Zero ? move.WakeIn(left) : move.Then(new ScaleStatefulSet(set.Uid, s.Replicas, Release: release, CountersSince: set.CountersSince)).WakeIn(TimeSpan.FromSeconds(2));
+    }
+
+    private static TimeSpan BackOff(int times)
+    {
+        var delay = FirstBackOff * Math.Pow(2, Math.Min(times - 1, 10));
+        return delay < LongestBackOff ? delay : LongestBackOff;
+    }
+
+    /// <summary>Who is missing and why, in one line: the first few pods with the cluster's own words.</summary>
+    private static string Why(Situation s)
+    {
+        var ready = s.Candidates.Select(p => p.Uid).ToHashSet(StringComparer.Ordinal);
+        var missing = s.Seen.Pods.Where(p => !ready.Contains(p.Uid)).Take(3).Select(p => $"{p.Name} {Trouble(s, p)}").ToList();
+        var absent = s.Replicas - s.Seen.Pods.Count;
+        if (absent > 0) missing.Add($"{absent} pods do not exist yet");
+        return $"{s.Candidates.Count} of {s.Nodes} members ready; {string.Join("; ", missing)}";
+    }
+
+    private static string Trouble(Situation s, PodState pod)
+    {
+        if (pod.Terminating) return $"is terminating on {pod.Node ?? "no node"}";
+        if (s.IsOnQuarantinedNode(pod)) return $"is on quarantined node {pod.Node}";
+        if (pod.Phase is not "Running" || pod.Trouble is not null) return $"is {pod.Phase}{(pod.Trouble is null ? "" : $": {pod.Trouble}")}";
+        if (s.Seen.StatefulSet is { } set && pod.Revision != set.UpdateRevision) return $"is of revision {pod.Revision}, not {set.UpdateRevision}";
+        var agent = s.AgentOf(pod);
+        return agent is { Answers: true } ? "has an agent that cannot take part" : $"has no agent that answers{(agent?.Error is null ? "" : $": {agent.Error}")}";
+    }
+}

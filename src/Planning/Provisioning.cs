@@ -1,0 +1,73 @@
+using Opt.Api;
+using Opt.Api.V1Alpha1;
+
+namespace Opt.Planning;
+
+/// <summary>The job's own objects: made when absent, scaled where that moves no member, and replaced whole when the pods' description changed.</summary>
+internal static class Provisioning
+{
+    /// <summary>Service, Secret, disruption budget and StatefulSet; null when they are there.</summary>
+    public static Move? Create(Situation s)
+    {
+        if (s.Seen.StatefulSet is null && s.Seen.TemplateFaults.Count > 0) return Refused(s, new Move { Phase = JobPhase.Pending, Account = Accounts.Provision, Memory = s.Seen.Memory });
+        var actions = new List<PlannedAction>();
+        if (!s.Seen.Owned.Secret) actions.Add(new CreateSecret());
+        if (!s.Seen.Owned.Service) actions.Add(new ApplyService());
+        if (!s.Seen.Owned.DisruptionBudget) actions.Add(new ApplyDisruptionBudget());
+        if (s.Seen.StatefulSet is null) actions.Add(new ApplyStatefulSet(s.Replicas, s.Seen.PodDigest));
+        return actions.Count == 0 ? null : Waiting(s, s.Seen.StatefulSet is null ? Fact.False(ConditionTypes.MembersPlaced, "Creating") : null) with { Actions = [.. actions] };
+    }
+
+    /// <summary>
+    /// A changed template: drain, scale to 0, wait until every pod is gone, apply the new template with all replicas. While pods of the old
+    /// template exist the new one is never written: any pod recreated in between would come back from it beside its old peers.
+    /// </summary>
+    public static Move? Recreate(Situation s)
+    {
+        var set = s.Seen.StatefulSet!;
+        if (set.PodDigest == s.Seen.PodDigest || s.Seen.TemplateFaults.Count > 0) return null;
+        const string why = "the pod template changed";
+        if (set.Replicas > 0)
+        {
+            if (Draining.Decide(s, why) is { } drain) return drain;
+            return Waiting(s, Fact.False(ConditionTypes.Running, "Recreating", why)).Then(new ScaleStatefulSet(set.Uid, 0, CountersSince: set.CountersSince)) with
+            {
+                Memory = s.Seen.Memory with { Incident = Changed(s, set, why), Drain = null },
+                Notes = [new("recreating all pods", why)],
+            };
+        }
+
+        var move = Waiting(s, Fact.False(ConditionTypes.Running, "Recreating", why));
+        return s.Seen.Pods.Count == 0 ? move.Then(new ApplyStatefulSet(s.Replicas, s.Seen.PodDigest)) : move.Then([.. Stuck(s)]);
+    }
+
+    /// <summary>A pod on an unreachable node stays Terminating for ever. What its workers might still write is cut off by the next epoch's fence.</summary>
+    private static IEnumerable<PlannedAction> Stuck(Situation s) => s.Seen.Pods.Where(p => p.Terminating && s.NodeOf(p) is { Ready: false }).Select(p => new DeletePod(p.Name, p.Uid, Now: true));
+
+    /// <summary>Brings pods back after a suspension or an intervention; null when there are some.</summary>
+    public static Move? ScaleUp(Situation s) => s.Seen.StatefulSet is { Replicas: 0 } set
+        ? Waiting(s, Fact.False(ConditionTypes.Suspended, "Resumed")).Then(new ScaleStatefulSet(set.Uid, s.Replicas, CountersSince: set.CountersSince))
+        : null;
+
+    /// <summary>Replicas for more nodes or spares at once, for fewer only when no member sits on the ordinals that would go.</summary>
+    public static PlannedAction? Resize(Situation s)
+    {
+        var set = s.Seen.StatefulSet!;
+        if (set.Replicas == s.Replicas || set.Replicas == 0) return null;
+        var inUse = s.Members.Any(m => s.PodNamed(m.Planned.Pod) is { } pod && pod.Ordinal >= s.Replicas);
+        return set.Replicas < s.Replicas || !inUse ? new ScaleStatefulSet(set.Uid, s.Replicas, Release: set.Release, CountersSince: set.CountersSince) : null;
+    }
+
+    public static Move Refused(Situation s, Move move) => move.With(Fact.False(ConditionTypes.PodTemplateValid, "Refused", string.Join("; ", s.Seen.TemplateFaults)));
+
+    private static Incident? Changed(Situation s, StatefulSetState set, string why) => s.Plan is null ? null : new()
+    {
+        Epoch = s.Plan.Epoch, CauseId = $"template-{set.PodDigest}-{s.Seen.PodDigest}", Reason = Reasons.SpecChanged, Message = why, Severity = Severity.Planned, DetectedAt = s.Now,
+    };
+
+    private static Move Waiting(Situation s, Fact? fact)
+    {
+        var move = new Move { Phase = s.Plan is null ? JobPhase.Provisioning : JobPhase.Recovering, Account = Accounts.Provision, Memory = s.Seen.Memory }.WakeIn(TimeSpan.FromSeconds(2));
+        return fact is null ? move : move.With(fact);
+    }
+}

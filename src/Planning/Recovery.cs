@@ -1,0 +1,52 @@
+using Opt.Api.V1Alpha1;
+
+namespace Opt.Planning;
+
+/// <summary>
+/// From an incident to the next epoch, cheapest rung first: relaunch in place within its budget, else replace the node within its own,
+/// else stop. The order is fixed (evidence, quarantine, fence, delete, plan) and each step is safe to repeat, so a pass never needs to
+/// know how far the one before came.
+/// </summary>
+internal static class Recovery
+{
+    public static Move Decide(Situation s, Incident incident)
+    {
+        var memory = s.Seen.Memory with { Incident = incident };
+        if (incident.Severity is Severity.User) return Stopping.Fail(s, incident.Reason, $"Restarting cannot help: {incident.Message}.");
+        if (Replace(s, incident) is not { } replace) return Stopping.Fail(s, "BudgetExhausted", Diagnosis(s, incident, Budgets.RelaunchInPlace));
+        var exclusion = Exclusion.Decide(s, incident, replace);
+        if (exclusion.Refused is { } refused) return Stopping.Fail(s, "BudgetExhausted", Diagnosis(s, refused, Budgets.ReplaceNode));
+        var uses = incident.Severity is Severity.Process or Severity.Shared && !replace ? Budgets.Add(exclusion.Uses, Budgets.RelaunchInPlace, incident.CauseId, s.Now) : exclusion.Uses;
+        if (exclusion.Quarantines.Count > 0)
+        {
+            // The label and the cordon must stand before the pod can be recreated: nothing else in this pass.
+            return Waiting(s, memory, Accounts.Diagnose) with { Actions = exclusion.Quarantines };
+        }
+
+        var cause = new Opt.Api.Protocol.PlanCause { Id = incident.CauseId, Reason = incident.Reason, Message = incident.Message, Node = replace ? incident.Node : null };
+        return Launch.Decide(s, memory, cause, uses, incident.BadCheckpoint, replace ? incident : null).With(Fact.False(ConditionTypes.Running, incident.Reason, incident.Message));
+    }
+
+    /// <summary>Whether to replace the node; null when neither rung is left.</summary>
+    private static bool? Replace(Situation s, Incident incident) => incident.Severity switch
+    {
+        Severity.Planned => false,
+        Severity.Node => true,
+        _ when Budgets.Allows(s, Without(s, incident), Budgets.RelaunchInPlace) => false,
+        Severity.Process when incident.Node is not null => true,
+        _ => null,
+    };
+
+    /// <summary>Uses before this incident: its own use must not count against it when the pass is repeated.</summary>
+    private static Opt.Api.EquatableList<Opt.Api.Protocol.BudgetUse> Without(Situation s, Incident incident) => [.. Budgets.Current(s).Where(u => u.CauseId != incident.CauseId)];
+
+    public static Move Waiting(Situation s, Memory memory, string account) => new Move { Phase = s.Plan is null ? JobPhase.Provisioning : JobPhase.Recovering, Account = account, Memory = memory }.WakeIn(TimeSpan.FromSeconds(2));
+
+    private static string Diagnosis(Situation s, Incident incident, string budget)
+    {
+        var spec = budget == Budgets.ReplaceNode ? s.Policy.ReplaceNode : s.Policy.RelaunchInPlace;
+        var causes = s.Seen.Plans.Select(p => p.Plan.Cause.Reason).Where(r => !Reasons.Wanted.Contains(r)).GroupBy(r => r).OrderByDescending(g => g.Count()).Select(g => $"{g.Count()} x {g.Key}");
+        return $"The budget failurePolicy.{budget} ({spec.Limit} within {Opt.Api.DurationConverter.Format(spec.Window)}) is used up. Last: {incident.Message}. Relaunches on record: {string.Join(", ", causes)}. "
+            + "Look at the logbook in status and at the logs of the pod named there; edit the spec (any field) to start the job again.";
+    }
+}

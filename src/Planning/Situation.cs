@@ -1,0 +1,105 @@
+using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
+
+namespace Opt.Planning;
+
+/// <summary>What follows from one observation without deciding anything: shared by all policies of a pass.</summary>
+internal sealed class Situation
+{
+    private readonly Dictionary<string, PodState> _pods;
+    private readonly Dictionary<string, AgentView> _agents;
+    private readonly Dictionary<string, NodeState> _nodes;
+
+    public Situation(OptTrainingJob job, Observation seen, DateTimeOffset now)
+    {
+        (Job, Seen, Now) = (job, seen, now);
+        Desired = TrainingConfigResolver.Resolve(job.Spec);
+        _pods = seen.Pods.ToDictionary(p => p.Name, StringComparer.Ordinal);
+        _agents = seen.Agents.ToDictionary(a => a.PodUid, StringComparer.Ordinal);
+        _nodes = seen.Nodes.ToDictionary(n => n.Name, StringComparer.Ordinal);
+        Plan = seen.Plans.Select(p => p.Plan).MaxBy(p => (p.Epoch, p.Revision));
+        Launched = Plan is null ? null : seen.Plans.Select(p => p.Plan).FirstOrDefault(p => p.Epoch == Plan.Epoch && p.Revision == 0) ?? Plan;
+        Members = Plan is null ? [] : [.. Plan.Members.Select(MemberOf)];
+        Candidates = [.. seen.Pods.Where(IsCandidate)];
+    }
+
+    public OptTrainingJob Job { get; }
+    public Observation Seen { get; }
+    public DateTimeOffset Now { get; }
+
+    /// <summary>What the spec asks for now, resolved.</summary>
+    public TrainingConfig Desired { get; }
+
+    /// <summary>The newest plan: highest epoch, highest revision.</summary>
+    public RunPlan? Plan { get; }
+
+    /// <summary>Revision 0 of that epoch: what the agents were told to run.</summary>
+    public RunPlan? Launched { get; }
+
+    public IReadOnlyList<Member> Members { get; }
+
+    /// <summary>Pods that could be members of the next plan, by ordinal.</summary>
+    public IReadOnlyList<PodState> Candidates { get; }
+
+    public int Nodes => Job.Spec.Topology.Nodes;
+    public int Replicas => Nodes + Job.Spec.Topology.SpareNodes;
+    public FailurePolicySpec Policy => Job.Spec.FailurePolicy;
+    public string Uid => Job.Metadata.Uid;
+
+    /// <summary>Highest epoch heard of anywhere: agents know of fences whose plan was never written.</summary>
+    public long HighestEpoch => Math.Max(Math.Max(Math.Max(Plan?.Epoch ?? 0, Job.Status?.Epoch ?? 0), Seen.Memory.Fence?.StoreEpoch ?? 0), Seen.Agents.Where(IsOurs).Select(a => a.Status!.Epoch).DefaultIfEmpty(0).Max());
+
+    /// <summary>The newest answer to a fence that no plan has used yet.</summary>
+    public FenceAnswer? Fence => Seen.Memory.Fence is { } fence && fence.Epoch > (Plan?.Epoch ?? 0) && fence.Epoch >= HighestEpoch ? fence : null;
+
+    /// <summary>When attempts last advanced; the launch before the first, but never before this operator began to look.</summary>
+    public DateTimeOffset AdvancedAt => Seen.Steps.AdvancedAt is not { } at || Launched is null ? Now : at > Launched.CreatedAt ? at : Launched.CreatedAt;
+
+    public bool HasStepped => Seen.Steps.Newest?.Epoch == Plan?.Epoch && Plan is not null;
+
+    /// <summary>In synchronous training an attempt that advances proves every member alive: while this holds nobody is killed for silence.</summary>
+    public bool Advances => HasStepped && Now - AdvancedAt <= Patience;
+
+    public NodeState? NodeOf(PodState pod) => pod.Node is null ? null : _nodes.GetValueOrDefault(pod.Node);
+
+    public AgentView? AgentOf(PodState pod) => _agents.GetValueOrDefault(pod.Uid);
+
+    public PodState? PodNamed(string name) => _pods.GetValueOrDefault(name);
+
+    /// <summary>A pod that may not train: its node is quarantined, whoever did that.</summary>
+    public bool IsOnQuarantinedNode(PodState pod) => NodeOf(pod)?.Quarantine is not null;
+
+    private TimeSpan Patience => TimeSpan.FromSeconds(Math.Max(5, 3 * Seen.Steps.MedianSeconds));
+
+    private Member MemberOf(PlanMember planned, int index)
+    {
+        var pod = _pods.GetValueOrDefault(planned.Pod);
+        if (pod?.Uid != planned.PodUid) pod = null;
+        return new(index, planned, pod, _agents.GetValueOrDefault(planned.PodUid), _nodes.GetValueOrDefault(planned.Node));
+    }
+
+    private bool IsCandidate(PodState pod)
+    {
+        if (Seen.StatefulSet is not { IsObserved: true } set) return false;
+        var fits = pod is { Phase: "Running", Terminating: false, Ip.Length: > 0, Node: not null } && pod.Ordinal < Replicas && pod.Revision == set.UpdateRevision;
+        return fits && !IsOnQuarantinedNode(pod) && AgentOf(pod) is { Answers: true } agent && IsOurs(agent) && IsAble(agent.Status!);
+    }
+
+    private bool IsOurs(AgentView agent) => agent.Status is { } status && status.JobUid == Uid && status.PodUid == agent.PodUid;
+
+    private static bool IsAble(AgentStatus status) => status.ProtocolVersions.Contains(RunPlan.CurrentProtocol) && status.Devices.All(d => d.Healthy);
+}
+
+/// <summary>One member of the current plan, with what is known of it now.</summary>
+/// <param name="Index">Its rank block.</param>
+/// <param name="Pod">The very pod the plan names; null when it is gone or another one has its name.</param>
+internal sealed record Member(int Index, PlanMember Planned, PodState? Pod, AgentView? Agent, NodeState? Node)
+{
+    public AgentStatus? Status => Agent?.Status;
+
+    /// <summary>True while the agent process that was asked is the one that answers.</summary>
+    public bool IsSameAgent => Status is null || Status.Instance == Planned.AgentInstance;
+
+    /// <summary>Its agent says that it runs (or has run) this epoch.</summary>
+    public bool Runs(RunPlan plan) => Status is { } status && status.Epoch == plan.Epoch && IsSameAgent && status.PlanDigest is not null;
+}

@@ -1,0 +1,63 @@
+using Opt.Api;
+using Opt.Api.Protocol;
+using Opt.Api.Validation;
+using Opt.Api.V1Alpha1;
+
+namespace Opt.Planning;
+
+/// <summary>An edited spec against the plan in force: live values become a new revision, the rest a relaunch after a drain.</summary>
+internal static class SpecChanges
+{
+    public enum Kind { None, Live, NextLaunch, Relaunch, Immutable }
+
+    public sealed record Change(Kind Kind, string What, EquatableList<SpecFault> Faults);
+
+    private static readonly Change Nothing = new(Kind.None, "", []);
+
+    /// <summary>Compares resolved values, and only when the user wrote a newer spec than the plan was made from.</summary>
+    public static Change Of(Situation s)
+    {
+        if (s.Plan is not { } plan || plan.SpecGeneration == s.Job.Metadata.Generation) return Nothing;
+        if (Immutability.Faults(plan.Training, s.Desired) is { Count: > 0 } faults) return new(Kind.Immutable, "", faults);
+        if (plan.Members.Count != s.Nodes) return new(Kind.Relaunch, $"topology.nodes {plan.Members.Count} -> {s.Nodes}", []);
+        // The pod template brings the store along; a change of either recreates the pods, which is another policy's business.
+        var policy = plan.Training.Checkpoint with { Store = s.Desired.Checkpoint.Store };
+        var others = s.Desired with { HyperParameters = plan.Training.HyperParameters, Checkpoint = plan.Training.Checkpoint };
+        if (others != plan.Training) return new(Kind.Relaunch, Named(plan.Training, others), []);
+        if (s.Desired.HyperParameters != plan.Training.HyperParameters) return new(Kind.Live, Named(plan.Training.HyperParameters, s.Desired.HyperParameters), []);
+        return policy != s.Desired.Checkpoint ? new(Kind.NextLaunch, "checkpoint", []) : Nothing;
+    }
+
+    /// <summary>The plan with the new live values, one revision up.</summary>
+    public static RunPlan Revise(Situation s, Change change) => s.Plan! with
+    {
+        Revision = s.Plan.Revision + 1,
+        CreatedAt = s.Now,
+        SpecGeneration = s.Job.Metadata.Generation,
+        Training = s.Plan.Training with { HyperParameters = s.Desired.HyperParameters },
+        Cause = new() { Id = $"spec-{s.Job.Metadata.Generation}", Reason = Reasons.HyperParametersChanged, Message = $"the spec changed {change.What}" },
+    };
+
+    private static string Named(TrainingConfig old, TrainingConfig now)
+    {
+        var names = new (string Name, bool Differs)[]
+        {
+            ("model.dropout", old.Model != now.Model), ("pod.device", old.Device != now.Device), ("data", old.Data != now.Data), ("training.batchTokens", old.BatchSequences != now.BatchSequences),
+            ("training.microBatchSequences", old.MicroBatchSequences != now.MicroBatchSequences), ("training.activationCheckpointing", old.ActivationCheckpointing != now.ActivationCheckpointing),
+            ("training.reshardAfterForward", old.ReshardAfterForward != now.ReshardAfterForward),
+        };
+        return string.Join(", ", names.Where(n => n.Differs).Select(n => n.Name));
+    }
+
+    private static string Named(HyperParameters old, HyperParameters now)
+    {
+        var values = new (string Name, object Old, object New)[]
+        {
+            ("peak learning rate", old.PeakLearningRate, now.PeakLearningRate), ("end learning rate", old.EndLearningRate, now.EndLearningRate), ("warm-up steps", old.WarmupSteps, now.WarmupSteps),
+            ("decay steps", old.DecaySteps, now.DecaySteps), ("gradient clip", old.GradientClip, now.GradientClip), ("optimizer", old.Optimizer, now.Optimizer),
+            ("loss-scale window", old.LossScaleWindow, now.LossScaleWindow), ("loss-scale floor", old.LossScaleFloor, now.LossScaleFloor), ("loss-scale rule", old.LossScaleWindowRule, now.LossScaleWindowRule),
+            ("total steps", old.TotalSteps, now.TotalSteps),
+        };
+        return string.Join(", ", values.Where(v => !v.Old.Equals(v.New)).Select(v => FormattableString.Invariant($"{v.Name} {v.Old} -> {v.New}")));
+    }
+}

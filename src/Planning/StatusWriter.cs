@@ -1,0 +1,142 @@
+using Opt.Api;
+using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
+
+namespace Opt.Planning;
+
+/// <summary>Works out the whole status from the old one, what was seen and what was decided. Numbers are rounded: they are for people.</summary>
+internal static class StatusWriter
+{
+    private const int KeptEntries = 20;
+    private const int ShownNodes = 32;
+
+    public static OptTrainingJobStatus Write(Situation s, Move move)
+    {
+        var old = s.Job.Status;
+        var planned = move.Memory.Incident is null or { Severity: Severity.Planned };
+        var book = Ledger.Charge(old, s.Seen.Steps.New, move.Account, planned, s.Now);
+        var ended = move.Phase is JobPhase.Succeeded or JobPhase.Failed;
+        var status = Numbers(s, old ?? new()) with
+        {
+            ObservedGeneration = s.Job.Metadata.Generation,
+            Phase = move.Phase,
+            Conditions = Conditions.Merge(old?.Conditions ?? [], [.. Always(s), .. move.Facts], s.Job.Metadata.Generation, s.Now),
+            Epoch = Math.Max(s.Plan?.Epoch ?? 0, old?.Epoch ?? 0),
+            Revision = s.Plan?.Revision ?? 0,
+            TotalSteps = (s.Plan?.Training ?? s.Desired).HyperParameters.TotalSteps,
+            LastCheckpoint = Checkpoint(s, s.Seen.Steps.Committed ?? s.Plan?.Resume) ?? old?.LastCheckpoint,
+            LastHealthyCheckpoint = Checkpoint(s, s.Seen.Steps.Healthy) ?? old?.LastHealthyCheckpoint,
+            Nodes = NodesOf(s, ended),
+            Restarts = Restarts(s, old),
+            Goodput = old is { Phase: JobPhase.Succeeded or JobPhase.Failed } && ended ? old.Goodput : book.Accounts,
+            GoodputAsOf = book.AsOf,
+            HighestStep = book.HighestStep,
+            StartTime = old?.StartTime ?? s.Now,
+            CompletionTime = ended ? old?.CompletionTime ?? s.Seen.StatefulSet?.Outcome?.At ?? s.Now : null,
+        };
+        return status with { Logbook = Logbook.Write(s, move, status) };
+    }
+
+    private static OptTrainingJobStatus Numbers(Situation s, OptTrainingJobStatus old)
+    {
+        if (s.Seen.Steps.Newest is not { } newest) return old;
+        return old with
+        {
+            Step = newest.Step,
+            Attempt = newest.Attempt,
+            Samples = newest.Samples,
+            Tokens = newest.Tokens,
+            Loss = newest.Loss is { } loss ? Math.Round(loss, 4) : null,
+            LearningRate = Significant(newest.LearningRate),
+            LossScale = newest.LossScale,
+            GradientNorm = newest.GradientNorm is { } norm ? Significant(norm) : null,
+            TokensPerSecond = Math.Round(newest.TokensPerSecond, 1),
+            StepSeconds = Math.Round(newest.Seconds, 3),
+        };
+    }
+
+    private static double Significant(double value) => double.Parse(value.ToString("G4", System.Globalization.CultureInfo.InvariantCulture), System.Globalization.CultureInfo.InvariantCulture);
+
+    private static IEnumerable<Fact> Always(Situation s)
+    {
+        yield return Fact.True(ConditionTypes.SpecValid, "Valid");
+        yield return s.Seen.TemplateFaults.Count == 0 ? Fact.True(ConditionTypes.PodTemplateValid, "Accepted") : Fact.False(ConditionTypes.PodTemplateValid, "Refused", string.Join("; ", s.Seen.TemplateFaults));
+        yield return s.Seen.CanActOnNodes
+            ? Fact.True(ConditionTypes.NodeActionsAllowed, "ClusterScope", "bad nodes are labelled and cordoned")
+            : Fact.False(ConditionTypes.NodeActionsAllowed, "NamespaceScope", "this install may not touch nodes: pods are replaced, but may come back on a bad node");
+        yield return Fact.False(ConditionTypes.Failed, "NotFailed");
+        yield return Fact.False(ConditionTypes.Succeeded, "NotYet");
+        if (!s.Job.Spec.Suspend) yield return Fact.False(ConditionTypes.Suspended, "NotAsked");
+    }
+
+    private static NodesStatus NodesOf(Situation s, bool ended) => new()
+    {
+        Desired = s.Nodes,
+        Ready = ended ? 0 : s.Plan is null ? Math.Min(s.Candidates.Count, s.Nodes) : s.Members.Count(m => m is { Pod.Terminating: false, Agent.Answers: true } && m.IsSameAgent),
+        SparesReady = s.Candidates.Count(c => s.Members.All(m => m.Planned.PodUid != c.Uid)) is var free && s.Plan is null ? Math.Max(0, free - s.Nodes) : free,
+        Quarantined = [.. s.Seen.Nodes.Where(n => n.Quarantine?.JobUid == s.Uid).OrderByDescending(n => n.Quarantine!.Since).ThenBy(n => n.Name, StringComparer.Ordinal).Take(ShownNodes)
+            .Select(n => new QuarantinedNode { Name = n.Name, Reason = n.Quarantine!.Reason, Since = n.Quarantine.Since })],
+    };
+
+    /// <summary>Launches after the first; plans newer than the old status are added to its counts.</summary>
+    private static RestartsStatus Restarts(Situation s, OptTrainingJobStatus? old)
+    {
+        var fresh = s.Seen.Plans.Select(p => p.Plan).Where(p => p.Revision == 0 && p.ParentEpoch > 0 && p.Epoch > (old?.Epoch ?? 0)).Select(p => p.Cause.Reason).ToArray();
+        if (fresh.Length == 0) return old?.Restarts ?? new();
+        var counts = (old?.Restarts.ByCause ?? []).ToDictionary(c => c.Cause, c => c.Count, StringComparer.Ordinal);
+        foreach (var cause in fresh) counts[cause] = counts.GetValueOrDefault(cause) + 1;
+        return new() { Total = counts.Values.Sum(), ByCause = [.. counts.OrderBy(c => c.Key, StringComparer.Ordinal).Select(c => new RestartCount { Cause = c.Key, Count = c.Value })] };
+    }
+
+    private static CheckpointStatus? Checkpoint(Situation s, CheckpointSummary? summary) => summary is null ? null : new()
+    {
+        Step = summary.Step,
+        Epoch = summary.Epoch,
+        CommittedAt = summary.CommittedAt,
+        Bytes = summary.Bytes,
+        Location = $"{StoreName(s.Job.Spec.Checkpoint.Store)}/{summary.Path}",
+        Verdict = summary.Verdict,
+    };
+
+    private static string StoreName(StoreSpec store) => store.AzureBlob is { } blob
+        ? $"azure://{blob.Account}/{blob.Container}{(blob.Prefix.Length == 0 ? "" : $"/{blob.Prefix.Trim('/')}")}"
+        : store.Directory?.Path ?? "";
+
+    private static class Logbook
+    {
+        /// <summary>
+        /// Launches and quarantines are entered when first seen as plan or label, not when decided: so an entry is neither lost nor doubled
+        /// when the operator dies in between.
+        /// </summary>
+        public static EquatableList<LogbookEntry> Write(Situation s, Move move, OptTrainingJobStatus status)
+        {
+            var old = s.Job.Status;
+            var book = old?.Logbook ?? [];
+            var known = book.Select(e => (e.Time, e.What)).ToHashSet();
+            var seen = Launches(s, old).Concat(Quarantines(s, old)).Where(e => !known.Contains((e.Time, e.What)));
+            var decided = move.Notes.Concat(Ending(old, status)).Select(n => Entry(s.Now, status.Epoch, status.Step, n));
+            var fresh = seen.Concat(decided).OrderBy(e => e.Time).ToArray();
+            return fresh.Length == 0 ? book : [.. book.Concat(fresh).TakeLast(KeptEntries)];
+        }
+
+        private static IEnumerable<LogbookEntry> Launches(Situation s, OptTrainingJobStatus? old) => s.Seen.Plans.Select(p => p.Plan)
+            .Where(p => (p.Epoch, p.Revision).CompareTo((old?.Epoch ?? 0, old?.Revision ?? -1)) > 0)
+            .Select(p => Entry(p.CreatedAt, p.Epoch, p.Resume?.Step ?? 0, p.Revision > 0
+                ? new($"sent revision {p.Revision} of epoch {p.Epoch}", p.Cause.Message)
+                : new($"launched epoch {p.Epoch} from {(p.Resume is null ? "initial weights" : $"step {p.Resume.Step}")} on {string.Join(", ", p.Members.Take(4).Select(m => m.Node))}{(p.Members.Count > 4 ? $" and {p.Members.Count - 4} more" : "")}", $"{p.Cause.Reason}: {p.Cause.Message}")));
+
+        private static IEnumerable<LogbookEntry> Quarantines(Situation s, OptTrainingJobStatus? old) => s.Seen.Nodes
+            .Where(n => n.Quarantine?.JobUid == s.Uid && (old?.Nodes.Quarantined ?? []).All(q => q.Name != n.Name || q.Since != n.Quarantine.Since))
+            .Select(n => Entry(n.Quarantine!.Since, s.Plan?.Epoch ?? 0, s.Job.Status?.Step ?? 0, new($"quarantined node {n.Name}", n.Quarantine.Reason)));
+
+        private static IEnumerable<Note> Ending(OptTrainingJobStatus? old, OptTrainingJobStatus now)
+        {
+            if (now.Phase == old?.Phase || now.Phase is not (JobPhase.Succeeded or JobPhase.Failed or JobPhase.Suspended)) yield break;
+            var type = now.Phase.ToString();
+            var condition = now.Conditions.First(c => c.Type == type);
+            yield return new(now.Phase switch { JobPhase.Succeeded => "finished", JobPhase.Failed => "stopped", _ => "suspended" }, $"{condition.Reason}: {condition.Message}");
+        }
+
+        private static LogbookEntry Entry(DateTimeOffset time, long epoch, long step, Note note) => new() { Time = time, Epoch = epoch, Step = step, Actor = "operator", What = note.What, Why = note.Why.Length <= 2000 ? note.Why : note.Why[..2000] };
+    }
+}
