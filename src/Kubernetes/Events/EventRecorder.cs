@@ -18,6 +18,7 @@ public enum EventType
 /// </summary>
 public sealed partial class EventRecorder
 {
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
     private const int LongestNote = 1024;   // bytes; the API refuses more
     private readonly ResourceClient<Eventsv1Event> _events;
     private readonly EventCorrelator _correlator;
@@ -49,6 +50,23 @@ public sealed partial class EventRecorder
     /// <summary>Sends until cancelled; then sends what is queued, for at most five seconds.</summary>
     public async Task RunAsync(CancellationToken ct)
     {
+        // Sending outlives the caller's token by the grace period: what was queued before stopping is often what explains the stop.
+        using var grace = new CancellationTokenSource(Timeout.InfiniteTimeSpan, _clock);
+        await using var stopping = ct.Register(() => grace.CancelAfter(Grace));
+        try
+        {
+            await SendUntilStoppedAsync(ct, grace.Token);
+            await DrainAsync(grace.Token);
+            await SendAllAsync(_correlator.Flush(everything: true), grace.Token);
+        }
+        catch (OperationCanceledException) when (grace.IsCancellationRequested)
+        {
+            Log.Dropped(_logger, "*", "*", "stopping");
+        }
+    }
+
+    private async Task SendUntilStoppedAsync(CancellationToken ct, CancellationToken grace)
+    {
         using var tick = new PeriodicTimer(EventCorrelator.FlushEvery, _clock);
         try
         {
@@ -59,33 +77,19 @@ public sealed partial class EventRecorder
                 await ready;   // throws if it was cancelled
                 if (ready == reports)
                 {
-                    await DrainAsync(ct);
+                    await DrainAsync(grace);
                     reports = _queue.Reader.WaitToReadAsync(ct).AsTask();
                 }
                 else
                 {
-                    await SendAllAsync(_correlator.Flush(), ct);
+                    await SendAllAsync(_correlator.Flush(), grace);
                     flush = tick.WaitForNextTickAsync(ct).AsTask();
                 }
             }
         }
-        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        catch (OperationCanceledException) when (ct.IsCancellationRequested && !grace.IsCancellationRequested)
         {
-            await SendRestAsync();
-        }
-    }
-
-    private async Task SendRestAsync()
-    {
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(5), _clock);
-        try
-        {
-            await DrainAsync(deadline.Token);
-            await SendAllAsync(_correlator.Flush(everything: true), deadline.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            Log.Dropped(_logger, "*", "*", "stopping");
+            // what is left is sent by the caller
         }
     }
 

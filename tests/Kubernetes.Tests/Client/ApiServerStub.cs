@@ -65,6 +65,12 @@ internal sealed class ApiServerStub : IAsyncDisposable
         }
     };
 
+    /// <summary>Waits until so many requests have arrived, or for ten seconds.</summary>
+    public async Task WaitForRequestsAsync(int count)
+    {
+        for (var poll = 0; poll < 1000 && Requests.Count < count; poll++) await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System);
+    }
+
     public async ValueTask DisposeAsync()
     {
         using var stop = new CancellationTokenSource(TimeSpan.FromMilliseconds(100));

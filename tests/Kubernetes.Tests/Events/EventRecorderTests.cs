@@ -31,7 +31,7 @@ public sealed class EventRecorderTests
     {
         await using var world = await World.StartAsync();
         for (var i = 0; i < 10; i++) world.Recorder.Publish(Job with { ResourceVersion = $"{i}" }, EventType.Normal, "Started", "Launch", "epoch 1");
-        await world.WaitForRequestsAsync(2);
+        await world.Server.WaitForRequestsAsync(2);
         await world.StopAsync();
 
         Assert.Equal(["POST", "PATCH", "PATCH"], world.Server.Requests.Select(r => r.Method));
@@ -106,11 +106,6 @@ public sealed class EventRecorderTests
             var world = new World(server, ResourceClientTests.Connect(server));
             world._running = world.Recorder.RunAsync(world._stop.Token);
             return world;
-        }
-
-        public async Task WaitForRequestsAsync(int count)
-        {
-            for (var poll = 0; poll < 500 && server.Requests.Count < count; poll++) await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System);
         }
 
         /// <summary>Stopping sends everything that is still queued.</summary>

@@ -32,6 +32,7 @@ public sealed class InformerTests
             await informer.WaitForSyncAsync(Deadline());
             await informer.WaitUntilSeenAsync("12", Deadline());
             Assert.Equal(["b@4"], Items(informer));
+            await server.WaitForRequestsAsync(4);
         });
         Assert.Equal(["list", "list", "watch 10"], server.Requests.Skip(1).Take(3).Select(Kind));
     }
@@ -50,7 +51,11 @@ public sealed class InformerTests
             List(12, "rest", "a@11"),   // is it still the same history?
             ApiServerStub.Stream(Event("MODIFIED", "a", 12)),
             Hold());
-        await WithInformerAsync(server, async informer => await informer.WaitUntilSeenAsync("12", Deadline()), stream: false);
+        await WithInformerAsync(server, async informer =>
+        {
+            await informer.WaitUntilSeenAsync("12", Deadline());
+            await server.WaitForRequestsAsync(5);
+        }, stream: false);
 
         Assert.Equal(["list", "watch 10", "list", "watch 11", "watch 12"], server.Requests.Take(5).Select(Kind));
         Assert.Contains("limit=1", server.Requests[2].PathAndQuery, StringComparison.Ordinal);
