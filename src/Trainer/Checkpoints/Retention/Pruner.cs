@@ -1,0 +1,67 @@
+using Opt.Api.V1Alpha1;
+using Opt.Trainer.Stores;
+
+namespace Opt.Trainer.Checkpoints;
+
+/// <summary>
+/// Carries out retention: a retire entry first, from which on the checkpoint does not exist; then its manifest; then its objects. Interrupted
+/// anywhere, the rest is found as a leftover by the next run. Objects whose names are not ours are never touched.
+/// </summary>
+/// <param name="epoch">Epoch of the caller, which a newer fence shuts out; null for a person at a tool, who acts in whatever epoch is current.</param>
+internal sealed class Pruner(CommitLog log, long? epoch)
+{
+    private const int Parallel = 8;
+
+    /// <summary>Retires and deletes what the rule lets go.</summary>
+    public async Task<IReadOnlyList<KnownCheckpoint>> RetireAsync(RetentionSpec keep, CancellationToken ct)
+    {
+        var retired = new List<KnownCheckpoint>();
+        foreach (var checkpoint in RetentionRule.Choose(await log.ReadAsync(ct), keep))
+        {
+            // Asked again for every entry: a pin or a verdict may have come in between.
+            var chosen = false;
+            await log.AppendAsync(state =>
+            {
+                chosen = RetentionRule.Choose(state, keep).Any(c => c.Entry == checkpoint.Entry);
+                return chosen ? CommitLog.Entry(LogEntryKind.Retire, epoch ?? state.FencedEpoch) with { Retire = new() { Checkpoint = checkpoint.Entry, Reason = "retention" } } : null;
+            }, ct);
+            if (!chosen) continue;
+            await DeleteFolderAsync(checkpoint.Commit.Path, ct);
+            retired.Add(checkpoint);
+        }
+
+        return retired;
+    }
+
+    /// <summary>
+    /// Deletes objects of retired checkpoints and of torn saves: folders of ours that no commit names, of epochs that can commit no more.
+    /// A folder of the current epoch may be a save under way, and stays.
+    /// </summary>
+    public async Task<IReadOnlyList<string>> DeleteLeftoversAsync(CancellationToken ct)
+    {
+        var folders = new SortedDictionary<string, long>(StringComparer.Ordinal);
+        await foreach (var found in log.Store.ListAsync(CheckpointNames.Root, ct))
+        {
+            if (CheckpointNames.TryParse(found.Name, out var folder, out var epoch)) folders[folder] = epoch;
+        }
+
+        // Read after the listing: whatever was committed before the listing is seen as committed.
+        var state = await log.ReadAsync(ct);
+        var leftovers = folders.Where(f => !state.Exists(f.Key) && (f.Value < state.FencedEpoch || state.Retired.Contains(f.Key))).Select(f => f.Key).ToArray();
+        foreach (var folder in leftovers) await DeleteFolderAsync(folder, ct);
+        return leftovers;
+    }
+
+    /// <summary>Deletes our objects of a folder that no commit names.</summary>
+    public async Task DeleteFolderAsync(string folder, CancellationToken ct)
+    {
+        await log.Store.DeleteAsync($"{folder}/{Manifest.FileName}", ct);
+        var names = new List<string>();
+        await foreach (var found in log.Store.ListAsync(folder + "/", ct))
+        {
+            if (CheckpointNames.TryParse(found.Name, out _, out _)) names.Add(found.Name);
+        }
+
+        await System.Threading.Tasks.Parallel.ForEachAsync(names, new ParallelOptions { MaxDegreeOfParallelism = Parallel, CancellationToken = ct }, async (name, stop) => await log.Store.DeleteAsync(name, stop));
+    }
+}

@@ -1,0 +1,96 @@
+using System.Globalization;
+using System.Text.Json;
+using Opt.Api;
+using Opt.Trainer.Stores;
+
+namespace Opt.Trainer.Checkpoints;
+
+/// <summary>Rank 0's part of a save: wait until every rank's object is durable, write slice table and manifest, then the commit entry.</summary>
+internal sealed class SaveCoordinator(CheckpointSessionOptions options, CommitLog log, ShardFormat format, TimeProvider time)
+{
+    private const string SlicesKey = "slices/";
+    private (byte[] Bytes, ObjectRecord Record)? _slices;
+
+    /// <summary>Tells rank 0 how this rank's object fared.</summary>
+    public static Task PublishAsync(IRankExchange exchange, long attempt, ShardResult result, CancellationToken ct) =>
+        exchange.PublishAsync(ResultKey(attempt, exchange.Rank), JsonSerializer.SerializeToUtf8Bytes(result, CheckpointJson.Default.ShardResult), ct);
+
+    /// <summary>Hands rank 0 this rank's part of the slice table, which does not change during a session.</summary>
+    public Task PublishSlicesAsync(CancellationToken ct) =>
+        options.Exchange.PublishAsync(SlicesKey + Text(options.Exchange.Rank), JsonSerializer.SerializeToUtf8Bytes(format.Shard, CheckpointJson.Default.RankShard), ct);
+
+    /// <summary>Every rank's object, in rank order.</summary>
+    /// <exception cref="CheckpointException">A rank could not write its object. All ranks have answered, so nobody writes any more.</exception>
+    public async Task<IReadOnlyList<ObjectRecord>> GatherAsync(long attempt, ShardResult mine, CancellationToken ct)
+    {
+        var results = new ShardResult[options.Exchange.WorldSize];
+        results[0] = mine;
+        for (var rank = 1; rank < results.Length; rank++)
+        {
+            var key = ResultKey(attempt, rank);
+            results[rank] = JsonSerializer.Deserialize(await options.Exchange.WaitAsync(key, ct), CheckpointJson.Default.ShardResult)!;
+            await options.Exchange.RemoveAsync(key, ct);
+        }
+
+        var failed = Array.FindIndex(results, r => r.Object is null);
+        return failed < 0 ? [.. results.Select(r => r.Object!)] : throw new CheckpointException($"rank {failed}: {results[failed].Error}");
+    }
+
+    /// <summary>Makes the checkpoint exist.</summary>
+    public async Task<(KnownCheckpoint Committed, long Bytes)> CommitAsync(string folder, TrainingState state, long parent, long lastBadStep, IReadOnlyList<ObjectRecord> objects, CancellationToken ct)
+    {
+        var slices = _slices ??= await GatherSlicesAsync(ct);
+        await options.Store.WriteAsync($"{folder}/{SliceTable.FileName}", new MemoryContent(slices.Bytes), ct);
+        var manifest = Describe(state, parent, slices.Record, objects);
+        var bytes = JsonSerializer.SerializeToUtf8Bytes(manifest, CheckpointJson.Default.Manifest);
+        await options.Store.WriteAsync($"{folder}/{Manifest.FileName}", new MemoryContent(bytes), ct);
+        var commit = new CommitEntry
+        {
+            Step = state.Step,
+            Attempt = state.Attempt,
+            Samples = state.Samples,
+            Tokens = state.Tokens,
+            Path = folder,
+            ManifestDigest = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(bytes)),
+            Bytes = manifest.Bytes,
+            Parent = parent,
+            LastBadStep = lastBadStep,
+        };
+        var after = await log.AppendAsync(s => s.Exists(folder) ? null : CommitLog.Entry(LogEntryKind.Commit, options.Epoch) with { Commit = commit }, ct);
+        return (after.Checkpoints.Values.Single(c => c.Commit.Path == folder), manifest.Bytes);
+    }
+
+    private Manifest Describe(TrainingState state, long parent, ObjectRecord slices, IReadOnlyList<ObjectRecord> objects) => new()
+    {
+        JobUid = options.JobUid,
+        Epoch = options.Epoch,
+        Parent = parent,
+        Model = options.Model,
+        WorldSize = options.Layout.WorldSize,
+        TensorParallelSize = options.Layout.TensorParallelSize,
+        State = state,
+        Slots = format.Slots,
+        Software = options.Software,
+        SavedAt = time.GetUtcNow(),
+        Slices = slices,
+        Objects = [.. objects],
+    };
+
+    private async Task<(byte[], ObjectRecord)> GatherSlicesAsync(CancellationToken ct)
+    {
+        var shards = new RankShard[options.Exchange.WorldSize];
+        shards[0] = format.Shard;
+        for (var rank = 1; rank < shards.Length; rank++)
+        {
+            shards[rank] = JsonSerializer.Deserialize(await options.Exchange.WaitAsync(SlicesKey + Text(rank), ct), CheckpointJson.Default.RankShard)!;
+            await options.Exchange.RemoveAsync(SlicesKey + Text(rank), ct);
+        }
+
+        var bytes = SliceTable.Build(shards).Compress();
+        return (bytes, ObjectDigests.Of(SliceTable.FileName, new MemoryContent(bytes), ct));
+    }
+
+    private static string ResultKey(long attempt, int rank) => string.Create(CultureInfo.InvariantCulture, $"save/{attempt}/{rank}");
+
+    private static string Text(int rank) => rank.ToString(CultureInfo.InvariantCulture);
+}
