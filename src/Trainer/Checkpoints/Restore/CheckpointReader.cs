@@ -111,7 +111,7 @@ public sealed class CheckpointReader
     {
         var largest = chunks.Count == 0 ? 1 : chunks.Max(c => Manifest.Objects[c.Object].LengthOf(c.Index));
         var parallel = (int)Math.Clamp(MemoryInFlight / Math.Max(1, largest), 2, 8);
-        await Parallel.ForEachAsync(chunks, new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = ct }, async (chunk, stop) =>
+        await System.Threading.Tasks.Parallel.ForEachAsync(chunks, new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = ct }, async (chunk, stop) =>
         {
             var length = Manifest.Objects[chunk.Object].LengthOf(chunk.Index);
             var buffer = ArrayPool<byte>.Shared.Rent(length);
