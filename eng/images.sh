@@ -56,7 +56,10 @@ base() { # prints the base image's name
 }
 
 root_of() { # IMAGE: the folder of its root file system
-    buildah mount "$(buildah from --pull=never --name "try-${1##*/}" "$1")"
+    local name="try-${1##*/}"
+    name="${name%%:*}"
+    buildah rm "$name" >/dev/null 2>&1 || true # of the image before
+    buildah mount "$(buildah from --pull=never --name "$name" "$1")"
 }
 
 build() { # operator|trainer BASE
@@ -80,7 +83,6 @@ need buildah
 mkdir -p "$OUT" "$STORE"
 NAMES=("$@")
 [ $# -gt 0 ] || NAMES=(operator trainer)
-for container in $(buildah containers -q); do buildah rm "$container" >/dev/null; done
 IMAGE_BASE=$(base)
 root_of "$IMAGE_BASE" >"$OUT/base.rootfs"
 for name in "${NAMES[@]}"; do

@@ -11,20 +11,25 @@ public static class Helm
     public static readonly string ChartFolder = Repo.PathOf("charts", "opt-operator");
     private static readonly Lazy<Task<CommandResult>> Tools = new(() => Command.RunAsync(Repo.PathOf("eng", "helm.sh"), []));
 
-    /// <summary>Runs helm with caches and configuration of its own, untouched by the user's.</summary>
-    public static async Task<CommandResult> RunAsync(params IEnumerable<string> arguments)
+    /// <summary>Caches and configuration of their own for helm and kubectl, untouched by the user's.</summary>
+    public static readonly IReadOnlyDictionary<string, string> Environment = new Dictionary<string, string>
+    {
+        ["HELM_CACHE_HOME"] = Repo.PathOf(".cache", "helm-home"),
+        ["HELM_CONFIG_HOME"] = Repo.PathOf(".cache", "helm-home"),
+        ["HELM_DATA_HOME"] = Repo.PathOf(".cache", "helm-home"),
+        ["KUBECACHEDIR"] = Repo.PathOf(".cache", "kube"),
+        ["KUBECONFIG"] = "/dev/null",
+    };
+
+    /// <summary>Where helm or kubectl lies.</summary>
+    public static async Task<string> PathOfAsync(string tool)
     {
         var tools = await Tools.Value;
-        Assert.SkipUnless(tools.ExitCode == 0, $"helm is not available: {tools.Error.Trim()}");
-        var home = Repo.PathOf(".cache", "helm-home");
-        return await Command.RunAsync(Path.Combine(tools.Output.Trim(), "helm"), arguments, new Dictionary<string, string>
-        {
-            ["HELM_CACHE_HOME"] = home,
-            ["HELM_CONFIG_HOME"] = home,
-            ["HELM_DATA_HOME"] = home,
-            ["KUBECONFIG"] = "/dev/null",
-        });
+        Assert.SkipUnless(tools.ExitCode == 0, $"{tool} is not available: {tools.Error.Trim()}");
+        return Path.Combine(tools.Output.Trim(), tool);
     }
+
+    public static async Task<CommandResult> RunAsync(params IEnumerable<string> arguments) => await Command.RunAsync(await PathOfAsync("helm"), arguments, Environment);
 
     /// <summary>Renders the chart as release "opt" into namespace "opt-system", as helm prints it.</summary>
     public static Task<CommandResult> TemplateAsync(params IEnumerable<string> arguments) =>
