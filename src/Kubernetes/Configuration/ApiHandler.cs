@@ -19,6 +19,8 @@ internal sealed class ApiHandler(KubernetesClientConfiguration configuration) : 
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         request.Options.TryGetValue(CertificateOption, out var certificate);
+        // The name asked for in TLS and checked in the certificate is the one of this header; SslOptions.TargetHost is overwritten with it.
+        if (configuration.TlsServerName is { } name) request.Headers.Host = name;
         return For(certificate).SendAsync(request, cancellationToken);
     }
 
@@ -58,7 +60,6 @@ internal sealed class ApiHandler(KubernetesClientConfiguration configuration) : 
     private SslClientAuthenticationOptions TlsOptions(X509Certificate2? certificate)
     {
         var options = new SslClientAuthenticationOptions();
-        if (configuration.TlsServerName is { } name) options.TargetHost = name;
         if (certificate is not null) options.ClientCertificateContext = SslStreamCertificateContext.Create(certificate, additionalCertificates: null, offline: true);
         if (configuration.SkipTlsVerify)
         {

@@ -94,9 +94,9 @@ internal sealed class KubeConfig
         {
             yaml.Load(new StringReader(text));
         }
-        catch (YamlException e)
+        catch (Exception e)   // on damaged text the scanner fails in other ways than its own exception too; nothing else happens in there
         {
-            throw new KubeConfigException($"{path} is not YAML: line {e.Start.Line}: {e.Message}", e);
+            throw new KubeConfigException($"{path} is not YAML: {(e is YamlException at ? $"line {at.Start.Line}: " : "")}{e.Message}", e);
         }
 
         if (yaml.Documents.Count == 0) return null;

@@ -77,21 +77,32 @@ public sealed class RetryPolicyTests
     }
 
     [Fact]
-    public async Task A_server_that_answers_nothing_runs_into_the_attempts_deadline_and_then_into_the_calls()
+    public async Task A_server_that_answers_nothing_runs_into_the_deadline_of_each_attempt()
     {
         using var stop = new CancellationTokenSource();
         await using var server = await ApiServerStub.StartAsync(async context => await Task.Delay(TimeSpan.FromMinutes(1), TimeProvider.System, stop.Token).ContinueWith(_ => { }, TaskScheduler.Default));
-        using var client = ResourceClientTests.Connect(server, new() { AttemptTimeout = TimeSpan.FromMilliseconds(150), RequestTimeout = TimeSpan.FromMilliseconds(400), RetryDelay = TimeSpan.FromMilliseconds(1) });
+        using var client = ResourceClientTests.Connect(server, new() { AttemptTimeout = TimeSpan.FromMilliseconds(200), MaxAttempts = 3, RetryDelay = TimeSpan.FromMilliseconds(1) });
         try
         {
             var late = await Assert.ThrowsAsync<KubernetesException>(() => client.Resource(Resources.Pods).GetAsync(new("n", "a"), default));
             Assert.True(late.IsOutcomeUnknown);
-            Assert.InRange(server.Requests.Count, 2, 4);
+            Assert.Contains("attempt took longer than 0.2 s", late.Message, StringComparison.Ordinal);
+            Assert.InRange(server.Requests.Count, 1, 3);
         }
         finally
         {
             await stop.CancelAsync();
         }
+    }
+
+    [Fact]
+    public async Task A_wait_that_the_calls_deadline_would_cut_short_ends_at_once_with_the_servers_reason()
+    {
+        await using var server = await ApiServerStub.StartAsync(ApiServerStub.Refuse(503, "ServiceUnavailable", ("Retry-After", "60")));
+        using var client = ResourceClientTests.Connect(server, new() { RequestTimeout = TimeSpan.FromSeconds(30) });
+        var refused = await Assert.ThrowsAsync<KubernetesException>(() => client.Resource(Resources.Pods).GetAsync(new("n", "a"), default));
+        Assert.Equal((503, TimeSpan.FromSeconds(60)), (refused.Code, refused.RetryAfter));
+        Assert.Single(server.Requests);
     }
 
     [Fact]
