@@ -13,6 +13,7 @@ public sealed class ChartValuesTests
         ["metrics.serviceMonitor.interval"] = "metrics.serviceMonitor.enabled=true",
         ["metrics.podMonitor.labels"] = "metrics.podMonitor.enabled=true",
         ["metrics.podMonitor.interval"] = "metrics.podMonitor.enabled=true",
+        ["metrics.rules.labels"] = "metrics.rules.enabled=true",
         ["networkPolicy.apiServerPorts"] = "networkPolicy.enabled=true",
         ["networkPolicy.metricsFrom"] = "networkPolicy.enabled=true",
         ["networkPolicy.trainerNamespaces"] = "networkPolicy.enabled=true",

@@ -1,0 +1,26 @@
+using System.Reflection;
+using Opt.Planning;
+using Xunit;
+
+namespace Opt.Layout;
+
+/// <summary>The guide an on-call person opens knows every word the system can say.</summary>
+public sealed class OperatingGuideTests
+{
+    private static readonly string Guide = RepoFiles.Read("docs/operating.md");
+
+    [Fact]
+    public void The_guide_explains_every_cause_of_a_launch() => Assert.All(Constants(typeof(Reasons)), reason => Assert.Contains($"`{reason}`", Guide, StringComparison.Ordinal));
+
+    [Fact]
+    public void The_guide_explains_every_condition() => Assert.All(ConditionTypes.All, type => Assert.Contains($"| `{type}` |", Guide, StringComparison.Ordinal));
+
+    [Fact]
+    public void The_guide_explains_every_account_of_the_goodput_ledger() => Assert.All(Accounts.All, account => Assert.Contains($"`{account}`", Guide, StringComparison.Ordinal));
+
+    [Fact]
+    public void The_guide_has_a_section_for_every_alert() => Assert.All(AlertRules.Names(), name => Assert.Contains($"\n### {name}\n", Guide, StringComparison.Ordinal));
+
+    private static IEnumerable<string> Constants(Type type) =>
+        type.GetFields(BindingFlags.Public | BindingFlags.Static).Where(f => f.IsLiteral).Select(f => (string)f.GetRawConstantValue()!);
+}
