@@ -125,7 +125,8 @@ internal static class IncidentDetection
     private static Incident? Consequence(Situation s)
     {
         var ended = s.Members.Where(m => m.Runs(s.Plan!) && m.Status!.State is AgentState.Failed).ToArray();
-        if (ended.Length > 0 && s.Now - s.AdvancedAt >= CulpritPatience)
+        // A silent agent may be the culprit: its own deadline decides then.
+        if (ended.Length > 0 && s.Members.All(m => m.Agent is { Answers: true }) && s.Now - s.AdvancedAt >= CulpritPatience)
         {
             return Of(s, null, $"peers-{s.Plan!.Epoch}", Reasons.PeerLost, Severity.Shared, $"workers on {ended[0].Planned.Pod} lost a peer, and no agent reports why: {ended[0].Status!.Failure?.Message ?? "no message"}");
         }

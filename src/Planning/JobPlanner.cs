@@ -91,13 +91,8 @@ public static class JobPlanner
         var found = IncidentDetection.Find(s);
         // Harder evidence replaces softer; what merely follows from handling the incident (deleted pods, no steps) does not.
         var incident = known is null || found?.Severity > known.Severity && found.Severity >= Severity.Node ? found : known;
-        return incident is null ? null : Recovery.Decide(s, Renamed(s, incident));
+        return incident is null ? null : Recovery.Decide(s, incident);
     }
-
-    /// <summary>Pods that are gone because the job was suspended are no loss.</summary>
-    private static Incident Renamed(Situation s, Incident incident) => incident.Reason == Reasons.PodLost && s.Job.Status?.Phase is JobPhase.Suspended
-        ? incident with { Reason = Reasons.Resumed, Message = "the job is no longer suspended" }
-        : incident;
 
     private static Move? FirstLaunch(Situation s)
     {

@@ -30,14 +30,13 @@ internal static class Provisioning
         if (set.Replicas > 0)
         {
             if (Draining.Decide(s, why) is { } drain) return drain;
-            return Waiting(s, Fact.False(ConditionTypes.Running, "Recreating", why)).Then(new ScaleStatefulSet(set.Uid, 0, CountersSince: set.CountersSince)) with
+            return Because(s, Reasons.SpecChanged, why, Waiting(s, Fact.False(ConditionTypes.Running, "Recreating", why))).Then(new ScaleStatefulSet(set.Uid, 0, CountersSince: set.CountersSince)) with
             {
-                Memory = s.Seen.Memory with { Incident = Changed(s, set, why), Drain = null },
                 Notes = [new("recreating all pods", why)],
             };
         }
 
-        var move = Waiting(s, Fact.False(ConditionTypes.Running, "Recreating", why));
+        var move = Because(s, Reasons.SpecChanged, why, Waiting(s, Fact.False(ConditionTypes.Running, "Recreating", why)));
         return s.Seen.Pods.Count == 0 ? move.Then(new ApplyStatefulSet(s.Replicas, s.Seen.PodDigest)) : move.Then([.. Stuck(s)]);
     }
 
@@ -45,9 +44,13 @@ internal static class Provisioning
     private static IEnumerable<PlannedAction> Stuck(Situation s) => s.Seen.Pods.Where(p => p.Terminating && s.NodeOf(p) is { Ready: false }).Select(p => new DeletePod(p.Name, p.Uid, Now: true));
 
     /// <summary>Brings pods back after a suspension or an intervention; null when there are some.</summary>
-    public static Move? ScaleUp(Situation s) => s.Seen.StatefulSet is { Replicas: 0 } set
-        ? Waiting(s, Fact.False(ConditionTypes.Suspended, "Resumed")).Then(new ScaleStatefulSet(set.Uid, s.Replicas, CountersSince: set.CountersSince))
-        : null;
+    public static Move? ScaleUp(Situation s)
+    {
+        if (s.Seen.StatefulSet is not { Replicas: 0 } set) return null;
+        var edited = set.CountersSince > s.Launched?.CreatedAt;
+        var (reason, message) = edited ? (Reasons.SpecChanged, "the spec was edited after the job had stopped") : (Reasons.Resumed, "the job is no longer suspended");
+        return Because(s, reason, message, Waiting(s, Fact.False(ConditionTypes.Suspended, "Resumed"))).Then(new ScaleStatefulSet(set.Uid, s.Replicas, CountersSince: set.CountersSince));
+    }
 
     /// <summary>Replicas for more nodes or spares at once, for fewer only when no member sits on the ordinals that would go.</summary>
     public static PlannedAction? Resize(Situation s)
@@ -60,9 +63,14 @@ internal static class Provisioning
 
     public static Move Refused(Situation s, Move move) => move.With(Fact.False(ConditionTypes.PodTemplateValid, "Refused", string.Join("; ", s.Seen.TemplateFaults)));
 
-    private static Incident? Changed(Situation s, StatefulSetState set, string why) => s.Plan is null ? null : new()
+    /// <summary>Remembers why the pods are new, or the next pass would only find the old ones missing.</summary>
+    private static Move Because(Situation s, string reason, string message, Move move) => s.Plan is null || move.Memory.Incident?.Epoch == s.Plan.Epoch ? move : move with
     {
-        Epoch = s.Plan.Epoch, CauseId = $"template-{set.PodDigest}-{s.Seen.PodDigest}", Reason = Reasons.SpecChanged, Message = why, Severity = Severity.Planned, DetectedAt = s.Now,
+        Memory = move.Memory with
+        {
+            Drain = null,
+            Incident = new() { Epoch = s.Plan.Epoch, CauseId = $"{reason}-{s.Plan.Epoch}-{s.Job.Metadata.Generation}", Reason = reason, Message = message, Severity = Severity.Planned, DetectedAt = s.Now },
+        },
     };
 
     private static Move Waiting(Situation s, Fact? fact)

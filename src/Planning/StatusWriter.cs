@@ -14,8 +14,10 @@ internal static class StatusWriter
     {
         var old = s.Job.Status;
         var planned = move.Memory.Incident is null or { Severity: Severity.Planned };
-        var book = Ledger.Charge(old, s.Seen.Steps.New, move.Account, planned, s.Now);
         var ended = move.Phase is JobPhase.Succeeded or JobPhase.Failed;
+        // Once a job has ended its ledger is closed; if it is started again, the time between counts as a pause.
+        var closed = ended && old is { Phase: JobPhase.Succeeded or JobPhase.Failed, GoodputAsOf: { } end } ? new Ledger.Book(old.Goodput, end, old.HighestStep) : null;
+        var book = closed ?? Ledger.Charge(old, s.Seen.Steps.New, move.Account, planned, s.Now);
         var status = Numbers(s, old ?? new()) with
         {
             ObservedGeneration = s.Job.Metadata.Generation,
@@ -28,7 +30,7 @@ internal static class StatusWriter
             LastHealthyCheckpoint = Checkpoint(s, s.Seen.Steps.Healthy) ?? old?.LastHealthyCheckpoint,
             Nodes = NodesOf(s, ended),
             Restarts = Restarts(s, old),
-            Goodput = old is { Phase: JobPhase.Succeeded or JobPhase.Failed } && ended ? old.Goodput : book.Accounts,
+            Goodput = book.Accounts,
             GoodputAsOf = book.AsOf,
             HighestStep = book.HighestStep,
             StartTime = old?.StartTime ?? s.Now,

@@ -1,0 +1,28 @@
+namespace Opt.Planning.Tests.World;
+
+internal sealed class SimulatedNode(string name)
+{
+    public string Name => name;
+    public string Uid => $"uid-{name}";
+
+    /// <summary>Whether machine and network work; the cluster notices later.</summary>
+    public bool Alive { get; set; } = true;
+
+    public DateTimeOffset DeadSince { get; set; }
+    public Quarantine? Quarantine { get; set; }
+
+    public bool IsReady(DateTimeOffset now) => Alive || now - DeadSince < TimeSpan.FromSeconds(40);   // the node controller's grace period
+}
+
+internal sealed class SimulatedPod
+{
+    public required string Name { get; init; }
+    public required string Uid { get; init; }
+    public required int Ordinal { get; init; }
+    public required string Revision { get; init; }
+    public SimulatedNode? Node { get; set; }
+    public DateTimeOffset? BoundAt { get; set; }
+    public bool Terminating { get; set; }
+    public bool Failed { get; set; }
+    public SimulatedAgent? Agent { get; set; }
+}
