@@ -40,7 +40,7 @@ internal static class Essentials
     private static void NoQuarantinedNode(JsonObject required)
     {
         var terms = List(required, "nodeSelectorTerms");
-        if (terms.Count == 0) terms.Add(new JsonObject());
+        if (terms.Count == 0) terms.Add((JsonNode)new JsonObject());
         foreach (var term in terms.OfType<JsonObject>()) Add(List(term, "matchExpressions"), new() { ["key"] = Names.QuarantinedLabel, ["operator"] = "DoesNotExist" });
     }
 
@@ -58,7 +58,7 @@ internal static class Essentials
 
     private static void Add(JsonArray list, JsonObject item)
     {
-        if (!list.Any(i => JsonNode.DeepEquals(i, item))) list.Add(item);
+        if (!list.Any(i => JsonNode.DeepEquals(i, item))) list.Add((JsonNode)item);
     }
 }
 

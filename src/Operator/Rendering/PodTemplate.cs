@@ -104,12 +104,12 @@ internal static class AgentEnvironment
             Value("OPT_DATA_ROOT", job.Spec.Data.Root),
             Value("OPT_RUN_DIR", runPath),
             Value("OPT_STORE", JsonSerializer.Serialize(store, ProtocolJson.Default.StoreSpec)));
-        if (store.Directory is { } directory) env.Add(Value("OPT_STORE_DIRECTORY", directory.Path));
+        if (store.Directory is { } directory) env.Add((JsonNode)Value("OPT_STORE_DIRECTORY", directory.Path));
         if (store.AzureBlob?.SecretRef is { } secret)
         {
-            env.Add(FromSecret("OPT_STORE_CONNECTION_STRING", secret.Name, "connectionString"));
-            env.Add(FromSecret("OPT_STORE_SAS_TOKEN", secret.Name, "sasToken"));
-            env.Add(FromSecret("OPT_STORE_ACCOUNT_KEY", secret.Name, "accountKey"));
+            env.Add((JsonNode)FromSecret("OPT_STORE_CONNECTION_STRING", secret.Name, "connectionString"));
+            env.Add((JsonNode)FromSecret("OPT_STORE_SAS_TOKEN", secret.Name, "sasToken"));
+            env.Add((JsonNode)FromSecret("OPT_STORE_ACCOUNT_KEY", secret.Name, "accountKey"));
         }
 
         return env;
