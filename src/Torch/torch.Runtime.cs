@@ -36,6 +36,24 @@ public static partial class torch
         return threads;
     }
 
+    /// <summary>CUDA devices, if libtorch was built for them.</summary>
+    public static class cuda
+    {
+        public static bool is_available() => device_count() > 0;
+
+        public static int device_count()
+        {
+            Native.Check(Native.DeviceCount((int)DeviceType.CUDA, out var count));
+            return count;
+        }
+
+        /// <summary>Makes a device the current one of this thread.</summary>
+        public static void set_device(int index) => Native.Check(Native.DeviceSet(new Device(DeviceType.CUDA, index).Packed));
+
+        /// <summary>Waits for the work issued on the current stream of the device.</summary>
+        public static void synchronize(Device? device = null) => Native.Check(Native.DeviceSynchronize((device ?? CUDA).Packed));
+    }
+
     /// <summary>Memory of CPU tensors, from the allocator that the shim installs.</summary>
     public static class cpu
     {

@@ -45,6 +45,15 @@ public sealed class AdamWTests : IDisposable
         Assert.True(scaled.equal(Run(g, 1, 1000)));
     }
 
+    // metaseq gpu_tests/test_fp16_optimizer.py: w = 3, b = 5 after one step of Adam with lr 0.1 on |2w + b - 12|.
+    [Fact]
+    public void Parameters_of_16_bits_are_updated_in_32_and_rounded()
+    {
+        Tensor p = tensor([3f, 5]).to(float16), g = tensor([-2f, -1]);
+        ops.opt.adamw_step(p, g, zeros([2]), zeros([2]), new AdamWOptions(0.1, 0.9, 0.999, 1e-8, 0, 1, 1, AdamWRule.Torch));
+        Assert.Equal([(Half)3.099609375, (Half)5.1015625], p.ToArray<Half>());
+    }
+
     [Fact]
     public void Any_cut_of_a_flat_shard_gives_the_same_bits()
     {

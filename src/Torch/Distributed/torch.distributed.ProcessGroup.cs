@@ -31,8 +31,10 @@ public static partial class torch
 
             public int size { get; }
 
-            /// <summary>The group behind this one that autograd nodes use natively.</summary>
-            internal virtual GroupHandle Handle => throw new TorchNotSupportedException($"{GetType().Name} has no native process group");
+            /// <summary>For a group that adds something to another: the other, which autograd nodes use natively.</summary>
+            protected virtual ProcessGroup? Inner => null;
+
+            internal virtual GroupHandle Handle => Inner?.Handle ?? throw new TorchNotSupportedException($"{GetType().Name} has no native process group");
 
             /// <summary>Combines the tensors of all ranks into each of them. float32, float64, float16, bfloat16 and integers; 16-bit sums round and may overflow on the way (bfloat16 on Gloo is summed in float32).</summary>
             public abstract Work all_reduce(Tensor tensor, ReduceOp op = ReduceOp.SUM);

@@ -82,6 +82,15 @@ internal static unsafe partial class Native
     [LibraryImport(Library, EntryPoint = "opt_memory_set_cache_limit")]
     public static partial int MemorySetCacheLimit(long bytes);
 
+    [LibraryImport(Library, EntryPoint = "opt_device_count")]
+    public static partial int DeviceCount(int type, out int count);
+
+    [LibraryImport(Library, EntryPoint = "opt_device_set")]
+    public static partial int DeviceSet(int device);
+
+    [LibraryImport(Library, EntryPoint = "opt_device_synchronize")]
+    public static partial int DeviceSynchronize(int device);
+
     [LibraryImport(Library, EntryPoint = "opt_op_find")]
     public static partial int OpFind(ReadOnlySpan<byte> name, int nameLength, ReadOnlySpan<byte> overload, int overloadLength, ReadOnlySpan<byte> arguments, int argumentsLength, out nint op);
 

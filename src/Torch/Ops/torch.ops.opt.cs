@@ -9,7 +9,10 @@ public static partial class torch
         /// <summary>Compound operations of training loops that live in the shim: one native call, one pass over memory.</summary>
         public static class opt
         {
-            /// <summary>One AdamW update in place of contiguous fp32 tensors of equal length (a flat shard and its states), in all threads.</summary>
+            /// <summary>
+            /// One AdamW update in place of contiguous fp32 tensors of equal length (a flat shard and its states), in all threads.
+            /// <paramref name="param"/> may be float16 or bfloat16: the update is computed in fp32 and rounded.
+            /// </summary>
             public static void adamw_step(Tensor param, Tensor grad, Tensor exp_avg, Tensor exp_avg_sq, in AdamWOptions options) =>
                 Native.Check(Native.AdamwStep(param, grad, exp_avg, exp_avg_sq, options));
 

@@ -16,11 +16,15 @@
 #include <unordered_map>
 #include <vector>
 
+#include <sys/mman.h>
+
 namespace {
 
 constexpr size_t alignment = 64;
 constexpr size_t smallest_cached = 64 << 10; // below this malloc is quicker than the lock
 constexpr size_t page = 4096;
+constexpr size_t huge_page = size_t{2} << 20;
+constexpr size_t huge_from = size_t{4} << 20;
 
 struct Counters {
   std::atomic<int64_t> allocated{0}, peak{0}, reserved{0}, blocks{0};
@@ -118,13 +122,23 @@ size_t capacity_for(size_t bytes) {
   return (bytes + unit - 1) / unit * unit;
 }
 
-void* from_system(size_t capacity) {
+void* try_system(size_t capacity) {
   void* data = nullptr;
-  if (posix_memalign(&data, alignment, capacity) == 0) {
+  if (posix_memalign(&data, capacity >= huge_from ? huge_page : alignment, capacity) != 0) {
+    return nullptr;
+  }
+  if (capacity >= huge_from) {
+    madvise(data, capacity, MADV_HUGEPAGE); // fewer faults and TLB misses where the kernel has huge pages; else nothing
+  }
+  return data;
+}
+
+void* from_system(size_t capacity) {
+  if (void* data = try_system(capacity)) {
     return data;
   }
   free_lists().clear(); // the cache may hold exactly what is missing
-  if (posix_memalign(&data, alignment, capacity) == 0) {
+  if (void* data = try_system(capacity)) {
     return data;
   }
   throw opt::classified(OPT_OUT_OF_MEMORY, "out of memory: cannot allocate " + std::to_string(capacity) + " bytes on the CPU");

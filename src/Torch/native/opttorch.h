@@ -96,6 +96,11 @@ OPT_API int32_t opt_memory_reset_peak(void);
 OPT_API int32_t opt_memory_empty_cache(void);
 OPT_API int32_t opt_memory_set_cache_limit(int64_t bytes);
 
+// ---- devices -------------------------------------------------------------------------------------------------
+OPT_API int32_t opt_device_count(int32_t type, int32_t* count); // 0 where the library lacks the kind
+OPT_API int32_t opt_device_set(int32_t device);
+OPT_API int32_t opt_device_synchronize(int32_t device); // waits for the current stream
+
 // ---- tensors -------------------------------------------------------------------------------------------------
 OPT_API void opt_tensor_free(opt_tensor tensor);
 OPT_API int32_t opt_tensor_alias(opt_tensor tensor, opt_tensor* result); // a second handle to the same tensor

@@ -54,6 +54,27 @@ void adamw_by_operators(at::Tensor p, const at::Tensor& grad, at::Tensor m, at::
   p.addcdiv_(m, v.sqrt().mul_(k.denominator_scale).add_(k.eps), -k.step_size);
 }
 
+void adamw_by_kernel(at::Tensor p, at::Tensor g, at::Tensor m, at::Tensor v, const AdamW& k) {
+  float *pp = flat_f32(p, "param"), *mm = flat_f32(m, "exp_avg"), *vv = flat_f32(v, "exp_avg_sq");
+  const float* gg = flat_f32(g, "grad");
+  at::parallel_for(0, p.numel(), grain, [&](int64_t from, int64_t to) {
+    simd().adamw(pp + from, gg + from, mm + from, vv + from, to - from, k);
+  });
+}
+
+// Parameters without an fp32 master, as OPT was trained: computed in fp32, rounded to 16 bits. In pieces, since an fp32 copy of
+// the whole is what this mode saves.
+void adamw_of_halves(const at::Tensor& p, const at::Tensor& g, const at::Tensor& m, const at::Tensor& v, const AdamW& k) {
+  constexpr int64_t piece = 1 << 20;
+  for (int64_t first = 0; first < p.numel(); first += piece) {
+    const int64_t n = std::min(piece, p.numel() - first);
+    const auto cut = [&](const at::Tensor& t) { return t.view({-1}).narrow(0, first, n); };
+    const at::Tensor wide = cut(p).to(at::kFloat);
+    adamw_by_kernel(wide, cut(g), cut(m), cut(v), k);
+    cut(p).copy_(wide);
+  }
+}
+
 } // namespace
 
 OPT_API int32_t opt_adamw_step(opt_tensor param, opt_tensor grad, opt_tensor exp_avg, opt_tensor exp_avg_sq,
@@ -66,13 +87,12 @@ OPT_API int32_t opt_adamw_step(opt_tensor param, opt_tensor grad, opt_tensor exp
     require(p.numel() == g.numel() && p.numel() == m.numel() && p.numel() == v.numel(),
             "param, grad, exp_avg and exp_avg_sq must have the same number of elements");
     if (!p.device().is_cpu()) {
-      return adamw_by_operators(p, g, m, v, k);
+      adamw_by_operators(p, g, m, v, k);
+    } else if (p.scalar_type() == at::kHalf || p.scalar_type() == at::kBFloat16) {
+      adamw_of_halves(p, g, m, v, k);
+    } else {
+      adamw_by_kernel(p, g, m, v, k);
     }
-    float *pp = flat_f32(p, "param"), *mm = flat_f32(m, "exp_avg"), *vv = flat_f32(v, "exp_avg_sq");
-    const float* gg = flat_f32(g, "grad");
-    at::parallel_for(0, p.numel(), grain, [&](int64_t from, int64_t to) {
-      simd().adamw(pp + from, gg + from, mm + from, vv + from, to - from, k);
-    });
   });
 }
 
