@@ -1,6 +1,8 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Opt.LocalCluster.ApiServer.Http;
 using Opt.LocalCluster.Controllers.NodeLifecycle;
+using Opt.LocalCluster.Kubelet;
 
 namespace Opt.LocalCluster;
 
@@ -12,6 +14,12 @@ public sealed record ClusterOptions
 
     /// <value>Makes uids and generated names repeatable. Default: random.</value>
     public int? Seed { get; init; }
+
+    /// <value>Machines whose pods are processes. Default: none.</value>
+    public NodeOptions? Nodes { get; init; }
+
+    /// <value>Serves the API over HTTPS. Default: only in this process.</value>
+    public ApiHostOptions? Http { get; init; }
 
     public ILoggerFactory Loggers { get; init; } = NullLoggerFactory.Instance;
 }

@@ -51,7 +51,7 @@ internal sealed class EventRecorder(IClusterApi api, Caller caller, string compo
         {
             ["apiVersion"] = "v1", ["kind"] = "Event",
             ["metadata"] = new JsonObject { ["name"] = NextName(said.About, now), ["namespace"] = Namespace(said.About) },
-            ["involvedObject"] = Reference(said.About),
+            ["involvedObject"] = Reference(said),
             ["reason"] = said.Reason, ["message"] = said.Message, ["type"] = said.Type, ["source"] = source,
             ["firstTimestamp"] = now.ToKubernetesTime(), ["lastTimestamp"] = now.ToKubernetesTime(), ["count"] = 1,
             ["reportingComponent"] = component, ["reportingInstance"] = host ?? "",
@@ -65,14 +65,16 @@ internal sealed class EventRecorder(IClusterApi api, Caller caller, string compo
     // Events about cluster-scoped objects live in the default namespace.
     private static string Namespace(JsonObject about) => about.Namespace is { Length: > 0 } own ? own : "default";
 
-    private static JsonObject Reference(JsonObject about)
+    private static JsonObject Reference(Announcement said)
     {
+        var about = said.About;
         var reference = new JsonObject { ["kind"] = about.Text("kind") };
         if (about.Namespace.Length > 0) reference["namespace"] = about.Namespace;
         reference["name"] = about.Name;
         reference["uid"] = about.Uid;
         reference["apiVersion"] = about.Text("apiVersion");
         reference["resourceVersion"] = about.ResourceVersion;
+        if (said.FieldPath is { } path) reference["fieldPath"] = path;
         return reference;
     }
 }

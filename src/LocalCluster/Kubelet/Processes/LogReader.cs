@@ -1,11 +1,9 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text;
+using Opt.LocalCluster.ApiServer;
 
 namespace Opt.LocalCluster.Kubelet.Processes;
-
-/// <summary>How a log is to be read; the fields are those of the API's log subresource.</summary>
-public sealed record LogQuery(bool Follow = false, bool Previous = false, bool Timestamps = false, int? TailLines = null, DateTimeOffset? Since = null, long? LimitBytes = null);
 
 /// <summary>Reads a container's log file back, optionally following it.</summary>
 internal static class LogReader
@@ -14,7 +12,7 @@ internal static class LogReader
 
     /// <summary>The lines as clients see them, each with its line end.</summary>
     /// <param name="ended">Whether nothing more will be written; asked before each last read of a follow.</param>
-    public static async IAsyncEnumerable<string> ReadAsync(string path, LogQuery query, Func<bool> ended, TimeProvider clock, [EnumeratorCancellation] CancellationToken ct)
+    public static async IAsyncEnumerable<string> ReadAsync(string path, PodLogOptions query, Func<bool> ended, TimeProvider clock, [EnumeratorCancellation] CancellationToken ct)
     {
         var left = query.LimitBytes ?? long.MaxValue;
         await foreach (var text in SelectAsync(path, query, ended, clock, ct))
@@ -26,7 +24,7 @@ internal static class LogReader
         }
     }
 
-    private static async IAsyncEnumerable<string> SelectAsync(string path, LogQuery query, Func<bool> ended, TimeProvider clock, [EnumeratorCancellation] CancellationToken ct)
+    private static async IAsyncEnumerable<string> SelectAsync(string path, PodLogOptions query, Func<bool> ended, TimeProvider clock, [EnumeratorCancellation] CancellationToken ct)
     {
         using var file = new LogFile(path);
         var parser = new LineParser(query);
@@ -36,7 +34,7 @@ internal static class LogReader
             if (parser.Take(line) is { } text) history.Add(text);
         }
 
-        foreach (var text in query.TailLines is { } tail ? history.TakeLast(tail) : history) yield return text;
+        foreach (var text in query.TailLines is { } tail ? history.TakeLast((int)Math.Min(tail, int.MaxValue)) : history) yield return text;
         while (query.Follow)
         {
             var last = ended();   // asked first: what was written before the end is still read below
@@ -90,7 +88,7 @@ internal static class LogReader
         }
     }
 
-    private sealed class LineParser(LogQuery query)
+    private sealed class LineParser(PodLogOptions query)
     {
         private string _parts = "";
 

@@ -9,7 +9,7 @@ namespace Opt.LocalCluster.Kubelet.Processes;
 /// </summary>
 internal static class ProcessTable
 {
-    /// <summary>Set for every process of a container to <c>instance/pod uid/container</c>.</summary>
+    /// <summary>Set for every process of a container to <c>instance/pod uid/container/</c>; the slash at the end keeps names that begin alike apart.</summary>
     public const string Marker = "OPT_LOCAL_CONTAINER";
 
     public static IEnumerable<int> WithMarker(string valuePrefix)
