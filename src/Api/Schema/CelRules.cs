@@ -44,11 +44,9 @@ internal static class CelRules
         foreach (var (parent, rule, message) in Across) Add(At(spec, parent), rule, message);
     }
 
-    public static JsonArray Root() =>
-    [
+    public static JsonArray Root() => new(
         Rule($"size(self.metadata.name) <= {MaxNameLength}", $"metadata.name must be at most {MaxNameLength} characters: names of pods and plans are made from it"),
-        Rule("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')", "metadata.name must start with a letter and hold only lower-case letters, digits and '-': a Service gets that name"),
-    ];
+        Rule("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')", "metadata.name must start with a letter and hold only lower-case letters, digits and '-': a Service gets that name"));
 
     private static string Unchanged(string field) => $"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})";
 
