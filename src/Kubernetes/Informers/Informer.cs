@@ -72,6 +72,23 @@ public sealed partial class Informer<T> : IDisposable where T : class
     public Task WaitUntilGoneAsync(ObjectKey key, string uid, CancellationToken ct) =>
         WaitUntilAsync(s => s.ResourceVersion is not null && (s.Find(key) is not { } item || _client.Definition.MetadataOf(item).Uid != uid), ct);
 
+    /// <summary>
+    /// Completes once the copy includes everything that the server had when this was called. Reads the whole list: for tests and tools that
+    /// must know that nothing is on its way, not for reconcilers.
+    /// </summary>
+    /// <exception cref="KubernetesException">The server did not answer.</exception>
+    public async Task IdleAsync(CancellationToken ct)
+    {
+        var list = await _client.ListAsync(_options.Namespace, ListOptions(_options.PageSize, null), ct);
+        var version = list.Metadata.ResourceVersion ?? "";
+        var there = list.Items.ToDictionary(_client.Definition.KeyOf, VersionOf);
+        // The list's version is that of the whole server; without a bookmark the copy of one resource may never be told of it.
+        await WaitUntilAsync(s => s.ResourceVersion is { } held && (ResourceVersions.Reached(held, version) ||
+            (there.All(o => s.Find(o.Key) is { } item && ResourceVersions.Reached(VersionOf(item), o.Value)) && s.Items.All(i => there.ContainsKey(_client.Definition.KeyOf(i)) || IsLater(i)))), ct);
+
+        bool IsLater(T item) => ResourceVersions.Compare(VersionOf(item), version) > 0;
+    }
+
     /// <summary>Completes once <paramref name="holds"/> is true of the copy. It is called under a lock: it must be quick.</summary>
     public async Task WaitUntilAsync(Func<InformerSnapshot<T>, bool> holds, CancellationToken ct)
     {
@@ -228,6 +245,8 @@ public sealed partial class Informer<T> : IDisposable where T : class
             Log.HandlerFailed(_logger, _client.Definition.ToString(), change.Key, e);   // one bad subscriber must not stop the others
         }
     }
+
+    private string VersionOf(T item) => _client.Definition.MetadataOf(item).ResourceVersion ?? "";
 
     private T Transformed(T item) => _options.Transform is null ? item : _options.Transform(item);
 

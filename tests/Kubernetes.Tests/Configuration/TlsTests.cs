@@ -93,12 +93,29 @@ public sealed class TlsTests
         Assert.Single(proxy.Targets);   // HTTP/2
     }
 
+    [Fact]
+    public async Task A_connection_that_went_silent_is_replaced_before_a_lease_would_be_lost()
+    {
+        await using var cluster = await Cluster.StartAsync();
+        using var proxy = new ConnectProxy();
+        using var client = new KubernetesClient(cluster.Configuration() with { Proxy = proxy.Address }, new() { AttemptTimeout = TimeSpan.FromSeconds(2), RetryDelay = TimeSpan.FromMilliseconds(100) });
+        await client.GetVersionAsync(default);
+
+        proxy.Freeze();
+        var frozen = TimeProvider.System.GetTimestamp();
+        await client.GetVersionAsync(default);   // its first attempts run into the silence
+
+        Assert.Equal(2, proxy.Targets.Count);
+        Assert.InRange(TimeProvider.System.GetElapsedTime(frozen).TotalSeconds, 0, 10);
+    }
+
     /// <summary>An HTTP proxy that tunnels, and remembers where to.</summary>
     private sealed class ConnectProxy : IDisposable
     {
         private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
         private readonly List<string> _targets = [];
         private readonly CancellationTokenSource _stop = new();
+        private volatile int _frozenUpTo;
 
         public ConnectProxy()
         {
@@ -112,6 +129,9 @@ public sealed class TlsTests
         {
             get { lock (_targets) return [.. _targets]; }
         }
+
+        /// <summary>What passes through the tunnels that are open now disappears, without any of the two sides being told.</summary>
+        public void Freeze() => _frozenUpTo = Targets.Count;
 
         public void Dispose()
         {
@@ -141,11 +161,26 @@ public sealed class TlsTests
                 var one = new byte[1];
                 while (!head.EndsWith("\r\n\r\n", StringComparison.Ordinal) && await stream.ReadAsync(one, _stop.Token) == 1) head += (char)one[0];
                 var target = head.Split(' ')[1];
-                lock (_targets) _targets.Add(target);
+                int number;
+                lock (_targets)
+                {
+                    _targets.Add(target);
+                    number = _targets.Count;
+                }
+
                 using var server = new TcpClient();
                 await server.ConnectAsync(IPEndPoint.Parse(target), _stop.Token);
                 await stream.WriteAsync("HTTP/1.1 200 OK\r\n\r\n"u8.ToArray(), _stop.Token);
-                await Task.WhenAny(stream.CopyToAsync(server.GetStream(), _stop.Token), server.GetStream().CopyToAsync(stream, _stop.Token));
+                await Task.WhenAny(PassAsync(number, stream, server.GetStream()), PassAsync(number, server.GetStream(), stream));
+            }
+        }
+
+        private async Task PassAsync(int number, NetworkStream from, NetworkStream to)
+        {
+            var buffer = new byte[16 << 10];
+            while (await from.ReadAsync(buffer, _stop.Token) is > 0 and var count)
+            {
+                if (number > _frozenUpTo) await to.WriteAsync(buffer.AsMemory(0, count), _stop.Token);
             }
         }
     }
