@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
 using Opt.LocalCluster.ApiServer.Json;
 using Opt.LocalCluster.ApiServer.Kinds;
+using Opt.LocalCluster.ApiServer.Schema;
 
 namespace Opt.LocalCluster.ApiServer.Http;
 
@@ -13,14 +14,16 @@ internal static class BodyReader
 {
     public const int MaxBytes = 3 * 1024 * 1024;
     private const int Shown = 1024;
+    private const string Protobuf = "application/vnd.kubernetes.protobuf";
 
     /// <summary>Reads a JSON or YAML object of a kind; the second part are the members it repeats.</summary>
     public static async Task<(JsonNode? Body, List<string> Duplicates)> ReadAsync(HttpRequest request, ResourceKind kind, CancellationToken ct)
     {
         var type = MediaType.Parse(request.ContentType ?? "application/json");
-        if (type?.Name is not ("application/json" or "application/yaml" or "")) throw ApiErrors.UnsupportedMediaType(Negotiated.Supported);
+        if (type?.Name is not ("application/json" or "application/yaml" or Protobuf)) throw ApiErrors.UnsupportedMediaType(Negotiated.Supported);
         var bytes = await BytesAsync(request, ct);
         var duplicates = new List<string>();
+        if (type.Name == Protobuf) return (FromProtobuf(bytes, kind), duplicates);
         if (type.Name == "application/yaml") return (Yaml(bytes, duplicates), duplicates);
         try
         {
@@ -54,6 +57,7 @@ internal static class BodyReader
     {
         var bytes = await BytesAsync(request, ct);
         if (bytes.Length == 0) return null;
+        if (bytes.AsSpan().StartsWith(ProtoReader.Magic)) return FromProtobuf(bytes, null);
         try
         {
             return (MediaType.Parse(request.ContentType ?? "")?.Name == "application/yaml" ? Yaml(bytes, []) : JsonText.Parse(bytes)) as JsonObject
@@ -62,6 +66,26 @@ internal static class BodyReader
         catch (JsonException e)
         {
             throw ApiErrors.BadRequest($"couldn't get version/kind; json parse error: {GoJson.Message(e, bytes)}");
+        }
+    }
+
+    // The envelope names the kind that is inside; what the URL wants is checked later, as for JSON.
+    private static JsonObject FromProtobuf(byte[] bytes, ResourceKind? kind)
+    {
+        try
+        {
+            var (apiVersion, name, raw) = ProtoReader.Open(bytes);
+            var group = apiVersion.Contains('/', StringComparison.Ordinal) ? apiVersion.Split('/')[0].Split('.')[0] : "core";
+            var type = name == "DeleteOptions" ? "meta.DeleteOptions" : $"{group}.{name}";
+            if (!TypeCatalog.All.TryGetValue(type, out var schema)) throw new FormatException($"no kind \"{name}\" is registered for version \"{apiVersion}\"");
+            var item = ProtoReader.Read(raw, schema);
+            item["apiVersion"] = apiVersion;
+            item["kind"] = name;
+            return item;
+        }
+        catch (FormatException e)
+        {
+            throw ApiErrors.BadRequest($"the object provided is unrecognized (must be of type {kind?.Kind ?? "DeleteOptions"}): {e.Message}");
         }
     }
 

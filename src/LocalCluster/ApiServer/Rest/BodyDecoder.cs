@@ -27,6 +27,16 @@ public static class BodyDecoder
         }
     }
 
+    /// <summary>Reports unknown and repeated fields of a body that is decoded later, or never whole.</summary>
+    public static void CheckStrict(ResourceKind kind, JsonObject body, WriteRequest request)
+    {
+        if (request.FieldValidation == FieldValidation.Ignore) return;
+        var report = new DecodeReport();
+        foreach (var path in request.Duplicates) report.Duplicate(path);
+        kind.Codec.Decode(body.Copy(), report);
+        Report(kind, report, request);
+    }
+
     /// <summary>The body's namespace must be the request's; an absent one is filled in.</summary>
     public static void CheckNamespace(ResourceKind kind, JsonObject item, string? @namespace)
     {

@@ -14,7 +14,7 @@ public static class Creator
     {
         var item = BodyDecoder.Decode(kind, body, request);
         BodyDecoder.CheckNamespace(kind, item, @namespace);
-        ManagedFields.Strip(item, request);
+        ManagedFields.Strip(item);
         ManagedFields.RecordUpdate(kind, null, item, request.Caller.FieldManager, null, context.Clock);
         return await CreateDecodedAsync(context, kind, @namespace, item, request, ct);
     }

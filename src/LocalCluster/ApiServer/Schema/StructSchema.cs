@@ -37,6 +37,7 @@ public sealed record StructSchema(string Name) : TypeSchema
 /// <param name="Strategies">Strategic merge directives: merge, replace, retainKeys.</param>
 /// <param name="Default">Default in OpenAPI; for key fields it fills absent keys of list items.</param>
 /// <param name="OrBool">A boolean is accepted in place of the struct.</param>
+/// <param name="Proto">Protobuf field number, preceded by those of the structs that JSON inlines around the field.</param>
 public sealed record FieldSchema(
     string Name,
     TypeSchema Type,
@@ -46,7 +47,8 @@ public sealed record FieldSchema(
     string? MergeKey = null,
     IReadOnlyList<string>? Strategies = null,
     string? Default = null,
-    bool OrBool = false)
+    bool OrBool = false,
+    IReadOnlyList<int>? Proto = null)
 {
     public bool Merges => Strategies?.Contains("merge") == true;
     public bool RetainsKeys => Strategies?.Contains("retainKeys") == true;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 
 namespace Opt.LocalCluster.ApiServer.Schema;
@@ -5,7 +6,8 @@ namespace Opt.LocalCluster.ApiServer.Schema;
 /// <summary>
 /// The built-in types, read from the <c>Kinds/Types/*.types</c> resources. A file holds one API version; a line without indentation starts a
 /// struct, an indented line is a field: <c>name type [flags]</c>. Types: <c>[]T</c> list, <c>{}T</c> map, <c>*T</c> optional, a scalar, <c>Raw</c>,
-/// or a struct (<c>group.Name</c> from another file). Flags: always, required, atomic, set, map=keys, merge[=key], retainKeys, replace, default=value, orBool.
+/// or a struct (<c>group.Name</c> from another file). Flags: always, required, atomic, set, map=keys, merge[=key], retainKeys, replace, default=value, orBool,
+/// @path the protobuf field number (with those of the inlined structs around it).
 /// </summary>
 public static class TypeCatalog
 {
@@ -58,7 +60,8 @@ public static class TypeCatalog
             MergeKey: Value(flags, "merge"),
             Strategies: flags.Select(f => f.Split('=')[0]).Where(f => f is "merge" or "retainKeys" or "replace").ToArray(),
             Default: Value(flags, "default")?.Trim('"'),
-            OrBool: flags.Contains("orBool"));
+            OrBool: flags.Contains("orBool"),
+            Proto: [.. flags[^1][1..].Split('.').Select(n => int.Parse(n, CultureInfo.InvariantCulture))]);
     }
 
     private static TypeSchema Type(Dictionary<string, StructSchema> structs, string group, string text, string[] flags)

@@ -1,0 +1,86 @@
+using System.Text.Json.Nodes;
+using Opt.LocalCluster.ApiServer.Schema;
+
+namespace Opt.LocalCluster.ApiServer.Apply;
+
+/// <summary>The fields that a value sets, and their removal from it: the two walks that server-side apply is made of, besides merging.</summary>
+internal static class Ownership
+{
+    /// <summary>The fields of a value that its author sets: leaves, list items and map entries.</summary>
+    public static FieldSet FieldsOf(JsonNode? value, TypeSchema type) => Walk(value, type, out _);
+
+    /// <summary>The value without the members of <paramref name="gone"/>; lists and maps that become empty go too.</summary>
+    public static JsonNode? Without(JsonNode? value, FieldSet gone, TypeSchema type)
+    {
+        if (gone.IsEmpty) return value?.DeepClone();
+        return (Types.Resolve(type, value), value) switch
+        {
+            (ListSchema { Kind: not ListKind.Atomic } list, JsonArray items) => WithoutItems(items, gone, list),
+            (StructSchema or MapSchema or DeducedSchema, JsonObject map) when !Types.IsAtomic(type) => WithoutMembers(map, gone, type),
+            _ => value?.DeepClone(),
+        };
+    }
+
+    /// <summary>Adds every named struct field on the way to a member, so that removing members leaves no empty shells.</summary>
+    public static FieldSet WithNamedFields(FieldSet set, TypeSchema type) => FieldSet.Of(set.IsMember, set.Children.Select(c =>
+    {
+        var below = Types.Below(type, c.Key);
+        var inner = WithNamedFields(c.Value, below);
+        var named = type is StructSchema s && s.Field(c.Key[2..]) is not null && c.Key[0] == 'f';
+        return KeyValuePair.Create(c.Key, named ? inner.Union(FieldSet.Leaf) : inner);
+    }));
+
+    private static FieldSet Walk(JsonNode? value, TypeSchema type, out bool whole)
+    {
+        whole = false;
+        if (Types.IsAtomic(type)) return FieldSet.Leaf;
+        switch (Types.Resolve(type, value))
+        {
+            case ListSchema list:
+                return value is JsonArray items ? FieldSet.Of(false, Items(items, list)) : FieldSet.Empty;
+            case StructSchema or MapSchema or DeducedSchema when value is JsonObject map:
+                return FieldSet.Of(false, map.Select(m => KeyValuePair.Create(PathElement.Field(m.Key), Member(m.Key, m.Value, type))));
+            case StructSchema or MapSchema:
+                return FieldSet.Empty;
+            default:
+                whole = true;
+                return FieldSet.Leaf;
+        }
+    }
+
+    private static FieldSet Member(string name, JsonNode? value, TypeSchema type)
+    {
+        var below = Walk(value, Types.Field(type, name), out _);
+        var named = (type as StructSchema)?.Field(name) is not null;
+        return value is null or JsonObject { Count: 0 } || !named ? below.Union(FieldSet.Leaf) : below;
+    }
+
+    private static IEnumerable<KeyValuePair<string, FieldSet>> Items(JsonArray items, ListSchema list)
+    {
+        foreach (var item in items) yield return KeyValuePair.Create(PathElement.Of(item, list)!, Walk(item, list.Element, out _).Union(FieldSet.Leaf));
+    }
+
+    private static JsonArray? WithoutItems(JsonArray items, FieldSet gone, ListSchema list)
+    {
+        var kept = new JsonArray();
+        foreach (var item in items)
+        {
+            var below = gone.Child(PathElement.Of(item, list)!);
+            if (!below.IsMember) kept.Add(Without(item, below, list.Element));
+        }
+
+        return kept.Count > 0 ? kept : null;
+    }
+
+    private static JsonObject? WithoutMembers(JsonObject map, FieldSet gone, TypeSchema type)
+    {
+        var kept = new JsonObject();
+        foreach (var (name, value) in map)
+        {
+            var below = gone.Child(PathElement.Field(name));
+            if (!below.IsMember) kept[name] = Without(value, below, Types.Field(type, name));
+        }
+
+        return kept.Count > 0 ? kept : null;
+    }
+}
