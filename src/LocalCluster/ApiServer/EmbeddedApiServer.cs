@@ -4,6 +4,7 @@ using Opt.LocalCluster.ApiServer.Auth;
 using Opt.LocalCluster.ApiServer.Http;
 using Opt.LocalCluster.ApiServer.Kinds;
 using Opt.LocalCluster.ApiServer.Lifecycle;
+using Opt.LocalCluster.ApiServer.OpenApi;
 using Opt.LocalCluster.ApiServer.Rest;
 using Opt.LocalCluster.ApiServer.Storage;
 
@@ -25,7 +26,7 @@ public sealed class EmbeddedApiServer : IAsyncDisposable
         var store = new ObjectStore(options.Store);
         var ids = new IdSource(options.Seed);
         Authority = CertificateAuthority.Create(options.Clock);
-        _context = new ApiContext(store, new KindRegistry(BuiltinKinds.Create()), options.Clock, ids, new BuiltinAdmission(store, ids))
+        _context = new ApiContext(store, new KindRegistry(BuiltinKinds.Create(), store), options.Clock, ids, new BuiltinAdmission(store, ids))
         {
             CaBundle = Authority.Pem,
             Stopping = _stop.Token,
@@ -46,7 +47,7 @@ public sealed class EmbeddedApiServer : IAsyncDisposable
         new AuthenticatedMayAll(),
         new Discovery(_context.Kinds, address),
         new OpenApiDocuments(_context.Kinds),
-        options.Logs);
+        options);
 
     /// <summary>Starts a server that has its system namespaces.</summary>
     public static async Task<EmbeddedApiServer> StartAsync(ApiServerOptions options, CancellationToken ct)

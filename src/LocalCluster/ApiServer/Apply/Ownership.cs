@@ -7,7 +7,7 @@ namespace Opt.LocalCluster.ApiServer.Apply;
 internal static class Ownership
 {
     /// <summary>The fields of a value that its author sets: leaves, list items and map entries.</summary>
-    public static FieldSet FieldsOf(JsonNode? value, TypeSchema type) => Walk(value, type, out _);
+    public static FieldSet FieldsOf(JsonNode? value, TypeSchema type) => Walk(value, type);
 
     /// <summary>The value without the members of <paramref name="gone"/>; lists and maps that become empty go too.</summary>
     public static JsonNode? Without(JsonNode? value, FieldSet gone, TypeSchema type)
@@ -30,34 +30,24 @@ internal static class Ownership
         return KeyValuePair.Create(c.Key, named ? inner.Union(FieldSet.Leaf) : inner);
     }));
 
-    private static FieldSet Walk(JsonNode? value, TypeSchema type, out bool whole)
+    private static FieldSet Walk(JsonNode? value, TypeSchema type)
     {
-        whole = false;
-        if (Types.IsAtomic(type)) return FieldSet.Leaf;
-        switch (Types.Resolve(type, value))
-        {
-            case ListSchema list:
-                return value is JsonArray items ? FieldSet.Of(false, Items(items, list)) : FieldSet.Empty;
-            case StructSchema or MapSchema or DeducedSchema when value is JsonObject map:
-                return FieldSet.Of(false, map.Select(m => KeyValuePair.Create(PathElement.Field(m.Key), Member(m.Key, m.Value, type))));
-            case StructSchema or MapSchema:
-                return FieldSet.Empty;
-            default:
-                whole = true;
-                return FieldSet.Leaf;
-        }
+        var shape = Types.Resolve(type, value);
+        if (Types.IsAtomic(shape)) return FieldSet.Leaf;
+        if (shape is ListSchema list) return value is JsonArray items ? FieldSet.Of(false, Items(items, list)) : FieldSet.Empty;
+        return value is JsonObject map ? FieldSet.Of(false, map.Select(m => KeyValuePair.Create(PathElement.Field(m.Key), Member(m.Key, m.Value, type)))) : FieldSet.Empty;
     }
 
     private static FieldSet Member(string name, JsonNode? value, TypeSchema type)
     {
-        var below = Walk(value, Types.Field(type, name), out _);
+        var below = Walk(value, Types.Field(type, name));
         var named = (type as StructSchema)?.Field(name) is not null;
         return value is null or JsonObject { Count: 0 } || !named ? below.Union(FieldSet.Leaf) : below;
     }
 
     private static IEnumerable<KeyValuePair<string, FieldSet>> Items(JsonArray items, ListSchema list)
     {
-        foreach (var item in items) yield return KeyValuePair.Create(PathElement.Of(item, list)!, Walk(item, list.Element, out _).Union(FieldSet.Leaf));
+        foreach (var item in items) yield return KeyValuePair.Create(PathElement.Of(item, list)!, Walk(item, list.Element).Union(FieldSet.Leaf));
     }
 
     private static JsonArray? WithoutItems(JsonArray items, FieldSet gone, ListSchema list)

@@ -6,6 +6,8 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Opt.LocalCluster.ApiServer.Auth;
 
 namespace Opt.LocalCluster.ApiServer.Http;
@@ -90,6 +92,8 @@ public sealed record ApiHostOptions
 
     /// <summary>Role-based access control; off, every authenticated user may do everything.</summary>
     public bool Rbac { get; init; }
+
+    public ILoggerFactory Loggers { get; init; } = NullLoggerFactory.Instance;
 
     /// <summary>Bearer tokens fixed at start.</summary>
     public IReadOnlyDictionary<string, UserInfo> Tokens { get; init; } = new Dictionary<string, UserInfo>();

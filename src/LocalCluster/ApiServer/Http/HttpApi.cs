@@ -1,15 +1,19 @@
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 using Opt.LocalCluster.ApiServer.Auth;
 using Opt.LocalCluster.ApiServer.Json;
 using Opt.LocalCluster.ApiServer.Kinds;
+using Opt.LocalCluster.ApiServer.OpenApi;
 using Opt.LocalCluster.ApiServer.Rest;
 
 namespace Opt.LocalCluster.ApiServer.Http;
 
 /// <summary>The HTTP face: who asks, may they, what do they name, and which operation is that.</summary>
-internal sealed class HttpApi(ApiContext context, Authenticator authenticator, IAuthorizer authorizer, Discovery discovery, OpenApiDocuments openApi, IPodLogs? logs)
+internal sealed partial class HttpApi(ApiContext context, Authenticator authenticator, IAuthorizer authorizer, Discovery discovery, OpenApiDocuments openApi, ApiHostOptions options)
 {
+    private readonly ILogger _log = options.Loggers.CreateLogger<HttpApi>();
+
     public async Task HandleAsync(HttpContext http)
     {
         try
@@ -24,6 +28,11 @@ internal sealed class HttpApi(ApiContext context, Authenticator authenticator, I
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
             // The client went away; there is nobody left to tell.
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            Log.Fault(_log, http.Request.Method, http.Request.Path, e);
+            await Responses.StatusAsync(http, ApiErrors.Internal(e.Message));
         }
     }
 
@@ -47,7 +56,7 @@ internal sealed class HttpApi(ApiContext context, Authenticator authenticator, I
         }
 
         if (target.Subresource is { } sub && kind.Sub(sub) is null) throw ApiErrors.NoSuchResource();
-        await new ResourceRequest(context, http, user, target, kind, logs).HandleAsync(verb);
+        await new ResourceRequest(context, http, user, target, kind, options.Logs).HandleAsync(verb);
     }
 
     private async Task NonResourceAsync(HttpContext http, string path)
@@ -81,5 +90,11 @@ internal sealed class HttpApi(ApiContext context, Authenticator authenticator, I
         if (question.Group.Length > 0) details["group"] = question.Group;
         details["kind"] = question.Resource;
         return ApiErrors.Error(403, "Forbidden", $"{label}{named} is forbidden: User \"{question.User.Name}\" cannot {question.Verb} resource \"{resource}\" in API group \"{question.Group}\" {where}", details);
+    }
+
+    private static partial class Log   // 71xx: the API server
+    {
+        [LoggerMessage(7101, LogLevel.Error, "{Method} {Path} failed")]
+        public static partial void Fault(ILogger logger, string method, string path, Exception error);
     }
 }

@@ -22,8 +22,8 @@ public abstract class KindRules
         if (HasGeneration) item.Metadata()["generation"] = 1;
     }
 
-    /// <summary>What follows at once from a creation that was stored.</summary>
-    public virtual Task AfterCreateAsync(JsonObject item, ApiContext context, CancellationToken ct) => Task.CompletedTask;
+    /// <summary>What follows at once from a write that was stored, but is no longer part of its answer.</summary>
+    public virtual Task AfterWriteAsync(JsonObject item, ApiContext context, CancellationToken ct) => Task.CompletedTask;
 
     /// <summary>Restores what an ordinary update may not change, and raises the generation when the specification changed.</summary>
     public virtual void PrepareForUpdate(JsonObject item, JsonObject old)
@@ -74,9 +74,12 @@ public abstract class KindRules
     public virtual long? GraceSeconds(JsonObject item, long? asked) => null;
 
     /// <summary>What a deletion that must wait changes besides the metadata.</summary>
-    public virtual void MarkDeleting(JsonObject item)
+    public virtual void MarkDeleting(JsonObject item, ApiContext context)
     {
     }
+
+    /// <summary>Every deletion waits, for the server itself to clean up.</summary>
+    public virtual bool WaitsForCleanup => false;
 
     /// <summary>A deletion that waits records its grace period, even when it is 0.</summary>
     public virtual bool MarksGracePeriod => true;

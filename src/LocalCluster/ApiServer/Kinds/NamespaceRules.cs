@@ -29,7 +29,8 @@ public sealed class NamespaceRules : KindRules
         item["status"] = new JsonObject { ["phase"] = "Active" };
     }
 
-    public override Task AfterCreateAsync(JsonObject item, ApiContext context, CancellationToken ct) => NamespaceContents.AddAsync(context, item.Name(), ct);
+    public override Task AfterWriteAsync(JsonObject item, ApiContext context, CancellationToken ct) =>
+        item.IsDeleting() ? Task.CompletedTask : NamespaceContents.AddAsync(context, item.Name(), ct);
 
     public override void PrepareForUpdate(JsonObject item, JsonObject old)
     {
@@ -37,7 +38,7 @@ public sealed class NamespaceRules : KindRules
         Restore(item, old, "status");
     }
 
-    public override void MarkDeleting(JsonObject item) => item.Ensure("status")["phase"] = "Terminating";
+    public override void MarkDeleting(JsonObject item, ApiContext context) => item.Ensure("status")["phase"] = "Terminating";
 
     public override string Selectable(JsonObject item, string field) => field == "name" ? item.Name() : base.Selectable(item, field);
 }

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Opt.LocalCluster.ApiServer.Rest;
 using Opt.LocalCluster.ApiServer.Schema;
 using Opt.LocalCluster.ApiServer.Subresources;
@@ -32,6 +33,9 @@ public sealed record ResourceKind
     public bool Custom { get; init; }
 
     public required string ListKind { get; init; }
+
+    /// <summary>A custom resource's OpenAPI schema, for documents; null for the built-in ones.</summary>
+    public JsonObject? Schema { get; init; }
 
     /// <summary>Columns of a custom resource's table; null for the built-in ones.</summary>
     public IReadOnlyList<Column>? Columns { get; init; }

@@ -1,3 +1,5 @@
+using Opt.LocalCluster.ApiServer.CustomResources;
+
 namespace Opt.LocalCluster.ApiServer.Kinds;
 
 /// <summary>Which rules each built-in kind follows.</summary>

@@ -33,7 +33,7 @@ public static class Creator
         foreach (var warning in kind.Rules.Warnings(item)) request.Warn(warning);
         await context.Admission.ValidateAsync(review with { Name = item.Name(), Object = item }, ct);
         var created = Store(context, kind, item, request);
-        if (!request.DryRun) await kind.Rules.AfterCreateAsync(created, context, ct);
+        if (!request.DryRun) await kind.Rules.AfterWriteAsync(created, context, ct);
         return created;
     }
 

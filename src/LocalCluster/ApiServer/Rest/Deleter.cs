@@ -39,7 +39,10 @@ public static class Deleter
             }
 
             if (request.DryRun || item.SameAs(old)) return item;
-            if (context.Store.TryReplace(kind.StorageKey, stored, Versions.ToStorage(kind, item), Creator.Fields(kind, item)) is { } written) return Versions.FromStorage(kind, written);
+            if (context.Store.TryReplace(kind.StorageKey, stored, Versions.ToStorage(kind, item), Creator.Fields(kind, item)) is not { } written) continue;
+            var marked = Versions.FromStorage(kind, written);
+            await kind.Rules.AfterWriteAsync(marked, context, ct);
+            return marked;
         }
     }
 
@@ -94,13 +97,13 @@ public static class Deleter
     {
         var meta = item.Metadata();
         Finalizers(kind, meta, options);
-        var held = meta.Arr("finalizers") is { Count: > 0 } || item.Arr("spec", "finalizers") is { Count: > 0 };
+        var held = kind.Rules.WaitsForCleanup || meta.Arr("finalizers") is { Count: > 0 } || item.Arr("spec", "finalizers") is { Count: > 0 };
         var grace = kind.Rules.GraceSeconds(item, options.GraceSeconds);
         if (item.IsDeleting()) return Shorten(meta, grace, options) && !held;
         if (!held && grace is null) return true;   // not a kind that is deleted gracefully: it just goes
-        if (meta["generation"].Long() is > 0 and var generation) meta["generation"] = generation + 1;
+        if (kind.Rules.MarksGracePeriod && meta["generation"].Long() is > 0 and var generation) meta["generation"] = generation + 1;
         meta["deletionTimestamp"] = Scalars.Time(context.Clock.GetUtcNow().AddSeconds(grace ?? 0));
-        kind.Rules.MarkDeleting(item);
+        kind.Rules.MarkDeleting(item, context);
         if (kind.Rules.MarksGracePeriod) meta["deletionGracePeriodSeconds"] = grace ?? 0;
         return !held && grace == 0;
     }

@@ -37,7 +37,9 @@ public static class Updater
             var stored = context.Find(target.Kind, target.Namespace, target.Name) ?? throw ApiErrors.NotFound(target.Kind, target.Name);
             var old = Versions.FromStorage(target.Kind, stored);
             var item = change(old.Copy());
-            if (await WriteAsync(context, target, stored, old, item, request, ct) is { } written) return written;
+            if (await WriteAsync(context, target, stored, old, item, request, ct) is not { } written) continue;
+            if (!request.DryRun) await target.Kind.Rules.AfterWriteAsync(written, context, ct);
+            return written;
         }
     }
 

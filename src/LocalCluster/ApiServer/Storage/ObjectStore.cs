@@ -14,8 +14,8 @@ public sealed class ObjectStore(StoreOptions options)
     private long _revision;
     private long _restoredThrough;
 
-    /// <summary>Told of every commit, in order, under the store's lock: persistence. It must not call back.</summary>
-    public Action<string, StoreEvent>? Committed { get; set; }
+    /// <summary>Told of every commit, in order, under the store's lock. Handlers must be quick and not call back.</summary>
+    public event Action<string, StoreEvent>? Committed;
 
     public long Revision
     {

@@ -1,0 +1,63 @@
+using System.Text.Json.Nodes;
+using Opt.LocalCluster.ApiServer.Json;
+using Opt.LocalCluster.ApiServer.Kinds;
+using Opt.LocalCluster.ApiServer.Rest;
+using Opt.LocalCluster.ApiServer.Schema;
+
+namespace Opt.LocalCluster.ApiServer.CustomResources;
+
+/// <summary>The rules of a custom resource, as its CRD states them.</summary>
+public sealed class CustomRules(StructuralSchema schema, bool hasStatus, IReadOnlyList<string> selectable) : KindRules
+{
+    public override bool HasStatus => hasStatus;
+
+    public override bool HasGeneration => true;
+
+    public override bool AllowsUnconditionalUpdate => false;
+
+    public override IReadOnlyList<string> SelectableFields => selectable;
+
+    public override IReadOnlyList<string> ResetFields(string? subresource) => subresource switch
+    {
+        null when hasStatus => ["status"],
+        "status" => ["metadata", .. schema.Properties.Keys.Where(p => p != "status" && p != "metadata")],
+        _ => [],
+    };
+
+    public override void PrepareForStatusUpdate(JsonObject item, JsonObject old)
+    {
+        var status = item["status"]?.DeepClone();
+        var books = item.At("metadata", "managedFields")?.DeepClone();
+        foreach (var name in item.Select(m => m.Key).ToArray()) item.Remove(name);
+        foreach (var (name, value) in old) item[name] = value?.DeepClone();
+        item.Remove("status");
+        if (status is not null) item["status"] = status;
+        if (books is not null) item.Metadata()["managedFields"] = books;
+    }
+
+    public override void Validate(JsonObject item, List<FieldError> errors) => Check(item, null, errors);
+
+    public override void ValidateUpdate(JsonObject item, JsonObject old, List<FieldError> errors) => Check(item, old, errors);
+
+    public override void ValidateStatusUpdate(JsonObject item, JsonObject old, List<FieldError> errors) => Check(item, old, errors);
+
+    protected override bool SpecChanged(JsonObject item, JsonObject old) => !Spec(item).SameAs(Spec(old));
+
+    private JsonObject Spec(JsonObject item)
+    {
+        var copy = item.Copy();
+        copy.Remove("metadata");
+        if (hasStatus) copy.Remove("status");
+        return copy;
+    }
+
+    private void Check(JsonObject item, JsonObject? old, List<FieldError> errors)
+    {
+        var found = new List<FieldError>();
+        StructuralValidator.Validate(item, old, schema, "", found);
+        ListRules.Validate(item, schema, "", found);
+        if (schema.HasValidations && found.Exists(CelValidator.Blocks)) found.Add(CelValidator.NotChecked);
+        else CelValidator.Validate(item, old, old is not null, schema, "", found);
+        errors.AddRange(found);
+    }
+}
