@@ -37,7 +37,7 @@ internal static class TinyRun
         Checkpoint = new() { Store = new() },
         HyperParameters = new()
         {
-            PeakLearningRate = 1e-2, EndLearningRate = 1e-3, WarmupSteps = 2, DecaySteps = 30, GradientClip = 1, Optimizer = new(), TotalSteps = 20,
+            PeakLearningRate = 4e-3, EndLearningRate = 1e-3, WarmupSteps = 2, DecaySteps = 30, GradientClip = 1, Optimizer = new(), TotalSteps = 20,
             LossScaleInitial = 4, LossScaleWindow = 132, LossScaleFloor = 0.25, LossScaleWindowRule = LossScaleWindow.Fixed,
         },
     };
