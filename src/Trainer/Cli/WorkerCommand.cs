@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using Opt.Api.Protocol;
 using Opt.Trainer.Loop;
+using Opt.Trainer.Stores;
 using Opt.Trainer.Workers;
 
 namespace Opt.Trainer.Cli;
@@ -15,20 +16,21 @@ internal static partial class WorkerCommand
         var local = new Option<bool>("--local") { Description = "Started by opt-trainer train" };
         var steps = new Option<FileInfo?>("--steps-out") { Description = "File for the step records of rank 0" };
         var quiet = new Option<bool>("--quiet") { Description = "No progress lines" };
-        var command = new Command("worker", "One rank, started by an agent or by train") { local, steps, quiet };
+        var weights = new Option<DirectoryInfo?>("--initial-weights") { Description = "Hugging Face folder to start from" };
+        var command = new Command("worker", "One rank, started by an agent or by train") { local, steps, quiet, weights };
         command.Hidden = true;
-        command.SetAction((r, _) => RunAsync(r.GetValue(local), r.GetValue(steps), r.GetValue(quiet)));
+        command.SetAction((r, _) => RunAsync(r.GetValue(local), r.GetValue(steps), r.GetValue(quiet), r.GetValue(weights)));
         return command;
     }
 
-    private static async Task<int> RunAsync(bool local, FileInfo? steps, bool quiet)
+    private static async Task<int> RunAsync(bool local, FileInfo? steps, bool quiet, DirectoryInfo? weights)
     {
         var environment = WorkerEnvironment.Read(name => name == WorkerEnvironment.ChannelVariable && local ? "0" : Environment.GetEnvironmentVariable(name));
         var plan = ReadPlan(environment.PlanFile);
         var first = environment.Rank == 0;
         await using var channel = OpenChannel(local, first ? steps : null, quiet || !first);
         await using var watch = channel.AgentLost.Register(() => ExitAtOnce(WorkerExit.AgentLost));
-        var worker = new Worker(plan, environment.Rank, environment.DataRoot, channel, TimeProvider.System, Log);
+        var worker = new Worker(plan, environment.Rank, environment.DataRoot, channel, TimeProvider.System, Log) { OpenStore = OpenStore, InitialWeights = weights?.FullName };
         try
         {
             // A thread of its own: gradient modes and dispose scopes belong to threads, and 16 MiB of stack suffice for deep graphs.
@@ -51,6 +53,12 @@ internal static partial class WorkerCommand
     private static IWorkerChannel OpenChannel(bool local, FileInfo? steps, bool quiet) => local
         ? new LocalChannel(steps?.FullName, quiet, TimeProvider.System)
         : throw new TrainerException(WorkerExit.Usage, "a worker is started by its agent");
+
+    private static ICheckpointStore? OpenStore(RunPlan plan)
+    {
+        var spec = plan.Training.Checkpoint.Store;
+        return spec.Directory is null && spec.AzureBlob is null ? null : StoreFactory.Open(spec, StoreCredentials.Read(Environment.GetEnvironmentVariable), TimeProvider.System);
+    }
 
     private static Task<WorkerExit> OnOwnThread(Func<WorkerExit> run)
     {

@@ -16,19 +16,33 @@ internal static class Rendezvous
     /// <summary>Deadline of a collective while training. A hang is noticed sooner, by the operator.</summary>
     public static readonly TimeSpan CollectiveTimeout = TimeSpan.FromMinutes(10);
 
+    /// <summary>Connects and compares job, epoch and plan with rank 0's.</summary>
     /// <exception cref="TrainerException">Rendezvous: nobody answered in time, or a rank runs another job, epoch or plan.</exception>
     public static distributed.Store Connect(RunPlan plan, int rank)
     {
-        var host = plan.Members[0].PodIp;
+        var store = Open(plan);
         try
         {
-            var store = new distributed.TCPStore(host, plan.RendezvousPort, is_server: false, Deadline);
             Compare(store, plan, rank);
             return store;
         }
         catch (TorchException e)
         {
-            throw new TrainerException(WorkerExit.Rendezvous, $"no rendezvous at {host}:{plan.RendezvousPort.ToString(CultureInfo.InvariantCulture)} for epoch {plan.Epoch}: {FirstLine(e.Message)}", e);
+            throw Failed(plan, e);
+        }
+    }
+
+    /// <summary>A further connection to the store.</summary>
+    /// <exception cref="TrainerException">Rendezvous: nobody answered in time.</exception>
+    public static distributed.Store Open(RunPlan plan)
+    {
+        try
+        {
+            return new distributed.TCPStore(plan.Members[0].PodIp, plan.RendezvousPort, is_server: false, Deadline);
+        }
+        catch (TorchException e)
+        {
+            throw Failed(plan, e);
         }
     }
 
@@ -59,6 +73,9 @@ internal static class Rendezvous
         var theirs = Encoding.UTF8.GetString(store.get("identity"));
         if (theirs != mine) throw new TrainerException(WorkerExit.Rendezvous, $"rank {rank} runs {mine}, rank 0 runs {theirs}");
     }
+
+    private static TrainerException Failed(RunPlan plan, TorchException e) => new(WorkerExit.Rendezvous,
+        $"no rendezvous at {plan.Members[0].PodIp}:{plan.RendezvousPort.ToString(CultureInfo.InvariantCulture)} for epoch {plan.Epoch}: {FirstLine(e.Message)}", e);
 
     private static string FirstLine(string text) => text.Split('\n', 2)[0];
 }

@@ -3,17 +3,22 @@ using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
 using Opt.Trainer.Checkpoints;
 using Opt.Trainer.Data;
+using Opt.Trainer.Export;
 using Opt.Trainer.Parallel;
+using Opt.Trainer.Stores;
 using Opt.Trainer.Workers;
 using static Opt.Torch.torch;
 
 namespace Opt.Trainer.Loop;
 
 /// <summary>One rank's life: check the configuration, open the data, meet the others, restore or initialise, train.</summary>
-/// <param name="OpenCheckpoints">Makes the session of this rank; null when nothing is saved.</param>
 internal sealed record Worker(RunPlan Plan, int Rank, string DataRoot, IWorkerChannel Channel, TimeProvider Time, Action<string> Log)
 {
-    public Func<CheckpointSetup, ICheckpointSession>? OpenCheckpoints { get; init; }
+    /// <summary>Opens the checkpoint store of the plan; null where there is none.</summary>
+    public required Func<RunPlan, ICheckpointStore?> OpenStore { get; init; }
+
+    /// <summary>Hugging Face folder to take the initial weights from instead of drawing them.</summary>
+    public string? InitialWeights { get; init; }
 
     /// <summary>Runs to the end.</summary>
     /// <exception cref="Exception">Any failure; <see cref="Cli.ExitCodes"/> says what it means.</exception>
@@ -26,14 +31,14 @@ internal sealed record Worker(RunPlan Plan, int Rank, string DataRoot, IWorkerCh
         using var data = Dataset.Open(config.Data, config.SequenceLength, config.Seed, config.Model);
         using var validation = new Validation(config, data);
         Channel.ReportState(WorkerState.Rendezvous);
-        using var store = mesh.WorldSize > 1 || OpenCheckpoints is not null && Plan.RendezvousPort != 0 ? Rendezvous.Connect(Plan, Rank) : null;
+        using var store = mesh.WorldSize > 1 ? Rendezvous.Connect(Plan, Rank) : null;
         using var world = store is null ? World.Single(Time) : Rendezvous.Join(store, Plan, mesh, device, Time);
         using var engine = new TrainingEngine(config, world, device, Time);
         using var stop = new StopSignal();
-        var checkpoints = OpenCheckpoints?.Invoke(new(config, mesh, engine.Storage, store));
+        var checkpoints = RankCheckpoints.Open(Plan, mesh, engine.Storage, OpenStore, Time);
         try
         {
-            var restored = Restore(checkpoints, engine, config);
+            var restored = Restore(checkpoints?.Session, engine, config);
             Channel.ReportState(WorkerState.Training);
             var run = new TrainingRun
             {
@@ -44,7 +49,7 @@ internal sealed record Worker(RunPlan Plan, int Rank, string DataRoot, IWorkerCh
                 Data = data,
                 Validation = validation,
                 Channel = Channel,
-                Checkpoints = checkpoints,
+                Checkpoints = checkpoints?.Session,
                 Time = Time,
                 Log = Log,
                 StopRequested = () => stop.Requested,
@@ -69,7 +74,8 @@ internal sealed record Worker(RunPlan Plan, int Rank, string DataRoot, IWorkerCh
     {
         if (Plan.Resume is null)
         {
-            engine.Storage.Initialise(config.Seed);
+            if (InitialWeights is null) engine.Storage.Initialise(config.Seed);
+            else HuggingFaceFolder.Load(InitialWeights, config.Model, engine.Storage);
             engine.ParametersChanged();
             return null;
         }
@@ -114,7 +120,3 @@ internal sealed record Worker(RunPlan Plan, int Rank, string DataRoot, IWorkerCh
         }
     }
 }
-
-/// <summary>What a checkpoint session of a rank is made from.</summary>
-/// <param name="Store">The rendezvous store, for exchanges between ranks; null in a world of one.</param>
-internal sealed record CheckpointSetup(TrainingConfig Config, Mesh Mesh, ShardStorage Storage, distributed.Store? Store);

@@ -1,5 +1,4 @@
 using static Opt.Torch.torch;
-using static Opt.Torch.torch.nn.functional;
 
 namespace Opt.Trainer.Model;
 
@@ -23,17 +22,31 @@ internal sealed class HeadLoss(TensorParallel parallel, int vocabulary)
     /// <param name="yGradient">Same shape as y; written when gradients are wanted.</param>
     public double Run(Tensor y, Tensor embedding, TokenBatch batch, double seed, Tensor? embeddingGradient, Tensor? yGradient)
     {
+        var chunk = Math.Max(1, Math.Min(y.size(0), ChunkElements / _rows));
+        return parallel.Size == 1 ? Whole(y, embedding, batch, seed, embeddingGradient, yGradient, chunk) : InChunks(y, embedding, batch, seed, embeddingGradient, yGradient, chunk);
+    }
+
+    private static double Whole(Tensor y, Tensor embedding, TokenBatch batch, double seed, Tensor? embeddingGradient, Tensor? yGradient, long chunk)
+    {
+        using var losses = empty([y.size(0)], float32, y.device);
+        ops.opt.linear_cross_entropy(y, embedding, batch.Targets, losses, seed, yGradient, embeddingGradient, chunk);
+        using var sum = losses.sum(float64);
+        return sum.item<double>();
+    }
+
+    private double InChunks(Tensor y, Tensor embedding, TokenBatch batch, double seed, Tensor? embeddingGradient, Tensor? yGradient, long chunk)
+    {
         var loss = 0.0;
-        var tokens = y.size(0);
-        var chunk = Math.Max(1, Math.Min(tokens, ChunkElements / _rows));
         using var transposed = embedding.t();
-        for (var from = 0L; from < tokens; from += chunk)
+        for (var from = 0L; from < y.size(0); from += chunk)
         {
             using var scope = NewDisposeScope();
-            var count = Math.Min(chunk, tokens - from);
+            var count = Math.Min(chunk, y.size(0) - from);
             var part = y.narrow(0, from, count);
             var targets = batch.Targets.narrow(0, from, count);
-            var (sum, gradient) = Chunk(part.mm(transposed), targets, batch.HasIgnored, embeddingGradient is not null);
+            var counts = batch.HasIgnored ? targets.ge(0).to(float32) : null;
+            var known = batch.HasIgnored ? targets.masked_fill(targets.lt(0), 0) : targets;
+            var (sum, gradient) = Split(part.mm(transposed), known, counts, embeddingGradient is not null);
             loss += sum;
             if (gradient is null) continue;
             var dy = gradient.mm(embedding);
@@ -43,24 +56,6 @@ internal sealed class HeadLoss(TensorParallel parallel, int vocabulary)
         }
 
         return loss;
-    }
-
-    private (double Loss, Tensor? Gradient) Chunk(Tensor logits, Tensor targets, bool masked, bool wantGradient)
-    {
-        var counts = masked ? targets.ge(0).to(float32) : null;
-        var known = masked ? targets.masked_fill(targets.lt(0), 0) : targets;
-        return parallel.Size == 1 ? Whole(logits, known, counts, wantGradient) : Split(logits, known, counts, wantGradient);
-    }
-
-    private static (double, Tensor?) Whole(Tensor logits, Tensor targets, Tensor? counts, bool wantGradient)
-    {
-        var index = targets.unsqueeze(1);
-        var logs = log_softmax(logits, 1, float32);
-        var picked = logs.gather(1, index);
-        var loss = Sum(picked, counts);
-        if (!wantGradient) return (-loss, null);
-        var gradient = logs.exp_().scatter_(1, index, picked.exp().sub(1));
-        return (-loss, counts is null ? gradient : gradient.mul_(counts.unsqueeze(1)));
     }
 
     private (double, Tensor?) Split(Tensor logits, Tensor targets, Tensor? counts, bool wantGradient)

@@ -20,7 +20,7 @@ internal static class ParameterInit
             case Initialiser.Zero: run.zero_(); break;
             case Initialiser.One: run.fill_(1); break;
             default:
-                foreach (var (from, position, length) in Runs(parameter, slice, tensorRank, tensorParallel)) FillRun(run, parameter, from, position, length, seed);
+                foreach (var (from, position, length) in GlobalRuns.Of(parameter, slice, tensorRank, tensorParallel)) FillRun(run, parameter, from, position, length, seed);
                 break;
         }
     }
@@ -31,27 +31,6 @@ internal static class ParameterInit
         var hash = 0xCBF29CE484222325UL;
         foreach (var b in Encoding.UTF8.GetBytes(name)) hash = (hash ^ b) * 0x100000001B3;
         return SplitMix.Mix(hash);
-    }
-
-    /// <summary>Stretches of a local slice that are contiguous in the whole parameter: first element within the slice, position in the whole, length.</summary>
-    internal static IEnumerable<(long From, long Position, long Length)> Runs(ParameterSpec parameter, ParameterSlice slice, int tensorRank, int tensorParallel)
-    {
-        var local = parameter.LocalShape(tensorParallel);
-        if (parameter.TensorParallelDim != 1)
-        {
-            var start = parameter.TensorParallelDim == 0 ? tensorRank * local.Aggregate(1L, (a, b) => a * b) : 0;
-            yield return (0, start + slice.ParameterOffset, slice.Length);
-            yield break;
-        }
-
-        long columns = parameter.Shape[1], localColumns = local[1];
-        for (var at = slice.ParameterOffset; at < slice.ParameterOffset + slice.Length;)
-        {
-            var (row, column) = Math.DivRem(at, localColumns);
-            var length = Math.Min(localColumns - column, slice.ParameterOffset + slice.Length - at);
-            yield return (at - slice.ParameterOffset, row * columns + tensorRank * localColumns + column, length);
-            at += length;
-        }
     }
 
     private static void FillRun(Tensor run, ParameterSpec parameter, long from, long position, long length, long seed)

@@ -32,6 +32,8 @@ internal sealed class ShardStorage : IDisposable
         _wires = ReferenceEquals(Wire, Master) ? _masters : Views(Wire);
     }
 
+    public Mesh Mesh => _mesh;
+
     public IReadOnlyList<UnitLayout> Layouts { get; }
 
     /// <summary>Elements of this rank over all units, padding included.</summary>
