@@ -8,6 +8,10 @@ var root = new RootCommand("Trains OPT language models. Part of opt-operator.")
     TrainCommand.Create(),
     WorkerCommand.Create(),
     TokenizeCommand.Create(),
+    ModelCommands.Init(),
+    ModelCommands.Export(),
+    ModelCommands.Import(),
+    EvaluateCommand.Create(),
 };
 
 var parsed = root.Parse(args);

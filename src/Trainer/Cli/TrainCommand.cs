@@ -16,26 +16,27 @@ internal static class TrainCommand
         var workers = new Option<int>("--workers") { Description = "Ranks to start", DefaultValueFactory = _ => 1 };
         var steps = new Option<FileInfo?>("--steps-out") { Description = "File for the step records, one JSON object a line" };
         var device = new Option<DeviceKind>("--device") { Description = "Where tensors live: cpu, cuda or auto", DefaultValueFactory = _ => DeviceKind.Auto };
+        var resume = new Option<string?>("--resume") { Description = "What to start from: \"latest\" or a step of the configured store, a checkpoint folder, or a Hugging Face folder" };
         var quiet = new Option<bool>("--quiet") { Description = "No progress lines" };
-        var command = new Command("train", "Train on this machine, without Kubernetes") { config, workers, steps, device, quiet };
-        command.SetAction((r, ct) => RunAsync(r.GetValue(config)!, r.GetValue(workers), r.GetValue(steps), r.GetValue(device), r.GetValue(quiet), ct));
+        var command = new Command("train", "Train on this machine, without Kubernetes") { config, workers, steps, device, resume, quiet };
+        command.SetAction((r, ct) => RunAsync(new(r.GetValue(config)!, r.GetValue(workers), r.GetValue(steps), r.GetValue(device), r.GetValue(resume), r.GetValue(quiet)), ct));
         return command;
     }
 
-    private static async Task<int> RunAsync(FileInfo file, int workers, FileInfo? steps, DeviceKind device, bool quiet, CancellationToken ct)
+    private static async Task<int> RunAsync(Choices choices, CancellationToken ct)
     {
-        if (workers < 1) throw new TrainerException(WorkerExit.Usage, $"--workers: {workers} is not allowed; at least 1");
-        var config = TrainFileReader.Read(file.FullName, workers, device);
-        LayoutRules.Require(config, workers);
+        if (choices.Workers < 1) throw new TrainerException(WorkerExit.Usage, $"--workers: {choices.Workers} is not allowed; at least 1");
+        var config = TrainFileReader.Read(choices.File.FullName, choices.Workers, choices.Device);
+        LayoutRules.Require(config, choices.Workers);
         var run = Directory.CreateTempSubdirectory("opt-train-");
         try
         {
-            using var store = new distributed.TCPStore("127.0.0.1", 0, is_server: true, TimeSpan.FromMinutes(1));
+            var start = await RunStart.FindAsync(config, choices.Resume, ct);
+            using var store = choices.Workers == 1 ? null : new distributed.TCPStore("127.0.0.1", 0, is_server: true, TimeSpan.FromMinutes(1));
             var planFile = Path.Combine(run.FullName, "plan.json");
-            await File.WriteAllBytesAsync(planFile, JsonSerializer.SerializeToUtf8Bytes(Plan(config, workers, store.port), ProtocolJson.Default.RunPlan), ct);
-            steps?.Delete();
-            List<string> arguments = [.. steps is null ? Array.Empty<string>() : ["--steps-out", steps.FullName], .. quiet ? ["--quiet"] : Array.Empty<string>()];
-            return await new LocalRanks(TimeProvider.System).RunAsync(workers, planFile, config.Data.Root, run.FullName, arguments, ct);
+            await File.WriteAllBytesAsync(planFile, JsonSerializer.SerializeToUtf8Bytes(Plan(config, choices.Workers, store?.port ?? 0, start), ProtocolJson.Default.RunPlan), ct);
+            choices.Steps?.Delete();
+            return await new LocalRanks(TimeProvider.System).RunAsync(choices.Workers, planFile, config.Data.Root, run.FullName, Arguments(choices, start), ct);
         }
         finally
         {
@@ -43,14 +44,23 @@ internal static class TrainCommand
         }
     }
 
-    private static RunPlan Plan(TrainingConfig config, int workers, int port) => new()
+    private static List<string> Arguments(Choices choices, RunStart start)
+    {
+        List<string> arguments = [];
+        if (choices.Steps is { } steps) arguments.AddRange(["--steps-out", steps.FullName]);
+        if (start.InitialWeights is { } folder) arguments.AddRange(["--initial-weights", folder]);
+        if (choices.Quiet) arguments.Add("--quiet");
+        return arguments;
+    }
+
+    private static RunPlan Plan(TrainingConfig config, int workers, int port, RunStart start) => new()
     {
         JobNamespace = "local",
         JobName = "train",
-        JobUid = $"local-{Guid.NewGuid():N}",
-        Epoch = 1,
+        JobUid = start.JobUid,
+        Epoch = start.Epoch,
         Revision = 0,
-        ParentEpoch = 0,
+        ParentEpoch = start.Epoch - 1,
         CreatedAt = TimeProvider.System.GetUtcNow(),
         Cause = new() { Id = "local", Reason = "Start", Message = "started by opt-trainer train" },
         Members = [new() { Pod = "local", PodUid = "local", PodIp = "127.0.0.1", AgentInstance = "local", Node = Environment.MachineName }],
@@ -58,5 +68,8 @@ internal static class TrainCommand
         RendezvousPort = port,
         TemplateRevision = "local",
         Training = config,
+        Resume = start.Resume,
     };
+
+    private sealed record Choices(FileInfo File, int Workers, FileInfo? Steps, DeviceKind Device, string? Resume, bool Quiet);
 }

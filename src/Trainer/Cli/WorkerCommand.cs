@@ -28,7 +28,7 @@ internal static partial class WorkerCommand
         var environment = WorkerEnvironment.Read(name => name == WorkerEnvironment.ChannelVariable && local ? "0" : Environment.GetEnvironmentVariable(name));
         var plan = ReadPlan(environment.PlanFile);
         var first = environment.Rank == 0;
-        await using var channel = OpenChannel(local, first ? steps : null, quiet || !first);
+        await using var channel = OpenChannel(local, environment, first ? steps : null, quiet || !first);
         await using var watch = channel.AgentLost.Register(() => ExitAtOnce(WorkerExit.AgentLost));
         var worker = new Worker(plan, environment.Rank, environment.DataRoot, channel, TimeProvider.System, Log) { OpenStore = OpenStore, InitialWeights = weights?.FullName };
         try
@@ -49,15 +49,14 @@ internal static partial class WorkerCommand
         void Log(string line) => Console.Error.WriteLine($"opt-trainer: rank {environment.Rank}: {line}");
     }
 
-    [System.Diagnostics.CodeAnalysis.SuppressMessage("Performance", "CA1859", Justification = "There are two kinds.")]
-    private static IWorkerChannel OpenChannel(bool local, FileInfo? steps, bool quiet) => local
+    private static IWorkerChannel OpenChannel(bool local, WorkerEnvironment environment, FileInfo? steps, bool quiet) => local
         ? new LocalChannel(steps?.FullName, quiet, TimeProvider.System)
-        : throw new TrainerException(WorkerExit.Usage, "a worker is started by its agent");
+        : WorkerChannel.Open(environment.ChannelDescriptor, TimeProvider.System);
 
     private static ICheckpointStore? OpenStore(RunPlan plan)
     {
         var spec = plan.Training.Checkpoint.Store;
-        return spec.Directory is null && spec.AzureBlob is null ? null : StoreFactory.Open(spec, StoreCredentials.Read(Environment.GetEnvironmentVariable), TimeProvider.System);
+        return spec.Directory is null && spec.AzureBlob is null ? null : StoreEnvironment.Read().Open(TimeProvider.System, spec);
     }
 
     private static Task<WorkerExit> OnOwnThread(Func<WorkerExit> run)

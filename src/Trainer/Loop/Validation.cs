@@ -16,11 +16,12 @@ internal sealed class Validation : IDisposable
     private readonly Corpus[] _corpora;
     private readonly int _length, _microBatch;
 
+    /// <param name="training">Whose vocabulary the validation corpora must have; null for any.</param>
     /// <exception cref="TrainerException">Data, as <see cref="Dataset.Open"/>.</exception>
-    public Validation(TrainingConfig config, Dataset training)
+    public Validation(TrainingConfig config, Dataset? training = null)
     {
         _corpora = [.. config.Data.Validation.Select(c => Corpus.Open(config.Data.Root, c.Path))];
-        CorpusChecks.SameVocabulary([.. training.Corpora, .. _corpora], config.Model);
+        if (training is not null) CorpusChecks.SameVocabulary([.. training.Corpora, .. _corpora], config.Model);
         (_length, _microBatch) = (config.SequenceLength, config.MicroBatchSequences);
     }
 
