@@ -28,7 +28,7 @@ internal sealed class OptBlock(ModelDimensions model, int layer, TensorParallel 
     {
         using var scope = NewDisposeScope();
         var h = model.PreNorm ? PreNorm(x, p, context) : PostNorm(x, p, context);
-        return h.DetachFromDisposeScope();
+        return h.MoveToOuterDisposeScope();
     }
 
     private Tensor PreNorm(Tensor x, Tensor[] p, in ForwardContext context)

@@ -44,7 +44,7 @@ internal sealed class OptRoot
         var tokens = Lookup(_tokens.View(flat), batch.Ids.view(-1));
         if (_projectIn is not null) tokens = tokens.mm(_projectIn.View(flat).t());
         var h = tokens.view(sequences, length, _model.HiddenSize);
-        return h.add_(Positions(flat, length)).DetachFromDisposeScope();
+        return h.add_(Positions(flat, length)).MoveToOuterDisposeScope();
     }
 
     /// <summary>Adds the gradients of the embeddings; <paramref name="dh"/> is the gradient of what <see cref="Embed"/> returned.</summary>
@@ -83,7 +83,7 @@ internal sealed class OptRoot
         using (enable_grad()) y = Tail(leaf, parameters);
         var dy = empty_like(y);
         var loss = _head.Run(Flatten(y.detach()), _tokens.View(flat), batch, seed, _tokens.View(flatGradient), Flatten(dy));
-        return new(loss, norm, TailBackward(y, leaf, parameters, dy, flatGradient).DetachFromDisposeScope());
+        return new(loss, norm, TailBackward(y, leaf, parameters, dy, flatGradient).MoveToOuterDisposeScope());
     }
 
     private Tensor TailBackward(Tensor y, Tensor h, Tensor[] parameters, Tensor dy, Tensor flatGradient)

@@ -27,7 +27,7 @@ public sealed class WorldSizeTests : IDisposable
         var alone = ThreadRanks.Train(config, 1)[0].Steps;
         var spread = ThreadRanks.Train(config with { TensorParallel = tensorParallel }, worldSize)[0].Steps;
         Assert.Equal(20, spread.Count);
-        Assert.True(alone[^1].Loss < 0.85 * alone[0].Loss, $"the model learns: {alone[0].Loss} to {alone[^1].Loss}");
+        Assert.True(alone[^1].Loss < 0.9 * alone[0].Loss, $"the model learns: {alone[0].Loss} to {alone[^1].Loss}");
         Assert.All(alone.Zip(spread), pair =>
         {
             Assert.Equal(1, pair.Second.Loss!.Value / pair.First.Loss!.Value, 1e-5);
