@@ -4,7 +4,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 eng/build-native.sh
-dotnet build OptOperator.sln -v q -nologo -consoleLoggerParameters:NoSummary "$@"
+dotnet build OptOperator.sln -c Release -v q -nologo -consoleLoggerParameters:NoSummary "$@"
 
 mkdir -p bin
 ln -sfn ../artifacts/bin/Operator/release/opt-operator bin/opt-operator

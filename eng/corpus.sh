@@ -16,5 +16,5 @@ bible -f 'gen1:1-rev22:21' | awk '
 awk -v RS= -v ORS='\n\n' -v train="$OUT/kjv-train.txt" -v held="$OUT/kjv-validation.txt" '{ print > (NR % 50 == 0 ? held : train) }' "$OUT/kjv.txt"
 
 for part in train validation; do
-    bin/opt-trainer tokenize --vocab "$VOCAB/encoder.json" --merges "$VOCAB/vocab.bpe" --input "$OUT/kjv-$part.txt" --output "$OUT/kjv-$part" --eod '<|endoftext|>'
+    bin/opt-trainer tokenize --vocab "$VOCAB/encoder.json" --merges "$VOCAB/vocab.bpe" --input "$OUT/kjv-$part.txt" --output "$OUT/kjv-$part" --eod '<|endoftext|>' --documents BlankLines
 done
