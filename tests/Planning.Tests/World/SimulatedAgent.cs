@@ -17,6 +17,7 @@ internal sealed class SimulatedAgent(string jobUid, string pod, string podUid, s
     public bool DrainRequested { get; set; }
     public bool DeviceBroken { get; set; }
     public bool Stopped { get; set; }
+    public HyperParameters? Live { get; set; }
 
     public bool Fence(long epoch)
     {
@@ -30,7 +31,7 @@ internal sealed class SimulatedAgent(string jobUid, string pod, string podUid, s
     {
         if (plan.Epoch < Epoch || (plan.Epoch == Plan?.Epoch && plan.Id.Digest != Plan.Id.Digest)) return false;
         if (Plan?.Id == plan.Id) return true;
-        (Plan, Epoch, State, Failure, LastAttempt, LastStep, Revision, DrainRequested, Stopped) = (plan, plan.Epoch, AgentState.Launching, null, 0, null, 0, false, false);
+        (Plan, Epoch, State, Failure, LastAttempt, LastStep, Revision, DrainRequested, Stopped, Live) = (plan, plan.Epoch, AgentState.Launching, null, 0, null, 0, false, false, null);
         return true;
     }
 
