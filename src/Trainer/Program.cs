@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Opt.Api.Protocol;
+using Opt.Trainer.Agent;
 using Opt.Trainer.Cli;
 
 // Every subcommand; each lives in Cli under its own name.
@@ -7,6 +8,7 @@ var root = new RootCommand("Trains OPT language models. Part of opt-operator.")
 {
     TrainCommand.Create(),
     WorkerCommand.Create(),
+    AgentCommand.Create(),
     TokenizeCommand.Create(),
     ModelCommands.Init(),
     ModelCommands.Export(),

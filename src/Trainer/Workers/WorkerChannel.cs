@@ -66,6 +66,15 @@ public sealed partial class WorkerChannel : IWorkerChannel
         if (_reports.IsAddingCompleted) return;
         _reports.CompleteAdding();
         await Task.WhenAny(_written.Task, Task.Delay(FlushDeadline, _time));
+        try
+        {
+            _socket.Shutdown(SocketShutdown.Both);   // ends the read of the other thread, which a close alone would wait for
+        }
+        catch (SocketException)
+        {
+            // the agent was first
+        }
+
         await _stream.DisposeAsync();
         _socket.Dispose();
     }

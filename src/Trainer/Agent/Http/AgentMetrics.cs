@@ -1,0 +1,49 @@
+using System.Globalization;
+using System.Text;
+using Opt.Api.Protocol;
+
+namespace Opt.Trainer.Agent.Http;
+
+/// <summary>The status as Prometheus text. Every series is there from the start; label values come from enums and ranks of this node.</summary>
+internal static class AgentMetrics
+{
+    public static string Render(AgentStatus status)
+    {
+        var text = new StringBuilder();
+        Gauge(text, "opt_agent_epoch", "Highest epoch seen.", status.Epoch);
+        Header(text, "opt_agent_state", "1 for what the agent is doing.");
+        foreach (var state in Enum.GetValues<AgentState>()) Sample(text, $"opt_agent_state{{state=\"{state}\"}}", status.State == state ? 1 : 0);
+        Gauge(text, "opt_store_reachable", "Whether the checkpoint store can be read.", status.Store.Reachable ? 1 : 0);
+        Header(text, "opt_worker_up", "1 while the worker of a rank runs.");
+        foreach (var worker in status.Workers) Sample(text, string.Create(CultureInfo.InvariantCulture, $"opt_worker_up{{rank=\"{worker.Rank}\"}}"), worker.State == WorkerState.Exited ? 0 : 1);
+        Header(text, "opt_device_healthy", "1 for a healthy accelerator.");
+        foreach (var device in status.Devices) Sample(text, string.Create(CultureInfo.InvariantCulture, $"opt_device_healthy{{index=\"{device.Index}\"}}"), device.Healthy ? 1 : 0);
+        Gauge(text, "opt_attempt", "Newest attempt any worker of this node finished.", status.LastAttempt);
+        if (status.LastStep is { } step) Training(text, step);
+        return text.ToString();
+    }
+
+    /// <summary>Of rank 0's node only.</summary>
+    private static void Training(StringBuilder text, StepRecord step)
+    {
+        Gauge(text, "opt_step", "Successful updates.", step.Step);
+        Gauge(text, "opt_tokens", "Tokens consumed.", step.Tokens);
+        Gauge(text, "opt_loss_nats", "Mean loss of the newest attempt.", step.Loss ?? double.NaN);
+        Gauge(text, "opt_learning_rate", "Learning rate of the newest attempt.", step.LearningRate);
+        Gauge(text, "opt_loss_scale", "Loss scale of the newest attempt.", step.LossScale);
+        Gauge(text, "opt_gradient_norm", "Global gradient norm before clipping.", step.GradientNorm ?? double.NaN);
+        Gauge(text, "opt_step_seconds", "Wall time of the newest attempt.", step.Seconds);
+        Gauge(text, "opt_checkpoint_stall_seconds", "Time the newest attempt stood still for a snapshot.", step.Timing.CheckpointStall);
+        Gauge(text, "opt_tokens_per_second", "Throughput of the newest attempt.", step.TokensPerSecond);
+    }
+
+    private static void Gauge(StringBuilder text, string name, string help, double value)
+    {
+        Header(text, name, help);
+        Sample(text, name, value);
+    }
+
+    private static void Header(StringBuilder text, string name, string help) => text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}\n# TYPE {name} gauge\n");
+
+    private static void Sample(StringBuilder text, string series, double value) => text.Append(CultureInfo.InvariantCulture, $"{series} {value:R}\n");
+}

@@ -1,0 +1,158 @@
+using Microsoft.Extensions.Logging;
+using Opt.Api;
+using Opt.Api.Protocol;
+using Opt.Trainer.Checkpoints;
+
+namespace Opt.Trainer.Agent;
+
+/// <summary>
+/// The one process a pod starts: takes fences, plans and control requests, runs the workers of its node, and tells what it sees. It never decides
+/// and never ends by itself.
+/// </summary>
+internal sealed partial class TrainerAgent : IAsyncDisposable
+{
+    /// <summary>How long workers of an older epoch may take to end; they hold nothing worth waiting for.</summary>
+    private static readonly TimeSpan ReplaceGrace = TimeSpan.FromSeconds(1);
+
+    private readonly AgentOptions _options;
+    private readonly AgentParts _parts;
+    private readonly AgentIdentity _identity;
+    private readonly CommitLog? _log;
+    private readonly StoreWatch? _storeWatch;
+    private readonly Lock _gate = new();
+    private Launch? _launch;
+    private Task _switching = Task.CompletedTask;
+    private long _epoch;
+
+    public TrainerAgent(AgentOptions options, AgentParts parts)
+    {
+        _options = options;
+        _parts = parts;
+        _identity = new(Guid.NewGuid().ToString("n"), options.JobUid, options.PodName, options.PodUid, options.NodeName, options.Workers);
+        if (parts.Store is not { } store) return;
+        _log = new CommitLog(store, options.JobUid, options.PodName, parts.Time);
+        _storeWatch = new StoreWatch(store, parts.Time);
+    }
+
+    public AgentStatus Status
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return new()
+                {
+                    Instance = _identity.Instance,
+                    JobUid = _identity.JobUid,
+                    Pod = _identity.Pod,
+                    PodUid = _identity.PodUid,
+                    Node = _identity.Node,
+                    State = _launch?.State ?? AgentState.Idle,
+                    Epoch = _epoch,
+                    Revision = _launch?.Revision ?? 0,
+                    PlanDigest = _launch?.Id.Digest,
+                    Workers = _launch?.Workers ?? [],
+                    LastStep = _launch?.Steps.Last,
+                    LastAttempt = _launch?.LastAttempt ?? 0,
+                    Store = _storeWatch?.Health ?? new() { Reachable = false, Error = "OPT_STORE is not set" },
+                    Devices = DeviceProbe.Devices(_options.Workers),
+                    Failure = _launch?.Failure,
+                };
+            }
+        }
+    }
+
+    /// <summary>Takes a plan, or says why not. The switch goes on in the background: the status tells how far it is.</summary>
+    public PlanVerdict PutPlan(RunPlan plan)
+    {
+        lock (_gate)
+        {
+            var verdict = PlanGate.Decide(plan, _identity, _epoch, _launch?.Id);
+            if (verdict.Action == PlanAction.Revision) _launch!.NoteRevision(plan.Revision);
+            if (verdict.Action is PlanAction.Conflict or PlanAction.Fault or PlanAction.Invalid) Log.Refused(_parts.Logger, plan.Epoch, plan.Revision, verdict.Message);
+            if (verdict.Action != PlanAction.Launch) return verdict;
+            Log.Taken(_parts.Logger, plan.Epoch, plan.Id.Digest, plan.Cause.Reason, plan.Cause.Message);
+            var next = new Launch(plan, plan.Id, _options, _parts, _identity.Instance);
+            var (before, previous) = (_switching, _launch);
+            _epoch = plan.Epoch;
+            _launch = next;
+            _switching = Task.Run(() => SwitchAsync(before, previous, next));
+            return verdict;
+        }
+    }
+
+    /// <summary>Appends the fence and answers the catalogue as of it.</summary>
+    /// <exception cref="StoreFencedException">A newer epoch or another job owns the store.</exception>
+    /// <exception cref="Stores.StoreException">The store does not answer.</exception>
+    public async Task<Catalogue> FenceAsync(FenceRequest request, CancellationToken ct)
+    {
+        if (request.JobUid != _identity.JobUid) throw new StoreFencedException($"the fence is of job {request.JobUid}, this pod of {_identity.JobUid}");
+        lock (_gate)
+        {
+            if (request.Epoch < _epoch) throw new StoreFencedException($"epoch {request.Epoch} is over: {_epoch} was seen");
+        }
+
+        var state = await RequireLog().FenceAsync(request.Epoch, request.Adopt, ct);
+        lock (_gate) _epoch = Math.Max(_epoch, request.Epoch);
+        return state.ToCatalogue();
+    }
+
+    /// <summary>The catalogue as it is now.</summary>
+    public async Task<Catalogue> CatalogueAsync(CancellationToken ct) => (await RequireLog().ReadAsync(ct)).ToCatalogue();
+
+    /// <returns>Null when the request was handed to rank 0, else why not.</returns>
+    public string? Control(ControlRequest request)
+    {
+        lock (_gate) return _launch is { } launch ? launch.Control(request) : "no plan runs here";
+    }
+
+    /// <summary>Step records after an index; an epoch that does not run answers with the one that does, from its beginning.</summary>
+    public Task<StepsPage> StepsAsync(long epoch, long after, TimeSpan wait, CancellationToken ct)
+    {
+        StepHistory? steps;
+        lock (_gate) steps = _launch?.Steps;
+        if (steps is null) return Task.FromResult(new StepsPage { Instance = _identity.Instance, Epoch = 0, Next = 0 });
+        return steps.Epoch == epoch ? steps.PageAsync(after, wait, ct) : steps.PageAsync(0, TimeSpan.Zero, ct);
+    }
+
+    /// <summary>Ends the workers within <paramref name="grace"/>; for the end of the pod.</summary>
+    public async Task StopAsync(TimeSpan grace)
+    {
+        Launch? launch;
+        Task switching;
+        lock (_gate) (launch, switching, _epoch) = (_launch, _switching, long.MaxValue);   // no plan is taken any more
+        await switching;
+        if (launch is not null) await launch.EndAsync(grace);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync(TimeSpan.Zero);
+        if (_storeWatch is not null) await _storeWatch.DisposeAsync();
+        _log?.Dispose();
+    }
+
+    private CommitLog RequireLog() => _log ?? throw new Stores.StoreException(Stores.StoreFault.NotFound, "OPT_STORE is not set: the job has no checkpoint store");
+
+    /// <summary>One switch at a time: workers of an epoch start when those of the one before are gone and reaped.</summary>
+    private async Task SwitchAsync(Task before, Launch? previous, Launch next)
+    {
+        await before;
+        if (previous is not null) await previous.EndAsync(ReplaceGrace);
+        lock (_gate)
+        {
+            if (_launch != next || _epoch == long.MaxValue) return;   // overtaken by a newer plan, or the pod ends
+        }
+
+        await next.StartAsync();
+    }
+
+    private static partial class Log   // 53xx: agent
+    {
+        [LoggerMessage(5310, LogLevel.Information, "Took the plan of epoch {Epoch} ({Digest}): {Reason}: {Message}")]
+        public static partial void Taken(ILogger logger, long epoch, string digest, string reason, string message);
+
+        [LoggerMessage(5311, LogLevel.Warning, "Refused the plan of epoch {Epoch} revision {Revision}: {Reason}")]
+        public static partial void Refused(ILogger logger, long epoch, int revision, string reason);
+    }
+}
