@@ -63,6 +63,9 @@ internal sealed class TrainingEngine : IDisposable
         return sums;
     }
 
+    /// <summary>Logits of a batch, [tokens, vocabulary]; one tensor-parallel rank only.</summary>
+    public Tensor Logits(TokenBatch batch) => Schedule.Logits(batch);
+
     /// <summary>Applies the gradient in the shards.</summary>
     public void Update(HyperParameters values, long step, double gradientScale)
     {

@@ -86,6 +86,14 @@ internal sealed class OptRoot
         return new(loss, norm, TailBackward(y, leaf, parameters, dy, flatGradient).MoveToOuterDisposeScope());
     }
 
+    /// <summary>Logits of every position, [tokens, vocabulary]: for inspection, all of them at once. Not split over ranks.</summary>
+    public Tensor Logits(Tensor flat, Tensor h)
+    {
+        using var scope = NewDisposeScope();
+        using var off = no_grad();
+        return Flatten(Tail(h, OpenTail(flat))).mm(_tokens.View(flat).t()).MoveToOuterDisposeScope();
+    }
+
     private Tensor TailBackward(Tensor y, Tensor h, Tensor[] parameters, Tensor dy, Tensor flatGradient)
     {
         if (parameters.Length == 0) return dy;

@@ -64,8 +64,16 @@ internal sealed class FsdpSchedule
         return new(head.Loss, head.ActivationNorm);
     }
 
+    /// <summary>Logits without dropout, [tokens, vocabulary]; the caller owns them.</summary>
+    public Tensor Logits(TokenBatch batch)
+    {
+        using var scope = NewDisposeScope();
+        using var off = no_grad();
+        return _root.Logits(_parameters.Use(0), Hidden(batch)).MoveToOuterDisposeScope();
+    }
+
     /// <summary>Output of the last block, without dropout, [sequences, length, hidden]; the caller owns it.</summary>
-    public Tensor Hidden(TokenBatch batch)
+    private Tensor Hidden(TokenBatch batch)
     {
         var context = new ForwardContext(_seed, batch.Samples, Training: false);
         _parameters.Prefetch(0);
