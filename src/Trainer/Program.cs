@@ -14,6 +14,7 @@ var root = new RootCommand("Trains OPT language models. Part of opt-operator.")
     ModelCommands.Export(),
     ModelCommands.Import(),
     EvaluateCommand.Create(),
+    PlanCommand.Create(),
 };
 
 var parsed = root.Parse(args);
