@@ -1,4 +1,5 @@
 using Opt.LocalCluster.ApiServer.Admission;
+using Opt.LocalCluster.ApiServer.Auth;
 using Opt.LocalCluster.ApiServer.Kinds;
 using Opt.LocalCluster.ApiServer.Storage;
 
@@ -9,6 +10,9 @@ public sealed record ApiContext(ObjectStore Store, KindRegistry Kinds, TimeProvi
 {
     /// <summary>The certificate authority of the HTTPS face, as PEM.</summary>
     public string CaBundle { get; init; } = "";
+
+    /// <summary>Answers access reviews.</summary>
+    public IAuthorizer Authorizer { get; init; } = new AuthenticatedMayAll();
 
     /// <summary>Ends every watch when the server stops.</summary>
     public CancellationToken Stopping { get; init; }
