@@ -51,7 +51,7 @@ internal static class PlanCommand
         Line($"memory per rank       {Gigabytes(f.TotalBytes)} = state and gradient shards {Gigabytes(f.ShardBytes)} + gathered parameters {Gigabytes(f.GatheredBytes)} + gradient buffers {Gigabytes(f.GradientBufferBytes)} + activations {Gigabytes(f.ActivationBytes)}");
         Line($"wire per rank, step   {Gigabytes(f.WireBytesPerStep)}; tensor-parallel all-reduce {f.TensorMessageBytes / 1e6:F1} MB each");
         Line($"checkpoint            {f.CheckpointBytes / 1e12:F3} TB in {world} objects of {Gigabytes(12 * f.ShardParameters)} (as OPT stored it: {f.OptCheckpointBytes / 1e12:F3} TB, {Gigabytes(10 * f.ShardParameters)} each)");
-        Line($"work                  {f.FlopsPerToken:E6} FLOP per token, {f.FlopsPerToken * 300e9:E4} for 300B tokens");
+        Line($"work                  {f.FlopsPerToken:0.000000e0} FLOP per token, {f.FlopsPerToken * 300e9:0.0000e0} for 300B tokens");
         Line($"at {flops / 1e12:F0} TFLOP/s        {f.TokensPerSecond(flops):N2} tokens/s, {f.StepSeconds(flops):F3} s per step, {300e9 / f.TokensPerSecond(flops) / 86400:F2} days for 300B tokens");
     }
 

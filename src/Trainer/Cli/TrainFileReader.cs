@@ -46,7 +46,7 @@ internal static class TrainFileReader
     private static void PlaceData(JsonObject root, string path)
     {
         if (root["data"] is not JsonObject data || data.ContainsKey("root")) return;
-        var first = (data["train"] as JsonArray)?.OfType<JsonObject>().FirstOrDefault()?["path"]?.GetValue<string>();
+        var first = (data["train"] as JsonArray)?.OfType<JsonObject>().FirstOrDefault()?["path"] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
         var here = first is null || File.Exists($"{first}.json");
         data["root"] = here ? Environment.CurrentDirectory : Path.GetDirectoryName(Path.GetFullPath(path));
     }

@@ -29,7 +29,11 @@ internal static partial class WorkerCommand
         var plan = ReadPlan(environment.PlanFile);
         var first = environment.Rank == 0;
         await using var channel = OpenChannel(local, environment, first ? steps : null, quiet || !first);
-        await using var watch = channel.AgentLost.Register(() => ExitAtOnce(WorkerExit.AgentLost));
+        await using var watch = channel.AgentLost.Register(() =>
+        {
+            Console.Error.WriteLine(ExitCodes.Line(WorkerExit.AgentLost, $"rank {environment.Rank}: what started this worker is gone"));
+            ExitAtOnce(WorkerExit.AgentLost);
+        });
         var worker = new Worker(plan, environment.Rank, environment.DataRoot, channel, TimeProvider.System, Log) { OpenStore = OpenStore, InitialWeights = weights?.FullName };
         try
         {

@@ -13,6 +13,7 @@ internal sealed class ControlDesk
     private readonly long _start;
     private SavePoint _lastSave;
     private TimeSpan _stall = TimeSpan.FromSeconds(1), _upload;
+    private bool _saveAsked;
 
     /// <param name="restoredStep">Step of the state at the start, which needs no saving.</param>
     public ControlDesk(TrainingRun run, long restoredStep)
@@ -35,7 +36,7 @@ internal sealed class ControlDesk
             throw new TrainerException(WorkerExit.ControlDiverged, $"the control word is for epoch {word.Epoch}, attempt {word.Attempt}; this rank is at epoch {_run.Plan.Epoch}, attempt {counters.Attempt + 1}");
         }
 
-        if (word.Flags.HasFlag(ControlFlags.Save)) _lastSave = new(counters.Step, _run.Time.GetElapsedTime(_start));
+        if (word.Flags.HasFlag(ControlFlags.Save)) (_lastSave, _saveAsked) = (new(counters.Step, _run.Time.GetElapsedTime(_start)), false);
         if (word.Revision == applied.Revision) return (word, applied);
         if (word.BodyLength == 0) return (word, applied with { Revision = (int)word.Revision });
         if (body.Length == 0) body = new byte[word.BodyLength];
@@ -67,23 +68,25 @@ internal sealed class ControlDesk
     {
         if (counters.Step >= values.TotalSteps) return FinalSave(counters) | ControlFlags.Finish;
         if (command == ControlCommand.Stop || stopAgreed) return ControlFlags.Finish | ControlFlags.OnRequest;
-        if (command == ControlCommand.Drain) return FinalSave(counters, always: true) | ControlFlags.Finish | ControlFlags.OnRequest;
-        return SaveIsDue(counters, command) ? ControlFlags.Save : ControlFlags.None;
+        if (command == ControlCommand.Drain) return FinalSave(counters) | ControlFlags.Finish | ControlFlags.OnRequest | (_run.Checkpoints is null ? ControlFlags.None : ControlFlags.Drained);
+        _saveAsked |= command == ControlCommand.Checkpoint;
+        return SaveIsDue(counters) ? ControlFlags.Save : ControlFlags.None;
     }
 
-    private bool SaveIsDue(RunCounters counters, ControlCommand command)
+    // A save that was asked for while another is under way waits for its turn.
+    private bool SaveIsDue(RunCounters counters)
     {
         if (_run.Checkpoints is not { IsReady: true }) return false;
-        if (command == ControlCommand.Checkpoint) return true;
+        if (_saveAsked && _lastSave.Step < counters.Step) return true;
+        _saveAsked &= _lastSave.Step < counters.Step;
         var now = new SavePoint(counters.Step, _run.Time.GetElapsedTime(_start));
         return SaveSchedule.IsDue(_run.Config.Checkpoint.Every, _lastSave, now, SaveSchedule.Auto(_stall, _upload, _run.Plan.Members.Count));
     }
 
     // A save before the end must not be refused because another is under way: that one is waited for, while the other ranks wait for the word.
-    private ControlFlags FinalSave(RunCounters counters, bool always = false)
+    private ControlFlags FinalSave(RunCounters counters)
     {
-        if (_run.Checkpoints is null) return ControlFlags.None;
-        if (!always && _lastSave.Step == counters.Step) return ControlFlags.None;
+        if (_run.Checkpoints is null || _lastSave.Step == counters.Step) return ControlFlags.None;
         _run.Checkpoints.WaitUntilSavedAsync(_run.Channel.AgentLost).GetAwaiter().GetResult();
         return ControlFlags.Save;
     }

@@ -30,8 +30,11 @@ internal enum ControlFlags
     /// <summary>End, after waiting for saves under way.</summary>
     Finish = 2,
 
-    /// <summary>The end was asked for, not reached: Drained with Save, Stopped without.</summary>
+    /// <summary>The end was asked for, not reached.</summary>
     OnRequest = 4,
+
+    /// <summary>The state was saved before an end on request.</summary>
+    Drained = 8,
 }
 
 /// <summary>Live values as every rank holds them, with the digest by which ranks prove that theirs are the same.</summary>

@@ -72,7 +72,7 @@ internal sealed class LocalChannel : IWorkerChannel
         var validation = string.Concat(r.Validation.Select(v => string.Create(CultureInfo.InvariantCulture, $"  {v.Corpus} {v.Loss:F4}")));
         var scale = r.LossScale == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $"  scale {r.LossScale:G4}");
         Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"step {r.Step}/{r.HyperParameters.TotalSteps}  loss {r.Loss:F4}  lr {r.LearningRate:E2}  gnorm {r.GradientNorm:F3}{scale}  {r.TokensPerSecond:F0} tok/s{(r.Skipped ? "  skipped" : "")}{validation}"));
+            $"step {r.Step}/{r.HyperParameters.TotalSteps}  loss {r.Loss:F4}  lr {r.LearningRate:0.00e0}  gnorm {r.GradientNorm:F3}{scale}  {r.TokensPerSecond:F0} tok/s{(r.Skipped ? "  skipped" : "")}{validation}"));
     }
 
     private void WatchStarter()

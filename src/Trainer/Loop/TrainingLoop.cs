@@ -24,7 +24,7 @@ internal sealed class TrainingLoop
     private RunCounters _counters;
     private bool _stopAgreed;
     private int _nonFinite;
-    private long? _committed;
+    private string? _unsaved;
 
     /// <param name="restored">State to go on from; null to start from initial weights.</param>
     public TrainingLoop(TrainingRun run, TrainingState? restored)
@@ -39,7 +39,7 @@ internal sealed class TrainingLoop
         _counters = restored is null ? default : new(restored.Attempt, restored.Step, restored.Samples, restored.Tokens);
         _scaler = run.Config.Precision != Precision.Fp16 ? LossScaler.None
             : restored?.Scaler is { } scaler ? LossScaler.FromState(scaler) : LossScaler.Start(_applied.Values);
-        if (restored is not null && restored.DataFingerprint != _fingerprint) run.Log("the training data, its order or the seed changed since the checkpoint: its data cursor now points elsewhere");
+        if (restored is { DataFingerprint: not "" } && restored.DataFingerprint != _fingerprint) run.Log("the training data, its order or the seed changed since the checkpoint: its data cursor now points elsewhere");
         _desk = new(run, _counters.Step);
     }
 
@@ -63,8 +63,9 @@ internal sealed class TrainingLoop
     {
         _run.Checkpoints?.WaitUntilSavedAsync(_run.Channel.AgentLost).GetAwaiter().GetResult();
         TakeOutcomes();
+        if (flags.HasFlag(ControlFlags.Save) && _unsaved is { } error) throw new TrainerException(WorkerExit.Store, $"the last checkpoint was not saved: {error}");
         if (!flags.HasFlag(ControlFlags.OnRequest)) return WorkerExit.Success;
-        return flags.HasFlag(ControlFlags.Save) ? WorkerExit.Drained : WorkerExit.Stopped;
+        return flags.HasFlag(ControlFlags.Drained) ? WorkerExit.Drained : WorkerExit.Stopped;
     }
 
     private StepRecord Attempt(TimeSpan stall)
@@ -150,12 +151,13 @@ internal sealed class TrainingLoop
 
     private long? TakeOutcomes()
     {
-        _committed = null;
+        long? committed = null;
         while (_run.Checkpoints?.TryTakeOutcome(out var outcome) == true)
         {
+            _unsaved = outcome.Error;
             if (outcome.Committed)
             {
-                _committed = outcome.Step;
+                committed = outcome.Step;
                 _desk.Uploaded(outcome.Duration);
             }
             else
@@ -164,7 +166,7 @@ internal sealed class TrainingLoop
             }
         }
 
-        return _committed;
+        return committed;
     }
 
     private TrainingState State() => new()

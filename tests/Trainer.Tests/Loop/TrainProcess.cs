@@ -1,0 +1,35 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Opt.Api.Protocol;
+
+namespace Opt.Trainer.Tests.Loop;
+
+/// <summary><c>opt-trainer</c> as a process of its own.</summary>
+internal static class TrainProcess
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
+
+    /// <summary>Starts it; threads are limited to one, for ranks that share two cores.</summary>
+    public static Process Start(params string[] arguments)
+    {
+        var info = new ProcessStartInfo("dotnet", [typeof(TrainerException).Assembly.Location, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        (info.Environment["OMP_NUM_THREADS"], info.Environment["OPENBLAS_NUM_THREADS"]) = ("1", "1");
+        return Process.Start(info)!;
+    }
+
+    /// <summary>Waits for its end.</summary>
+    public static async Task<(int ExitCode, string Error)> EndAsync(Process process, CancellationToken ct)
+    {
+        using var deadline = new CancellationTokenSource(Deadline);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(ct, deadline.Token);
+        var output = process.StandardOutput.ReadToEndAsync(both.Token);
+        var error = await process.StandardError.ReadToEndAsync(both.Token);
+        await output;
+        await process.WaitForExitAsync(both.Token);
+        return (process.ExitCode, error);
+    }
+
+    public static Task<(int ExitCode, string Error)> RunAsync(CancellationToken ct, params string[] arguments) => EndAsync(Start(arguments), ct);
+
+    public static StepRecord[] Steps(string file) => [.. File.ReadLines(file).Select(l => JsonSerializer.Deserialize(l, ProtocolJson.Default.StepRecord)!)];
+}
