@@ -1,0 +1,157 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Opt.Api;
+using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
+using Opt.Kubernetes;
+using Opt.LocalCluster;
+using Opt.LocalCluster.ApiServer;
+using Opt.LocalCluster.ApiServer.Auth;
+using Opt.LocalCluster.Controllers;
+using Opt.LocalCluster.Controllers.Runtime;
+using Opt.Operator.Hosting;
+using Opt.Testing;
+using Xunit;
+
+namespace Opt.Scenarios.World;
+
+/// <summary>The real operator against the real local control plane, with simulated machines and scripted agents, in virtual time.</summary>
+internal sealed class Scenario : IAsyncDisposable
+{
+    public static readonly ResourceId Jobs = new(OptTrainingJob.Group, OptTrainingJob.Version, OptTrainingJob.Plural);
+    public static readonly Caller User = new("alice", "kubectl", ["system:masters", "system:authenticated"]);
+    private static readonly ResourceId Crds = new("apiextensions.k8s.io", "v1", "customresourcedefinitions");
+    private readonly EmbeddedApiServer _server;
+    private readonly ControlPlane _plane;
+    private readonly List<ITimer> _timers = [];
+    private readonly List<Task> _background = [];
+    private (OperatorRuntime Runtime, KubernetesClient Client, CancellationTokenSource Stop, Task Running)? _operator;
+
+    private Scenario(EmbeddedApiServer server, ControlPlane plane, VirtualTime clock)
+    {
+        (_server, _plane, Clock) = (server, plane, clock);
+        Agents = new(clock);
+        Nodes = new(server.Api, Agents, clock);
+        Transport = new(server.CreateHttpApi(new() { Tokens = new Dictionary<string, UserInfo> { ["operator"] = new("system:serviceaccount:opt:operator", ["system:masters"]) } }, () => "cluster.test"));
+    }
+
+    public VirtualTime Clock { get; }
+    public IClusterApi Api => _server.Api;
+    public ScriptedAgents Agents { get; }
+    public SimulatedNodes Nodes { get; }
+    public InProcessTransport Transport { get; }
+
+    /// <summary>Plays a scenario in a world of its own.</summary>
+    public static Task RunAsync(int nodes, Func<Scenario, Task> play) => Quiet.Run(async () =>
+    {
+        // On the pool, not here: what is started keeps coming back to the context it was started in.
+        var ct = TestContext.Current.CancellationToken;
+        await using var world = await Task.Run(() => StartAsync(nodes, ct), ct);
+        Quiet.Settle();
+        world.StartOperator();
+        Quiet.Settle();
+        await play(world);
+    });
+
+    private static async Task<Scenario> StartAsync(int nodes, CancellationToken ct)
+    {
+        var clock = new VirtualTime();
+        var server = await EmbeddedApiServer.StartAsync(new() { Clock = clock, Seed = 1 }, ct);
+        var context = new ControllerContext(server.Api, new CacheSet(server.Api, clock, NullLoggerFactory.Instance), new Activity(), clock, NullLoggerFactory.Instance);
+        var plane = new ControlPlane(context, server.Context.Kinds, new());
+        await plane.StartAsync(ct);
+        var scenario = new Scenario(server, plane, clock);
+        await server.Api.CreateAsync(Crds, null, Yaml.Parse(await File.ReadAllTextAsync(Repo.PathOf("crds", "opttrainingjobs.yaml"), ct))[0].AsObject(), User, ct);
+        await server.Api.CreateAsync(new("", "v1", "namespaces"), null, new() { ["metadata"] = new JsonObject { ["name"] = "ml" } }, User, ct);
+        for (var i = 0; i < nodes; i++) await scenario.Nodes.AddAsync($"node-{i}", ct);
+        scenario.Every(TimeSpan.FromSeconds(10), () => scenario.Nodes.HeartbeatAsync(ct));
+        scenario.Every(TimeSpan.FromSeconds(1), () =>
+        {
+            scenario.Agents.Tick();
+            return scenario.Nodes.SyncAsync(ct);
+        });
+        return scenario;
+    }
+
+    /// <summary>Starts an operator process, as far as one can be had in this one.</summary>
+    public void StartOperator()
+    {
+        var random = new Random(7);
+        var client = new KubernetesClient(new Uri("https://cluster.test"), Transport, new() { FieldManager = "opt-operator", QueriesPerSecond = 1000, Burst = 1000, Random = () => 0.5 }, Clock);
+        var runtime = new OperatorRuntime(new() { Workers = 1 }, client, Agents, canActOnNodes: true, Clock, Logs(), random: () => { lock (random) return random.NextDouble(); });
+        var stop = new CancellationTokenSource();
+        _operator = (runtime, client, stop, Task.Run(() => Task.WhenAll(runtime.FollowAsync(stop.Token), runtime.LeadAsync(stop.Token))));
+    }
+
+    /// <summary>The operator ends between two of its writes, with all it remembers.</summary>
+    public async Task KillOperatorAsync()
+    {
+        if (_operator is not { } running) return;
+        _operator = null;
+        await running.Stop.CancelAsync();
+        await Clock.AdvanceAsync(TimeSpan.FromSeconds(6), SettleAsync);   // the recorder's last words have a deadline
+        await running.Running;
+        await running.Runtime.DisposeAsync();
+        running.Client.Dispose();
+        running.Stop.Dispose();
+    }
+
+    public Task<JsonObject> CreateJobAsync(string manifest) => Api.CreateAsync(Jobs, "ml", Yaml.Parse(manifest)[0].AsObject(), User, TestContext.Current.CancellationToken);
+
+    public Task<JsonObject> EditJobAsync(JsonObject merge) => Api.PatchAsync(Jobs, "ml", "opt", PatchKind.Merge, merge, User, TestContext.Current.CancellationToken);
+
+    public async Task<OptTrainingJobStatus> StatusAsync()
+    {
+        var job = await Api.GetAsync(Jobs, "ml", "opt", TestContext.Current.CancellationToken);
+        return job["status"]?.Deserialize(SpecJson.Default.OptTrainingJobStatus) ?? new();
+    }
+
+    public async Task<IReadOnlyList<JsonObject>> ListAsync(ResourceId resource, string? @namespace = "ml") =>
+        [.. (await Api.ListAsync(resource, @namespace, ListQuery.All, TestContext.Current.CancellationToken))["items"]!.AsArray().Select(i => i!.AsObject())];
+
+    public async Task<RunPlan> PlanAsync() => (await ListAsync(new("", "v1", "configmaps")))
+        .Where(m => m["data"]?["plan.json"] is not null).Select(m => JsonSerializer.Deserialize((string)m["data"]!["plan.json"]!, ProtocolJson.Default.RunPlan)!).MaxBy(p => (p.Epoch, p.Revision))!;
+
+    public Task AdvanceAsync(TimeSpan by) => Clock.AdvanceAsync(by, SettleAsync);
+
+    /// <summary>Moves time until it holds; fails after the limit with what the job says then.</summary>
+    public async Task<OptTrainingJobStatus> UntilAsync(Func<OptTrainingJobStatus, bool> holds, int seconds = 300)
+    {
+        for (var i = 0; i < seconds; i++)
+        {
+            var status = await StatusAsync();
+            if (holds(status)) return status;
+            await AdvanceAsync(TimeSpan.FromSeconds(1));
+        }
+
+        throw new TimeoutException($"not within {seconds} s of virtual time; the status is {JsonSerializer.Serialize(await StatusAsync(), SpecJson.Default.OptTrainingJobStatus)}");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await KillOperatorAsync();
+        foreach (var timer in _timers) await timer.DisposeAsync();
+        await Task.WhenAll(_background);
+        await _plane.DisposeAsync();
+        await _server.DisposeAsync();
+    }
+
+    private static ILoggerFactory Logs() => Environment.GetEnvironmentVariable("OPT_TEST_LOG") is null ? NullLoggerFactory.Instance : LoggerFactory.Create(l => l.AddSimpleConsole(c => c.SingleLine = true).SetMinimumLevel(LogLevel.Debug));
+
+    private static Task SettleAsync()
+    {
+        Quiet.Settle();
+        return Task.CompletedTask;
+    }
+
+    private void Every(TimeSpan period, Func<Task> act) => _timers.Add(Clock.CreateTimer(_ =>
+    {
+        lock (_background)
+        {
+            _background.RemoveAll(t => t.IsCompletedSuccessfully);
+            _background.Add(Task.Run(act));
+        }
+    }, null, period, period));
+}

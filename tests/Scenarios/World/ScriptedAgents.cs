@@ -1,0 +1,151 @@
+using System.Collections.Concurrent;
+using System.Net;
+using Opt.Api.Protocol;
+using Opt.Operator.Agents;
+using Opt.Planning.Tests;
+using Opt.Planning.Tests.World;
+
+namespace Opt.Scenarios.World;
+
+/// <summary>
+/// The agents of all pods, their trainers and the checkpoint store, behind the operator's own client interface. Every second of virtual time an
+/// attempt ends wherever all members of a plan take part in it; every fifth step is committed, unless a newer epoch fenced it off.
+/// </summary>
+internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
+{
+    private readonly ConcurrentDictionary<string, SimulatedAgent> _byIp = new();
+    private readonly ConcurrentDictionary<string, byte> _cut = new();
+    private readonly Lock _gate = new();
+    private readonly Dictionary<long, List<StepRecord>> _records = [];
+    private readonly List<(long Epoch, CheckpointSummary Checkpoint)> _commits = [];
+    private readonly HashSet<long> _launched = [];
+    private TaskCompletionSource _stepped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _fenced;
+
+    public string StoreOwner { get; set; } = "";
+
+    public IEnumerable<SimulatedAgent> All => _byIp.Values;
+
+    public long CommittedStep
+    {
+        get { lock (_gate) return _commits.Count == 0 ? 0 : _commits[^1].Checkpoint.Step; }
+    }
+
+    /// <summary>Workers started since the beginning, one launch of an agent each: what an operator restart must not raise.</summary>
+    public int Launches { get; private set; }
+
+    public void Start(string ip, SimulatedAgent agent) => _byIp[ip] = agent;
+
+    public void Stop(string ip) => _byIp.TryRemove(ip, out _);
+
+    /// <summary>Machine and network of that address are gone, as seen from outside.</summary>
+    public void Cut(string ip) => _cut[ip] = 0;
+
+    public SimulatedAgent Of(PlanMember member) => _byIp[member.PodIp];
+
+    /// <summary>One second of training.</summary>
+    public void Tick()
+    {
+        lock (_gate)
+        {
+            var alive = _byIp.Where(a => !_cut.ContainsKey(a.Key)).Select(a => a.Value).ToArray();
+            foreach (var plan in alive.Select(a => a.Plan).OfType<RunPlan>().GroupBy(p => p.Epoch).Select(g => g.First()).ToArray())
+            {
+                var members = plan.Members.Select(m => alive.FirstOrDefault(a => a.PodUid == m.PodUid && a.Instance == m.AgentInstance && a.Plan?.Epoch == plan.Epoch)).ToArray();
+                if (members.All(a => a is { State: AgentState.Launching or AgentState.Running, Stopped: false })) Advance(plan, [.. members.OfType<SimulatedAgent>()]);
+                else if (_launched.Contains(plan.Epoch) && members.Any(a => a is null or { State: AgentState.Failed })) foreach (var agent in members.OfType<SimulatedAgent>()) agent.Fail(WorkerExit.PeerLost, clock.GetUtcNow());
+            }
+
+            var stepped = _stepped;
+            _stepped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            stepped.TrySetResult();
+        }
+    }
+
+    public Task<AgentStatus> GetStatusAsync(AgentTarget target, CancellationToken ct) => AskAsync(target, agent => agent.Status());
+
+    public Task PutPlanAsync(AgentTarget target, RunPlan plan, CancellationToken ct) => AskAsync(target, agent =>
+    {
+        var news = agent.Plan?.Id != plan.Id;
+        if (!agent.Accept(plan)) throw new AgentException("refused", HttpStatusCode.Conflict);
+        if (news) Launches++;
+        return true;
+    });
+
+    public Task PutControlAsync(AgentTarget target, ControlRequest request, CancellationToken ct) => AskAsync(target, agent =>
+    {
+        if (request.Epoch != agent.Epoch) throw new AgentException("another epoch", HttpStatusCode.Conflict);
+        agent.Revision = Math.Max(agent.Revision, request.Revision);
+        if (request.HyperParameters is not null) agent.Live = request.HyperParameters;
+        if (request.Command is ControlCommand.Drain) agent.DrainRequested = true;
+        return true;
+    });
+
+    public Task<Catalogue> PutFenceAsync(AgentTarget target, FenceRequest request, CancellationToken ct) => AskAsync(target, agent =>
+    {
+        if (StoreOwner.Length > 0 && StoreOwner != request.JobUid && !request.Adopt) throw new AgentException("the store is another job's", HttpStatusCode.Conflict);
+        if (request.Epoch < _fenced || !agent.Fence(request.Epoch)) throw new AgentException("a higher epoch is fenced", HttpStatusCode.Conflict);
+        (_fenced, StoreOwner) = (request.Epoch, request.JobUid);
+        return Read();
+    });
+
+    public Task<Catalogue> GetCatalogueAsync(AgentTarget target, CancellationToken ct) => AskAsync(target, _ => Read());
+
+    public async Task<StepsPage> GetStepsAsync(AgentTarget target, long epoch, long after, TimeSpan wait, CancellationToken ct)
+    {
+        var agent = Find(target);
+        var deadline = clock.GetUtcNow() + wait;
+        while (true)
+        {
+            Task stepped;
+            lock (_gate)
+            {
+                var records = _records.GetValueOrDefault(epoch) ?? [];
+                if (records.Count > after || clock.GetUtcNow() >= deadline || agent.Epoch != epoch) return new() { Instance = agent.Instance, Epoch = agent.Epoch, Next = Math.Max(after, records.Count), Records = [.. records.Skip((int)after)] };
+                stepped = _stepped.Task;
+            }
+
+            await stepped.WaitAsync(ct);
+            Find(target);
+        }
+    }
+
+    private async Task<T> AskAsync<T>(AgentTarget target, Func<SimulatedAgent, T> answer)
+    {
+        await Task.Yield();
+        lock (_gate) return answer(Find(target));
+    }
+
+    private SimulatedAgent Find(AgentTarget target)
+    {
+        if (!_cut.ContainsKey(target.Ip) && _byIp.TryGetValue(target.Ip, out var agent) && agent.PodUid == target.PodUid) return agent;
+        throw new AgentException($"{target.Pod}: connection refused");
+    }
+
+    private Catalogue Read() => new() { Entry = _commits.Count, FencedEpoch = _fenced, JobUid = StoreOwner.Length == 0 ? null : StoreOwner, Checkpoints = [.. _commits.Select(c => c.Checkpoint)] };
+
+    private void Advance(RunPlan plan, SimulatedAgent[] members)
+    {
+        if (_launched.Add(plan.Epoch)) _records[plan.Epoch] = [];
+        var first = members[0];
+        var step = (first.LastStep?.Step ?? plan.Resume?.Step ?? 0) + 1;
+        var live = first.Live ?? plan.Training.HyperParameters;
+        var (done, drained) = (step >= live.TotalSteps, first.DrainRequested);
+        long? committed = step % 5 == 0 || done || drained ? step : null;
+        var record = new StepRecord
+        {
+            Epoch = plan.Epoch, Revision = first.Revision, Attempt = step, Step = step, Samples = step, Tokens = 64 * step, Loss = 10.0 / step, LearningRate = live.PeakLearningRate, LossScale = 1, Skipped = false,
+            Time = clock.GetUtcNow(), Seconds = 1, TokensPerSecond = 64, HyperParameters = live, CommittedStep = committed,
+        };
+        if (committed is not null && plan.Epoch < _fenced)
+        {
+            foreach (var agent in members) agent.Fail(WorkerExit.Fenced, clock.GetUtcNow());
+            return;
+        }
+
+        if (committed is not null) _commits.Add((plan.Epoch, Make.Checkpoint(step, _commits.Count + 1) with { Epoch = plan.Epoch, CommittedAt = clock.GetUtcNow() }));
+        foreach (var agent in members) (agent.State, agent.LastAttempt) = (done || drained ? AgentState.Completed : AgentState.Running, step);
+        first.LastStep = record;
+        _records[plan.Epoch].Add(record);
+    }
+}
