@@ -34,4 +34,4 @@ bin/opt-local run "$MANIFEST" \
     --operator bin/opt-operator --crds crds --nodes 3 --accelerators-per-node 1 \
     --image opt-trainer:local=bin/opt-trainer \
     --host-path /var/lib/opt/data="$CACHE/corpus" --host-path /var/lib/opt/checkpoints="$RUN/checkpoints" \
-    --kill-worker-at 0.33 --fail-node-at 0.66 "$@"
+    --state-dir "$RUN/cluster" --node-monitor-grace-period 20s --kill-worker-at 0.33 --fail-node-at 0.66 "$@"
