@@ -137,7 +137,10 @@ internal sealed partial class ApiTransport(
         _ => null,
     };
 
-    private static bool NeverSent(Exception e) => e is HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError or HttpRequestError.ConnectionError or HttpRequestError.SecureConnectionError or HttpRequestError.ProxyTunnelError };
+    private static bool NeverSent(Exception e) => e is HttpRequestException
+    {
+        HttpRequestError: HttpRequestError.NameResolutionError or HttpRequestError.ConnectionError or HttpRequestError.SecureConnectionError or HttpRequestError.ProxyTunnelError,
+    };
 
     // Warning: 299 - "text"
     private static string[] WarningsOf(HttpResponseMessage response) => !response.Headers.TryGetValues("Warning", out var values)

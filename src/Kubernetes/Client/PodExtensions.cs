@@ -30,12 +30,14 @@ public static class PodExtensions
     /// <summary>The log as far as it goes now, or its tail as <paramref name="options"/> say.</summary>
     public static async Task<string> ReadLogAsync(this ResourceClient<V1Pod> pods, ObjectKey key, LogOptions options, CancellationToken ct)
     {
-        var text = new StringBuilder();
-        await foreach (var line in FollowLogAsync(pods, key, options, ct)) text.Append(line).Append('\n');
-        return text.ToString();
+        ArgumentNullException.ThrowIfNull(pods);
+        ArgumentNullException.ThrowIfNull(options);
+        if (options.Follow) throw new ArgumentException("A followed log has no end; use FollowLogAsync.", nameof(options));
+        return Encoding.UTF8.GetString((await pods.GetAsync(key, "log", options.ToQuery(), ct)).Body.Span);
     }
 
-    /// <summary>The log line by line; with <see cref="LogOptions.Follow"/> until the container ends.</summary>
+    /// <summary>The log line by line; with <see cref="LogOptions.Follow"/> until the container ends. Silence is no fault: only the caller ends it.</summary>
+    /// <exception cref="KubernetesException">Refused, or the connection broke: no answer.</exception>
     public static async IAsyncEnumerable<string> FollowLogAsync(
         this ResourceClient<V1Pod> pods, ObjectKey key, LogOptions options, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken ct)
     {
@@ -44,6 +46,18 @@ public static class PodExtensions
         using var response = await pods.OpenAsync(key, "log", options.ToQuery(), ct);
         await using var stream = await response.Content.ReadAsStreamAsync(ct);
         using var reader = new StreamReader(stream, Encoding.UTF8);
-        while (await reader.ReadLineAsync(ct) is { } line) yield return line;
+        while (await ReadLineAsync(reader, key, ct) is { } line) yield return line;
+    }
+
+    private static async Task<string?> ReadLineAsync(StreamReader reader, ObjectKey key, CancellationToken ct)
+    {
+        try
+        {
+            return await reader.ReadLineAsync(ct);
+        }
+        catch (Exception e) when (e is IOException or HttpRequestException)
+        {
+            throw new KubernetesException($"reading the log of pods {key}", e);
+        }
     }
 }

@@ -141,6 +141,10 @@ public sealed class ResourceClient<T> where T : class
         await foreach (var line in _transport.ReadLinesAsync(response, doing, ct)) yield return ParseFrame(line.Span, doing);
     }
 
+    /// <summary>Reads a subresource that answers with text.</summary>
+    internal Task<ApiResponse> GetAsync(ObjectKey key, string subresource, string query, CancellationToken ct) =>
+        _transport.SendAsync(Request(HttpMethod.Get, Path(key, subresource) + query, Repeat.Safe, "reading", key, subresource) with { Accept = "*/*" }, ct);
+
     /// <summary>Opens a subresource that answers with text, such as a pod's log. The caller disposes the stream.</summary>
     internal async Task<HttpResponseMessage> OpenAsync(ObjectKey key, string subresource, string query, CancellationToken ct) =>
         await _transport.OpenAsync(Request(HttpMethod.Get, Path(key, subresource) + query, Repeat.Safe, "reading", key, subresource) with { Accept = "*/*" }, ct);
