@@ -137,6 +137,27 @@ public sealed class ApiContractTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Server_side_apply_owns_fields_conflicts_with_other_owners_and_takes_them_by_force()
+    {
+        await Maps.ApplyAsync(Map("a", ("x", "1"), ("y", "1")), force: false, default, new() { FieldManager = "one" });
+        var conflict = await Assert.ThrowsAsync<KubernetesException>(() => Maps.ApplyAsync(Map("a", ("x", "2")), force: false, default, new() { FieldManager = "two" }));
+        Assert.True(conflict.IsConflict);
+        Assert.True(conflict.HasCause("FieldManagerConflict"));
+
+        await Maps.ApplyAsync(Map("a", ("x", "2")), force: true, default, new() { FieldManager = "two" });
+        var left = await Maps.ApplyAsync(Map("a", ("z", "1")), force: false, default, new() { FieldManager = "one" });   // gives up y; x is no longer its own
+        Assert.Equal(["x=2", "z=1"], left.Data!.Select(d => $"{d.Key}={d.Value}").Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Applying_the_same_again_writes_nothing()
+    {
+        var first = await Maps.ApplyAsync(Map("a", ("x", "1")), force: true, default);
+        var second = await Maps.ApplyAsync(Map("a", ("x", "1")), force: true, default);
+        Assert.Equal(first.Metadata.ResourceVersion, second.Metadata.ResourceVersion);
+    }
+
+    [Fact]
     public async Task A_dry_run_stores_nothing_and_strict_validation_names_a_typo()
     {
         Assert.Empty((await Maps.DryRunCreateAsync(Map("a", ("x", "1")), default)).Faults);
