@@ -149,7 +149,16 @@ internal sealed partial class AgentPool : IAsyncDisposable
         if (silent) Log.Silent(_logger, after.Pod, after.Error ?? "");
         // One failure or silence is often the shadow of another: see all agents before deciding.
         if (alarm || silent) Poke();
-        if (Differs(before, after)) _changed(TimeSpan.Zero);
+        if (!Differs(before, after)) return;
+        // The last checkpoint of a run comes with no further step record: it is asked for before the end is acted on.
+        var completed = after.Status?.State is AgentState.Completed && before.Status?.State is not AgentState.Completed;
+        if (completed && FollowerOf(poller) is { } follower) follower.AskForCatalogue(this, () => _changed(TimeSpan.Zero));
+        else _changed(TimeSpan.Zero);
+    }
+
+    private StepFollower? FollowerOf(AgentPoller poller)
+    {
+        lock (_gate) return _follower?.Target == poller.Target ? _follower : null;
     }
 
     private static bool Differs(AgentView before, AgentView after)

@@ -17,9 +17,10 @@ internal sealed class StepFollower(AgentTarget target, long epoch, IAgentClient 
     public void Start(CancellationToken ct) => _loop = RunAsync(CancellationTokenSource.CreateLinkedTokenSource(ct, _stopping.Token));
 
     /// <summary>Reads the catalogue in the background, one request at a time; its figures are for the status only.</summary>
-    public void AskForCatalogue(AgentPool pool)
+    /// <param name="then">Called when it was read, or could not be.</param>
+    public void AskForCatalogue(AgentPool pool, Action? then = null)
     {
-        if (_catalogue.IsCompleted) _catalogue = ReadCatalogueAsync(pool, _stopping.Token);
+        if (then is not null || _catalogue.IsCompleted) _catalogue = ReadCatalogueAsync(_catalogue, pool, then, _stopping.Token);
     }
 
     public async ValueTask DisposeAsync()
@@ -72,8 +73,9 @@ internal sealed class StepFollower(AgentTarget target, long epoch, IAgentClient 
         return after;
     }
 
-    private async Task ReadCatalogueAsync(AgentPool pool, CancellationToken ct)
+    private async Task ReadCatalogueAsync(Task before, AgentPool pool, Action? then, CancellationToken ct)
     {
+        await before;
         try
         {
             pool.Catalogued(await client.GetCatalogueAsync(target, ct));
@@ -86,5 +88,7 @@ internal sealed class StepFollower(AgentTarget target, long epoch, IAgentClient 
         {
             // stopping is not an error
         }
+
+        then?.Invoke();
     }
 }

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# `make bench`: prints the measurements as JSON lines while they are made, then as a table. Only some: bench/run.sh trainer|system.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/../eng/common.sh"
+
+RESULTS="$ROOT/artifacts/bench.jsonl"
+: >"$RESULTS"
+
+trainer() { # tokens/s beside eager PyTorch on the same libtorch: interleaved rounds, medians of paired ratios
+    for model in tiny 10m; do /usr/bin/python3 bench/trainer_speed.py --model "$model" --trainer bin/opt-trainer; done
+    /usr/bin/python3 bench/trainer_speed.py --model tiny --workers 2 --trainer bin/opt-trainer
+}
+
+system() { # apply to first step, SIGKILL to training again, what the operator costs
+    dotnet run --project bench/System -c Release
+}
+
+[ $# -gt 0 ] || set -- trainer system
+for what in "$@"; do
+    say "$what"
+    "$what" | tee -a "$RESULTS"
+done
+
+say "summary ($(nproc) processors: $(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2 | xargs))"
+/usr/bin/python3 - "$RESULTS" <<'P'
+import json, sys
+for line in open(sys.argv[1]):
+    if line.startswith("{"):
+        figure = json.loads(line)
+        name = figure.pop("name", figure.pop("bench", ""))
+        print(f"  {name:40}", "  ".join(f"{k} {v}" for k, v in figure.items()))
+P
