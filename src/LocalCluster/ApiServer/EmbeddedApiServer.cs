@@ -19,14 +19,16 @@ public sealed class EmbeddedApiServer : IAsyncDisposable
     private static readonly string[] SystemNamespaces = ["default", "kube-system", "kube-public", "kube-node-lease"];
     private readonly CancellationTokenSource _stop = new();
     private readonly ApiContext _context;
+    private readonly WebhookClient _webhooks;
     private Task _controllers = Task.CompletedTask;
 
     private EmbeddedApiServer(ApiServerOptions options)
     {
         var store = new ObjectStore(options.Store);
         var ids = new IdSource(options.Seed);
+        _webhooks = new WebhookClient(new ServiceAddresses(store), options.Clock);
         Authority = CertificateAuthority.Create(options.Clock);
-        _context = new ApiContext(store, new KindRegistry(BuiltinKinds.Create(), store), options.Clock, ids, new BuiltinAdmission(store, ids))
+        _context = new ApiContext(store, new KindRegistry(BuiltinKinds.Create(), store), options.Clock, ids, new AdmissionChain(new BuiltinAdmission(store, ids), new WebhookAdmission(store, ids, _webhooks)))
         {
             CaBundle = Authority.Pem,
             Stopping = _stop.Token,
@@ -72,6 +74,7 @@ public sealed class EmbeddedApiServer : IAsyncDisposable
 
         _stop.Dispose();
         Authority.Dispose();
+        _webhooks.Dispose();
     }
 
     private async Task EnsureNamespaceAsync(string name, CancellationToken ct)

@@ -41,7 +41,7 @@ public static class ManagedFields
             var taken = comparison.Added.Union(comparison.Modified).Except(Unowned);
             var lost = comparison.Added.Union(comparison.Modified).Union(comparison.Removed);
             var kept = entries.Select(e => e with { Fields = e.Fields.Except(lost).Except(Unowned) }).Where(e => !e.Fields.IsEmpty).ToList();
-            if (!taken.IsEmpty) Take(kept, new ManagerEntry(manager, false, kind.ApiVersion, subresource ?? "", Scalars.Time(clock.GetUtcNow()), taken), entries);
+            if (!taken.IsEmpty) Take(kept, new ManagerEntry(manager, false, kind.ApiVersion, subresource ?? "", TimeOf(subresource, clock), taken), entries);
             Write(item, Capped(kept));
         }
         catch (ApplyException)
@@ -86,6 +86,9 @@ public static class ManagedFields
 
     /// <summary>An object of the kind with nothing in it but what is always written.</summary>
     internal static JsonObject Nothing(ResourceKind kind) => kind.Custom ? new JsonObject { ["metadata"] = new JsonObject() } : Canonical.Object([], kind.Type);
+
+    // The real server keeps no time for what was done through the scale of an object.
+    private static string? TimeOf(string? subresource, TimeProvider clock) => subresource == "scale" ? null : Scalars.Time(clock.GetUtcNow());
 
     private static KeyValuePair<string, FieldSet> Path(string dotted)
     {

@@ -46,7 +46,7 @@ public static class BuiltinKinds
             Codec = new TypedCodec(type, rules),
             StorageKey = group == "events.k8s.io" ? "/events" : $"{group}/{words[0]}",
             Conversion = group == "events.k8s.io" ? new EventConversion() : null,
-            StorageVersionHash = Option(words, "verbs") is ["create"] || NotStored.Contains(words[0]) ? null : Hash(group == "events.k8s.io" ? "" : group, version, kind),
+            StorageVersionHash = Option(words, "verbs") is ["create"] || NotStored.Contains(words[0]) ? null : Hash(group == "events.k8s.io" ? "" : group, group == "apiextensions.k8s.io" ? "v1beta1" : version, kind),
         };
     }
 

@@ -23,6 +23,7 @@ public sealed class PodRules : KindRules
         PodSpecDefaults.Fill(spec);
         spec.Default("enableServiceLinks", true);
         foreach (var container in PodSpecDefaults.Containers(spec)) Requests(container);
+        if (item.Str("status", "podIP") is { Length: > 0 } address && item.Arr("status", "podIPs") is null or { Count: 0 }) item["status"]!["podIPs"] = new JsonArray(new JsonObject { ["ip"] = address });
     }
 
     public override void PrepareForCreate(JsonObject item, ApiContext context)

@@ -24,6 +24,8 @@ internal static class RulesTable
         ("policy", "PodDisruptionBudget") => new SpecStatusRules(),
         ("networking.k8s.io", "Ingress" or "NetworkPolicy") => new SpecStatusRules(),
         ("rbac.authorization.k8s.io", _) => new PathNameRules(),
+        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration") => new WebhookConfigurationRules(mutating: true),
+        ("admissionregistration.k8s.io", _) => new WebhookConfigurationRules(mutating: false),
         ("apiextensions.k8s.io", _) => new CrdRules(),
         ("coordination.k8s.io", "Lease") => new LeaseRules(),
         _ => new PlainRules(),

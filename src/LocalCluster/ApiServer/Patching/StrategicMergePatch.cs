@@ -57,8 +57,9 @@ public static class StrategicMergePatch
                 return;
             case JsonArray change when field?.Merges == true:
                 target.Remove(name);
+                var before = (old as JsonArray)?.Select(i => KeyOf(i, field)).ToList() ?? [];
                 var merged = MergeList(old as JsonArray ?? [], change, field, below);
-                target[name] = Ordered(merged, patch[Order + name] as JsonArray, field);
+                target[name] = Ordered(merged, patch[Order + name] as JsonArray ?? change, before, field);
                 return;
             default:
                 target[name] = value is JsonObject whole ? Cleaned(whole) : value.DeepClone();
@@ -108,18 +109,26 @@ public static class StrategicMergePatch
         return target;
     }
 
-    // Items that the patch orders come in its order; the others keep their place before the item that followed them.
-    private static JsonArray Ordered(JsonArray merged, JsonArray? order, FieldSchema field)
+    // Items that the patch names come in its order. Each other item goes in front of the first of those that it preceded, or to the end.
+    private static JsonArray Ordered(JsonArray merged, JsonArray order, List<JsonNode?> before, FieldSchema field)
     {
-        if (order is null) return merged;
+        var wanted = order.Select(o => KeyOf(o, field)).ToList();
+        int Rank(JsonNode? item) => wanted.FindIndex(w => w.SameAs(KeyOf(item, field)));
+        int Place(JsonNode? item) => before.FindIndex(b => b.SameAs(KeyOf(item, field)));
         var items = merged.ToArray();
         merged.Clear();
-        var wanted = order.Select(o => field.MergeKey is { } key ? o.At(key) : o).ToList();
-        int Rank(JsonNode? item) => wanted.FindIndex(w => w.SameAs(field.MergeKey is { } key ? item.At(key) : item));
-        var placed = new Queue<JsonNode?>(items.Where(i => Rank(i) >= 0).OrderBy(Rank));
-        foreach (var item in items) merged.Add(Rank(item) >= 0 ? placed.Dequeue() : item);
+        var named = new Queue<JsonNode?>(items.Where(i => Rank(i) >= 0).OrderBy(Rank));
+        var others = new Queue<JsonNode?>(items.Where(i => Rank(i) < 0));
+        while (named.Count + others.Count > 0)
+        {
+            var otherFirst = named.Count == 0 || others.Count > 0 && Place(named.Peek()) >= 0 && Place(others.Peek()) >= 0 && Place(others.Peek()) < Place(named.Peek());
+            merged.Add(otherFirst ? others.Dequeue() : named.Dequeue());
+        }
+
         return merged;
     }
+
+    private static JsonNode? KeyOf(JsonNode? item, FieldSchema field) => field.MergeKey is { } key ? item.At(key)?.DeepClone() : item?.DeepClone();
 
     private static void Retain(JsonObject target, JsonObject patch)
     {

@@ -52,6 +52,7 @@ public static class Updater
         item = review.Object!;
         CheckPreconditions(kind, stored, item, target.Name);
         item = Prepare(target, old, item);
+        item.Metadata()["resourceVersion"] = old.Str("metadata", "resourceVersion");
         Validate(target, item, old);
         await context.Admission.ValidateAsync(review with { Object = item }, ct);
         return Store(context, target, stored, old, item, request);
@@ -92,7 +93,6 @@ public static class Updater
     private static JsonObject? Store(ApiContext context, Target target, StoredObject stored, JsonObject old, JsonObject item, WriteRequest request)
     {
         var kind = target.Kind;
-        item.Metadata()["resourceVersion"] = old.Str("metadata", "resourceVersion");
         if (ManagedFields.SameButForTimes(item, old)) return old;
         if (request.DryRun) return item;
         var tree = Versions.ToStorage(kind, item);

@@ -1,0 +1,112 @@
+using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using System.Text.Json.Nodes;
+using Opt.LocalCluster.ApiServer.Http;
+using Opt.LocalCluster.Controllers.NodeLifecycle;
+using Opt.Testing;
+using YamlDotNet.RepresentationModel;
+
+namespace Opt.LocalCluster.Tests.ApiServer.Replay;
+
+/// <summary>A whole local cluster behind HTTPS, in virtual time, and the clients that talk to it: the recorder's administrator, and nobody.</summary>
+internal sealed class ReplayServer : IAsyncDisposable
+{
+    private readonly Cluster _cluster;
+
+    private ReplayServer(Cluster cluster, VirtualTime clock)
+    {
+        (_cluster, Clock) = (cluster, clock);
+        Admin = Client(AdminCertificate());
+        Anonymous = Client(null);
+    }
+
+    public VirtualTime Clock { get; }
+
+    public HttpClient Admin { get; }
+
+    public HttpClient Anonymous { get; }
+
+    public static async Task<ReplayServer> StartAsync()
+    {
+        var clock = new VirtualTime();
+        var options = new ClusterOptions { Seed = 1, Http = new ApiHostOptions(), NodeLifecycle = new NodeLifecycleOptions { MonitorGracePeriod = TimeSpan.FromSeconds(8) } };
+        return new ReplayServer(await Cluster.StartAsync(options, clock, CancellationToken.None), clock);
+    }
+
+    public async Task<(int Status, string? Type, string Body)> SendAsync(HttpClient client, string method, string path, string? body = null, string? contentType = null, string accept = "application/json", string? authorization = null)
+    {
+        using var request = Request(method, path, body, contentType, accept, authorization);
+        using var answer = await client.SendAsync(request);
+        return ((int)answer.StatusCode, answer.Content.Headers.ContentType?.ToString(), await answer.Content.ReadAsStringAsync());
+    }
+
+    /// <summary>A request that the recording does not show but relies on; it must succeed. Afterwards the cluster is at rest.</summary>
+    public async Task<JsonNode> DoAsync(string method, string path, string? body = null, string contentType = "application/json")
+    {
+        var (status, _, answer) = await SendAsync(Admin, method, path, body, contentType);
+        if (status >= 300) throw new InvalidOperationException($"{method} {path}: {status} {answer}");
+        await IdleAsync();
+        return JsonNode.Parse(answer)!;
+    }
+
+    public Task<JsonNode> GetAsync(string path) => DoAsync("GET", path);
+
+    public Task<JsonNode> MergeAsync(string path, string body) => DoAsync("PATCH", path, body, "application/merge-patch+json");
+
+    public Task<JsonNode> StrategicAsync(string path, string body) => DoAsync("PATCH", path, body, "application/strategic-merge-patch+json");
+
+    public Task<HttpResponseMessage> OpenAsync(string path, string accept) =>
+        Admin.SendAsync(Request("GET", path, null, null, accept, null), HttpCompletionOption.ResponseHeadersRead);
+
+    public Task IdleAsync() => _cluster.IdleAsync();
+
+    /// <summary>Moves the clock second by second.</summary>
+    public async Task PassAsync(int seconds, Func<Task>? each = null)
+    {
+        for (var i = 0; i < seconds; i++)
+        {
+            await Clock.AdvanceAsync(TimeSpan.FromSeconds(1), IdleAsync);
+            if (each is not null) await each();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Admin.Dispose();
+        Anonymous.Dispose();
+        await _cluster.DisposeAsync();
+    }
+
+    private HttpRequestMessage Request(string method, string path, string? body, string? contentType, string accept, string? authorization)
+    {
+        var request = new HttpRequestMessage(new HttpMethod(method), new Uri(_cluster.Address!, path)) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        request.Headers.TryAddWithoutValidation("Accept", accept);
+        request.Headers.TryAddWithoutValidation("User-Agent", "python-requests/2.32");
+        if (authorization is not null) request.Headers.TryAddWithoutValidation("Authorization", authorization);
+        if (body is null) return request;
+        request.Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body));
+        if (contentType is not null) request.Content.Headers.TryAddWithoutValidation("Content-Type", contentType);
+        return request;
+    }
+
+    private static HttpClient Client(X509Certificate2? certificate)
+    {
+        var handler = new SocketsHttpHandler { UseProxy = false };
+        // The certificates live in virtual time; what they prove is tested elsewhere.
+        handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
+        if (certificate is not null) handler.SslOptions.ClientCertificateContext = SslStreamCertificateContext.Create(certificate, null, offline: true);
+        return new HttpClient(handler);
+    }
+
+    private X509Certificate2 AdminCertificate()
+    {
+        var yaml = new YamlStream();
+        yaml.Load(new StringReader(_cluster.AdminKubeconfig()));
+        var user = yaml.Documents[0].RootNode["users"][0]["user"];
+        string Decode(string name) => Encoding.ASCII.GetString(Convert.FromBase64String(((YamlScalarNode)user[name]).Value!));
+        using var pem = X509Certificate2.CreateFromPem(Decode("client-certificate-data"), Decode("client-key-data"));
+        return X509CertificateLoader.LoadPkcs12(pem.Export(X509ContentType.Pkcs12), null);
+    }
+}

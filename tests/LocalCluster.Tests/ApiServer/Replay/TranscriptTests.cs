@@ -1,0 +1,42 @@
+using Xunit;
+
+namespace Opt.LocalCluster.Tests.ApiServer.Replay;
+
+/// <summary>The measure of the local cluster: it answers what a real Kubernetes 1.36 answered. Exceptions are in the scripts, each with its reason.</summary>
+public sealed class TranscriptTests
+{
+    [Theory]
+    [InlineData("objects", 57)]
+    [InlineData("custom-resources", 33)]
+    [InlineData("discovery", 17)]
+    [InlineData("watch", 10)]
+    [InlineData("access", 3)]
+    [InlineData("admission", 9)]
+    [InlineData("statefulsets", 28)]
+    [InlineData("pods-and-nodes", 28)]
+    [InlineData("node-failure", 22)]
+    public async Task The_cluster_answers_as_recorded(string scenario, int steps)
+    {
+        await using var server = await ReplayServer.StartAsync();
+        var results = await new Replayer(server, Transcript.Load(scenario), ScriptOf(scenario, server)).PlayAsync();
+
+        var differing = results.Where(r => r.StatusDifference is not null || r.BodyDifference is not null).ToArray();
+        TestContext.Current.TestOutputHelper?.WriteLine($"{scenario}: {results.Count(r => r.StatusDifference is null)}/{steps} statuses, {results.Count(r => r.BodyDifference is null)}/{steps} bodies");
+        Assert.Equal(steps, results.Count);
+        Assert.True(differing.Length == 0, string.Join("\n", differing.Select(d => d.ToString())));
+    }
+
+    private static Script ScriptOf(string scenario, ReplayServer server) => scenario switch
+    {
+        "objects" => new ObjectsScript(server),
+        "custom-resources" => new CustomResourcesScript(server),
+        "discovery" => new DiscoveryScript(server),
+        "watch" => new WatchScript(server),
+        "access" => new AccessScript(server),
+        "admission" => new AdmissionScript(server),
+        "statefulsets" => new StatefulSetsScript(server),
+        "pods-and-nodes" => new PodsAndNodesScript(server),
+        "node-failure" => new NodeFailureScript(server),
+        _ => throw new ArgumentOutOfRangeException(nameof(scenario), scenario, "no such transcript"),
+    };
+}
