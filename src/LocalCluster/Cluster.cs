@@ -37,7 +37,7 @@ public sealed class Cluster : IAsyncDisposable
     /// <exception cref="IOException">The port is taken, or the nodes' data directory is in use.</exception>
     public static async Task<Cluster> StartAsync(ClusterOptions options, TimeProvider clock, CancellationToken ct)
     {
-        var server = await EmbeddedApiServer.StartAsync(new ApiServerOptions { Clock = clock, Seed = options.Seed }, ct);
+        var server = await EmbeddedApiServer.StartAsync(new ApiServerOptions { Clock = clock, Seed = options.Seed, Rbac = options.Http?.Rbac == true, DataDirectory = options.ApiDataDirectory }, ct);
         var context = new ControllerContext(server.Api, new CacheSet(server.Api, clock, options.Loggers), new Activity(), clock, options.Loggers);
         var plane = new ControlPlane(context, server.Context.Kinds, options.NodeLifecycle);
         await plane.StartAsync(ct);

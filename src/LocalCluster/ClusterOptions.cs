@@ -18,6 +18,9 @@ public sealed record ClusterOptions
     /// <value>Machines whose pods are processes. Default: none.</value>
     public NodeOptions? Nodes { get; init; }
 
+    /// <value>Keeps the API's objects across restarts. Default: in memory only.</value>
+    public string? ApiDataDirectory { get; init; }
+
     /// <value>Serves the API over HTTPS. Default: only in this process.</value>
     public ApiHostOptions? Http { get; init; }
 

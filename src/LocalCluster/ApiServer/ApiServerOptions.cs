@@ -11,5 +11,11 @@ public sealed record ApiServerOptions
     /// <summary>Makes uids and generated names repeatable.</summary>
     public int? Seed { get; init; }
 
+    /// <summary>Role-based access control; off, every authenticated user may do everything.</summary>
+    public bool Rbac { get; init; }
+
+    /// <summary>Keeps objects, certificate authority and token key across restarts; null keeps everything in memory.</summary>
+    public string? DataDirectory { get; init; }
+
     public StoreOptions Store { get; init; } = new();
 }

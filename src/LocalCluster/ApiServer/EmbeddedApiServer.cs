@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Opt.LocalCluster.ApiServer.Admission;
 using Opt.LocalCluster.ApiServer.Auth;
+using Opt.LocalCluster.ApiServer.CustomResources;
 using Opt.LocalCluster.ApiServer.Http;
 using Opt.LocalCluster.ApiServer.Kinds;
 using Opt.LocalCluster.ApiServer.Lifecycle;
@@ -12,25 +13,29 @@ namespace Opt.LocalCluster.ApiServer;
 
 /// <summary>
 /// A Kubernetes API server in this process: storage, the built-in resources and the controllers that belong to the server itself (namespaces,
-/// CRDs). <see cref="Api"/> serves callers in the process.
+/// CRDs). <see cref="Api"/> serves callers in the process; <see cref="ApiHost"/> puts HTTPS in front of it.
 /// </summary>
 public sealed class EmbeddedApiServer : IAsyncDisposable
 {
-    private static readonly string[] SystemNamespaces = ["default", "kube-system", "kube-public", "kube-node-lease"];
     private readonly CancellationTokenSource _stop = new();
     private readonly ApiContext _context;
     private readonly WebhookClient _webhooks;
+    private readonly Journal? _journal;
     private Task _controllers = Task.CompletedTask;
 
     private EmbeddedApiServer(ApiServerOptions options)
     {
         var store = new ObjectStore(options.Store);
         var ids = new IdSource(options.Seed);
+        var keys = options.DataDirectory is { } directory ? Path.Combine(directory, "keys") : null;
+        _journal = Restore(store, options.DataDirectory);
         _webhooks = new WebhookClient(new ServiceAddresses(store), options.Clock);
-        Authority = CertificateAuthority.Create(options.Clock);
+        Authority = CertificateAuthority.LoadOrCreate(keys, options.Clock);
         _context = new ApiContext(store, new KindRegistry(BuiltinKinds.Create(), store), options.Clock, ids, new AdmissionChain(new BuiltinAdmission(store, ids), new WebhookAdmission(store, ids, _webhooks)))
         {
             CaBundle = Authority.Pem,
+            Tokens = new ServiceAccountTokens(store, options.Clock, keys),
+            Authorizer = options.Rbac ? new RbacAuthorizer(store) : new AuthenticatedMayAll(),
             Stopping = _stop.Token,
         };
         Api = new ClusterApi(_context);
@@ -43,20 +48,15 @@ public sealed class EmbeddedApiServer : IAsyncDisposable
 
     internal ApiContext Context => _context;
 
-    internal HttpApi CreateHttpApi(ApiHostOptions options, Func<string> address) => new(
-        _context,
-        new Authenticator(Authority, [new StaticTokens(options.Tokens)]),
-        new AuthenticatedMayAll(),
-        new Discovery(_context.Kinds, address),
-        new OpenApiDocuments(_context.Kinds),
-        options);
-
-    /// <summary>Starts a server that has its system namespaces.</summary>
+    /// <summary>Starts a server that has what every cluster has.</summary>
+    /// <exception cref="IOException">The data directory is in use, or damaged.</exception>
     public static async Task<EmbeddedApiServer> StartAsync(ApiServerOptions options, CancellationToken ct)
     {
         var server = new EmbeddedApiServer(options);
-        foreach (var name in SystemNamespaces) await server.EnsureNamespaceAsync(name, ct);
-        server._controllers = new NamespaceController(server._context).RunAsync(server._stop.Token);
+        await Bootstrap.RunAsync(server._context, ct);
+        server._controllers = Task.WhenAll(
+            new NamespaceController(server._context).RunAsync(server._stop.Token),
+            new CrdController(server._context).RunAsync(server._stop.Token));
         return server;
     }
 
@@ -74,14 +74,30 @@ public sealed class EmbeddedApiServer : IAsyncDisposable
 
         _stop.Dispose();
         Authority.Dispose();
+        _context.Tokens?.Dispose();
         _webhooks.Dispose();
+        _journal?.Dispose();
     }
 
-    private async Task EnsureNamespaceAsync(string name, CancellationToken ct)
+    internal HttpApi CreateHttpApi(ApiHostOptions options, Func<string> address) => new(
+        _context,
+        new Authenticator(Authority, [new StaticTokens(options.Tokens), _context.Tokens!]),
+        _context.Authorizer,
+        new Discovery(_context.Kinds, address),
+        new OpenApiDocuments(_context.Kinds),
+        options);
+
+    private static Journal? Restore(ObjectStore store, string? directory)
     {
-        var kind = _context.Kinds.Find("", "v1", "namespaces")!;
-        if (_context.Find(kind, null, name) is not null) return;
-        var caller = new Caller("system:apiserver", "kube-apiserver", ["system:masters"]);
-        await Creator.CreateAsync(_context, kind, null, new JsonObject { ["metadata"] = new JsonObject { ["name"] = name } }, new WriteRequest(caller), ct);
+        if (directory is null) return null;
+        var (journal, revision, objects) = Journal.Open(directory);
+        var kinds = BuiltinKinds.Create()
+            .Concat(objects.Where(o => o.Resource == "apiextensions.k8s.io/customresourcedefinitions").SelectMany(o => CustomKinds.From(o.Tree)))
+            .DistinctBy(k => k.StorageKey).ToDictionary(k => k.StorageKey);
+        store.Restore(journal, objects.Select(o => (o.Resource, o.Tree, o.ResourceVersion, Fields(kinds, o.Resource, o.Tree))), revision);
+        return journal;
     }
+
+    private static KeyValuePair<string, string>[] Fields(Dictionary<string, ResourceKind> kinds, string resource, JsonObject tree) =>
+        kinds.TryGetValue(resource, out var kind) ? Creator.Fields(kind, tree) : [];
 }

@@ -17,6 +17,9 @@ internal static class DisruptionTarget
                 ["lastTransitionTime"] = now.ToKubernetesTime(), ["reason"] = reason, ["message"] = message,
             }),
         };
+        // The new condition goes behind those that are there, as an update of the whole status would put it.
+        var order = pod.Objects("status", "conditions").Select(c => (string)c["type"]!).Where(type => type != "DisruptionTarget").Append("DisruptionTarget");
+        status["$setElementOrder/conditions"] = new JsonArray([.. order.Select(type => new JsonObject { ["type"] = type })]);
         if (phase is not null) status["phase"] = phase;
         return new Act.Patch(Kinds.Pods, pod, PatchKind.StrategicMerge, new JsonObject { ["status"] = status }, "status");
     }

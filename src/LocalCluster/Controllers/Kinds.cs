@@ -20,6 +20,9 @@ internal static class Kinds
     public static readonly ResourceId Secrets = new("", "v1", "secrets");
     public static readonly ResourceId ServiceAccounts = new("", "v1", "serviceaccounts");
     public static readonly ResourceId Events = new("", "v1", "events");
+
+    /// <summary>The same events under the names of events.k8s.io.</summary>
+    public static readonly ResourceId NewEvents = new("events.k8s.io", "v1", "events");
     public static readonly ResourceId Leases = new("coordination.k8s.io", "v1", "leases");
     public static readonly ResourceId DisruptionBudgets = new("policy", "v1", "poddisruptionbudgets");
 }

@@ -112,22 +112,21 @@ internal sealed class Scheduler : IController
         await RecordAsync(pod, "Warning", "FailedScheduling", "Scheduling", message, ct);
     }
 
-    // The scheduler records events.k8s.io events; through core/v1 they look like this.
     private async Task RecordAsync(JsonObject pod, string type, string reason, string action, string message, CancellationToken ct)
     {
         var now = _context.Now;
         var nanoseconds = (now.ToUnixTimeMilliseconds() * 1_000_000) + Interlocked.Increment(ref _sequence);
         var body = new JsonObject
         {
-            ["apiVersion"] = "v1", ["kind"] = "Event",
+            ["apiVersion"] = "events.k8s.io/v1", ["kind"] = "Event",
             ["metadata"] = new JsonObject { ["name"] = $"{pod.Name}.{nanoseconds.ToString("x", CultureInfo.InvariantCulture)}", ["namespace"] = pod.Namespace },
-            ["involvedObject"] = new JsonObject
+            ["regarding"] = new JsonObject
             {
                 ["kind"] = "Pod", ["namespace"] = pod.Namespace, ["name"] = pod.Name, ["uid"] = pod.Uid, ["apiVersion"] = "v1", ["resourceVersion"] = pod.ResourceVersion,
             },
-            ["reason"] = reason, ["message"] = message, ["source"] = new JsonObject(), ["firstTimestamp"] = null, ["lastTimestamp"] = null, ["type"] = type,
-            ["eventTime"] = now.ToKubernetesMicroTime(), ["action"] = action, ["reportingComponent"] = Name, ["reportingInstance"] = $"{Name}-{Environment.MachineName}",
+            ["reason"] = reason, ["note"] = message, ["type"] = type,
+            ["eventTime"] = now.ToKubernetesMicroTime(), ["action"] = action, ["reportingController"] = Name, ["reportingInstance"] = $"{Name}-{Environment.MachineName}",
         };
-        await _context.Api.CreateAsync(Kinds.Events, pod.Namespace, body, Caller, ct);
+        await _context.Api.CreateAsync(Kinds.NewEvents, pod.Namespace, body, Caller, ct);
     }
 }

@@ -37,7 +37,10 @@ public static class Applier
         if (config.Name() is { Length: > 0 } given && given != target.Name) throw ApiErrors.BadRequest($"the name of the object ({given}) does not match the name on the URL ({target.Name})");
         if (config.Namespace() is { Length: > 0 } home && home != target.Namespace) throw ApiErrors.BadRequest("the namespace of the provided object does not match the namespace sent on the request");
         BodyDecoder.CheckStrict(kind, config, request);
-        return config;
+        var named = config.Copy();
+        named.Metadata()["name"] = target.Name;
+        if (kind.Namespaced) named.Metadata()["namespace"] = target.Namespace;
+        return named;
     }
 
     private static JsonObject Merged(ApiContext context, Target target, JsonObject live, JsonObject config, WriteRequest request)
@@ -87,12 +90,13 @@ public static class Applier
         var (kind, subresource) = (target.Kind, target.Subresource ?? "");
         var ignored = ManagedFields.Reset(kind, target.Subresource);
         var last = entries.FirstOrDefault(e => e.Applied && e.Manager == request.Caller.FieldManager && e.Subresource == subresource);
-        var fields = ManagedFields.WithoutUnowned(Ownership.FieldsOf(applied, kind.Type).ExceptBelow(ignored));
-        var mine = new ManagerEntry(request.Caller.FieldManager, true, kind.ApiVersion, subresource, last?.Time, fields);
+        // While pruning, the applier's hold on the object's name keeps metadata from going as a whole.
+        var mine = new ManagerEntry(request.Caller.FieldManager, true, kind.ApiVersion, subresource, last?.Time, Ownership.FieldsOf(applied, kind.Type).ExceptBelow(ignored));
         var books = entries.Where(e => e.Identity != mine.Identity).ToList();
         var merged = (JsonObject)TypedMerge.Merge(live, applied, kind.Type)!;
         if (last is not null) merged = Pruned(merged, last.Fields, [.. books, mine], kind.Type);
         Settle(live, merged, books, ignored, kind.Type, request.Force);
+        mine = mine with { Fields = ManagedFields.WithoutUnowned(mine.Fields) };
         if (!mine.Fields.IsEmpty) books.Add(mine);
         return (merged, books);
     }

@@ -31,15 +31,17 @@ public sealed class CertificateAuthority : IDisposable
         return new CertificateAuthority(request.CreateSelfSigned(now.AddHours(-1), now.Add(Validity)), clock);
     }
 
-    /// <summary>Reads what <see cref="Save"/> wrote.</summary>
-    public static CertificateAuthority Load(string certificateFile, string keyFile, TimeProvider clock) => new(X509Certificate2.CreateFromPemFile(certificateFile, keyFile), clock);
-
-    /// <summary>Writes certificate and key; only the owner can read the key.</summary>
-    public void Save(string certificateFile, string keyFile)
+    /// <summary>The authority kept in a directory, made there at the first call; without a directory, a new one.</summary>
+    public static CertificateAuthority LoadOrCreate(string? directory, TimeProvider clock)
     {
-        PrivateFile.Write(certificateFile, Pem);
-        using var key = _root.GetECDsaPrivateKey()!;
-        PrivateFile.Write(keyFile, key.ExportPkcs8PrivateKeyPem());
+        if (directory is null) return Create(clock);
+        var (certificate, key) = (Path.Combine(directory, "ca.crt"), Path.Combine(directory, "ca.key"));
+        if (File.Exists(certificate) && File.Exists(key)) return new(X509Certificate2.CreateFromPemFile(certificate, key), clock);
+        var made = Create(clock);
+        PrivateFile.Write(certificate, made.Pem);
+        using var secret = made._root.GetECDsaPrivateKey()!;
+        PrivateFile.Write(key, secret.ExportPkcs8PrivateKeyPem());
+        return made;
     }
 
     /// <summary>A server certificate for loopback, the names a cluster gives its API server, and <paramref name="addresses"/>.</summary>

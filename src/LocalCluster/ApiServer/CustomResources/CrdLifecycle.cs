@@ -71,13 +71,28 @@ internal static class CrdLifecycle
 
         if (context.Store.List(storage, null).Objects.Count > 0) return;   // their finalizers hold it; the controller comes back
         if (context.Find(Kind(context), null, crd.Name()) is not { } stored || !stored.ToTree().IsDeleting()) return;
-        await Updater.ChangeAsync(context, new Target(Kind(context), null, crd.Name()), current =>
+        await RemoveFinalizerAsync(context, crd.Name(), request, ct);
+    }
+
+    private static async Task RemoveFinalizerAsync(ApiContext context, string name, WriteRequest request, CancellationToken ct)
+    {
+        try
+        {
+            await RemoveAsync(context, name, request, ct);
+        }
+        catch (ApiException e) when (e.Code == 404)
+        {
+            // The controller and the deletion itself may both get here; one of them was first.
+        }
+    }
+
+    private static Task RemoveAsync(ApiContext context, string name, WriteRequest request, CancellationToken ct) =>
+        Updater.ChangeAsync(context, new Target(Kind(context), null, name), current =>
         {
             var kept = current.At("metadata").Strings("finalizers").Where(f => f != CrdRules.CleanupFinalizer);
             current.Metadata()["finalizers"] = new JsonArray([.. kept.Select(f => JsonValue.Create(f))]);
             return current;
         }, request, ct);
-    }
 
     private static ResourceKind Kind(ApiContext context) => context.Kinds.Find("apiextensions.k8s.io", "v1", "customresourcedefinitions")!;
 }

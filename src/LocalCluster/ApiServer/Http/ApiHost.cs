@@ -90,7 +90,7 @@ public sealed record ApiHostOptions
     /// <summary>Where the log subresource reads.</summary>
     public IPodLogs? Logs { get; init; }
 
-    /// <summary>Role-based access control; off, every authenticated user may do everything.</summary>
+    /// <summary>Role-based access control; off, every authenticated user may do everything. <see cref="Cluster"/> hands it to the server.</summary>
     public bool Rbac { get; init; }
 
     public ILoggerFactory Loggers { get; init; } = NullLoggerFactory.Instance;

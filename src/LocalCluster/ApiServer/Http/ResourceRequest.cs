@@ -21,6 +21,7 @@ internal sealed class ResourceRequest(ApiContext context, HttpContext http, User
     public Task HandleAsync(string verb)
     {
         if (!Allows(verb)) throw ApiErrors.MethodNotAllowed();
+        if (path.Subresource is "attach" or "exec" or "portforward" or "proxy") throw ApiErrors.Error(501, "NotImplemented", $"{path.Subresource} is not served by the local cluster: its pods are processes of this machine", null);
         return verb switch
         {
             "get" when path is { Plural: "pods", Subresource: "log" } => LogResponse.WriteAsync(context, http, path, kind, logs),

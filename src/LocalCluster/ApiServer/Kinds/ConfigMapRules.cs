@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Opt.LocalCluster.ApiServer.Json;
+using Opt.LocalCluster.ApiServer.Lifecycle;
+using Opt.LocalCluster.ApiServer.Rest;
 
 namespace Opt.LocalCluster.ApiServer.Kinds;
 
@@ -66,6 +68,8 @@ public sealed class SecretRules : ConfigMapRules
         if (item.Str("type") != old.Str("type")) errors.Add(FieldError.Invalid("type", item["type"], "field is immutable"));
         base.ValidateUpdate(item, old, errors);
     }
+
+    public override Task AfterWriteAsync(JsonObject item, ApiContext context, CancellationToken ct) => TokenSecrets.FillAsync(context, item, ct);
 
     protected override string TooLongField => "data";
 }

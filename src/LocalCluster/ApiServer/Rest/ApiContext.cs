@@ -14,6 +14,9 @@ public sealed record ApiContext(ObjectStore Store, KindRegistry Kinds, TimeProvi
     /// <summary>Answers access reviews.</summary>
     public IAuthorizer Authorizer { get; init; } = new AuthenticatedMayAll();
 
+    /// <summary>Makes and checks service account tokens; null where there are none.</summary>
+    public ServiceAccountTokens? Tokens { get; init; }
+
     /// <summary>Ends every watch when the server stops.</summary>
     public CancellationToken Stopping { get; init; }
 

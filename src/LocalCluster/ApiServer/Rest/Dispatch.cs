@@ -12,10 +12,11 @@ public static class Dispatch
         ApiContext context, ResourceKind kind, string? @namespace, string? name, string? subresource, JsonNode? body, WriteRequest request, CancellationToken ct) => (kind.Plural, subresource) switch
         {
             (_, null) when kind.Plural == "bindings" => Task.FromResult(Binding.Bind(context, context.Kinds.Find(ResourceId.Pods)!, @namespace ?? "", Body(body).Name(), Body(body), request)),
-            (_, null) when AccessReview.Answers(kind) => Task.FromResult(AccessReview.Review(context, kind, Body(body), request)),
+            (_, null) when Reviews.Answers(kind) => Task.FromResult(Reviews.Review(context, kind, @namespace, body, request)),
             (_, null) => Creator.CreateAsync(context, kind, @namespace, body, request, ct),
             ("pods", "binding") => Task.FromResult(Binding.Bind(context, kind, @namespace ?? "", name ?? "", Body(body), request)),
             ("pods", "eviction") => Eviction.EvictAsync(context, kind, @namespace ?? "", name ?? "", Body(body), request, ct),
+            ("serviceaccounts", "token") => Task.FromResult(TokenRequests.Create(context, kind, @namespace ?? "", name ?? "", Body(body))),
             _ => throw ApiErrors.MethodNotAllowed(),
         };
 

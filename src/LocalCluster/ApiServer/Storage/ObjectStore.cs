@@ -13,6 +13,7 @@ public sealed class ObjectStore(StoreOptions options)
     private readonly Dictionary<string, Partition> _partitions = new(StringComparer.Ordinal);
     private long _revision;
     private long _restoredThrough;
+    private Journal? _journal;
 
     /// <summary>Told of every commit, in order, under the store's lock. Handlers must be quick and not call back.</summary>
     public event Action<string, StoreEvent>? Committed;
@@ -104,21 +105,19 @@ public sealed class ObjectStore(StoreOptions options)
         }
     }
 
-    /// <summary>Puts back what persistence kept. Only before the first request; history before it counts as compacted.</summary>
-    internal void Restore(IEnumerable<(string Resource, JsonObject Tree, long ResourceVersion, KeyValuePair<string, string>[] Fields)> objects, long revision)
+    /// <summary>
+    /// Puts back what a journal kept, and keeps every commit from here on in it. Only before the first request; history before it counts as
+    /// compacted.
+    /// </summary>
+    internal void Restore(Journal journal, IEnumerable<(string Resource, JsonObject Tree, long ResourceVersion, KeyValuePair<string, string>[] Fields)> objects, long revision)
     {
         lock (_gate)
         {
             _restoredThrough = revision;
             foreach (var (resource, tree, version, fields) in objects) Of(resource).Table.Set(StoredObject.Freeze(tree, version, fields));
             _revision = revision;
+            _journal = journal;
         }
-    }
-
-    /// <summary>Every object of every resource, consistently: a persistence snapshot.</summary>
-    internal (long Revision, List<(string Resource, StoredObject Object)> Objects) Dump()
-    {
-        lock (_gate) return (_revision, [.. _partitions.SelectMany(p => p.Value.Table.Range(null).Select(o => (p.Key, o)))]);
     }
 
     private StoredObject Commit(string resource, Partition part, Change change, StoredObject item, StoredObject? previous)
@@ -130,7 +129,14 @@ public sealed class ObjectStore(StoreOptions options)
         part.Log.Append(committed);
         part.Log.TrimTo(options.HistoryBytesPerResource);
         Committed?.Invoke(resource, committed);
+        if (_journal is { } journal) Keep(journal, resource, committed);
         return item;
+    }
+
+    private void Keep(Journal journal, string resource, StoreEvent committed)
+    {
+        journal.Append(resource, committed);
+        if (journal.IsDue) journal.Rotate(_partitions.SelectMany(p => p.Value.Table.Range(null).Select(o => (p.Key, o))), _revision);
     }
 
     private Partition Of(string resource)

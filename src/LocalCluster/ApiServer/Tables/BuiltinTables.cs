@@ -38,7 +38,7 @@ internal static class BuiltinTables
         [
             Name,
             new("Status", (o, _) => NodeStatus(o), Description: "The status of the node"),
-            new("Roles", (o, _) => Or(Roles(o)), Description: ""),
+            new("Roles", (o, _) => Or(Roles(o)), Description: "The roles of the node"),
             Age,
             new("Version", (o, _) => o.Str("status", "nodeInfo", "kubeletVersion") ?? "", Description: "Kubelet Version reported by the node."),
             new("Internal-IP", (o, _) => Or(Address(o, "InternalIP")), 1, Description: Addresses),

@@ -65,6 +65,7 @@ internal static partial class Comparable
                     "resourceVersion" when text.Length > 0 => "<rv>",
                     "continue" when text.Length > 0 => "<continue>",
                     "controller.kubernetes.io/hash" => "<hash>",
+                    "reportingInstance" when text.StartsWith("default-scheduler-", StringComparison.Ordinal) => "default-scheduler-<host>",
                     _ => Text(text),
                 });
             default:
@@ -84,7 +85,7 @@ internal static partial class Comparable
     private static string Short(JsonNode? node)
     {
         var text = node?.ToJsonString() ?? "null";
-        return text.Length > 400 ? text[..400] + "..." : text;
+        return text.Length > 900 ? text[..900] + "..." : text;
     }
 
     [GeneratedRegex("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")]

@@ -39,7 +39,9 @@ internal sealed class ReplayServer : IAsyncDisposable
     {
         using var request = Request(method, path, body, contentType, accept, authorization);
         using var answer = await client.SendAsync(request);
-        return ((int)answer.StatusCode, answer.Content.Headers.ContentType?.ToString(), await answer.Content.ReadAsStringAsync());
+        // As it was sent: the parsed header is printed with other spaces.
+        var type = answer.Content.Headers.NonValidated.TryGetValues("Content-Type", out var values) ? values.ToString() : null;
+        return ((int)answer.StatusCode, type, await answer.Content.ReadAsStringAsync());
     }
 
     /// <summary>A request that the recording does not show but relies on; it must succeed. Afterwards the cluster is at rest.</summary>
@@ -61,6 +63,17 @@ internal sealed class ReplayServer : IAsyncDisposable
         Admin.SendAsync(Request("GET", path, null, null, accept, null), HttpCompletionOption.ResponseHeadersRead);
 
     public Task IdleAsync() => _cluster.IdleAsync();
+
+    /// <summary>Lets time pass until an object is gone, at most a minute of it.</summary>
+    public async Task UntilGoneAsync(string path)
+    {
+        for (var second = 0; second < 60; second++)
+        {
+            await IdleAsync();
+            if ((await SendAsync(Admin, "GET", path)).Status == 404) return;
+            await PassAsync(1);
+        }
+    }
 
     /// <summary>Moves the clock second by second.</summary>
     public async Task PassAsync(int seconds, Func<Task>? each = null)

@@ -147,14 +147,20 @@ internal sealed class StatefulSetsScript(ReplayServer server) : Script(server)
             case 19:
                 Set("<uid>", Uid(await Server.GetAsync("/apis/apps/v1/namespaces/t-sts/statefulsets/web")));
                 break;
-            case 21 or 23:
-                await Server.PassAsync(2);
+            case 21:
+                await Server.UntilGoneAsync("/api/v1/namespaces/t-sts/configmaps/owned");
+                break;
+            case 23:
+                await Server.UntilGoneAsync("/apis/apps/v1/namespaces/t-sts/statefulsets/ord");
                 break;
             case 24:
                 Set("<uid>", "11111111-1111-1111-1111-111111111111");
                 break;
+            case 25:
+                await Server.UntilGoneAsync("/api/v1/namespaces/t-sts/configmaps/dead");
+                break;
             case 27:
-                await Server.PassAsync(5);
+                await Server.UntilGoneAsync("/api/v1/namespaces/t-sts");
                 break;
         }
     }
@@ -189,6 +195,11 @@ internal sealed class PodsAndNodesScript(ReplayServer server) : Script(server)
 
     public override IReadOnlyDictionary<int, (string Reason, Func<JsonNode, JsonNode> Forgive)> Exceptions { get; } = new Dictionary<int, (string, Func<JsonNode, JsonNode>)>
     {
+        [20] = ("the real scheduler draws lots between nodes that are equally good", body =>
+        {
+            body["spec"]!["nodeName"] = "<n1 or n2>";
+            return body;
+        }),
         [10] = ("the message ends with a diff of the real server's internal types, which nobody can program against", body =>
         {
             static string Head(JsonNode? text) => ((string)text!).Split('\n')[0];
@@ -241,8 +252,15 @@ internal sealed class NodeFailureScript(ReplayServer server) : Script(server)
                 await PassAsync(25);
                 break;
             case 14:
+                await Server.MergeAsync("/api/v1/nodes/f1", """{"spec":{"taints":null}}""");
                 await Nodes.ReturnAsync(Server, "f1");
                 await UntilAsync(async () => (await Server.GetAsync("/api/v1/nodes/f1"))["spec"]!["taints"] is null);
+                break;
+            case 15:
+                await UntilAsync(async () => (await Server.GetAsync($"{Pods}/nf-0"))["spec"]!["nodeName"] is not null);
+                break;
+            case 19:
+                await UntilAsync(async () => (await Server.GetAsync($"{Pods}/gated"))["spec"]!["nodeName"] is not null);
                 break;
             case 21:
                 await PassAsync(65);
