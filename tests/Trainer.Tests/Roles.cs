@@ -1,10 +1,10 @@
-using System.Runtime.CompilerServices;
 using Opt.Trainer.Tests.Agent;
 using Opt.Trainer.Tests.Checkpoints;
+using Xunit.Runner.InProc.SystemConsole;
 
 namespace Opt.Trainer.Tests;
 
-/// <summary>Lets the test program play other programs (a worker, a writer to be killed) when it starts itself with a role in its environment.</summary>
+/// <summary>The entry point: the test runner, or another program (a worker, a writer to be killed) when a test starts it with a role in its environment.</summary>
 internal static class Roles
 {
     public const string Variable = "OPT_TEST_ROLE";
@@ -12,15 +12,10 @@ internal static class Roles
     /// <summary>The command line of this program.</summary>
     public static IReadOnlyList<string> Program => ["dotnet", typeof(Roles).Assembly.Location];
 
-#pragma warning disable CA2255   // the point is to run before the test runner's Main
-    [ModuleInitializer]
-#pragma warning restore CA2255
-    internal static void Play()
+    public static Task<int> Main(string[] args) => Environment.GetEnvironmentVariable(Variable) switch
     {
-        switch (Environment.GetEnvironmentVariable(Variable))
-        {
-            case "worker": Environment.Exit(ScriptedWorker.Run()); break;
-            case "writer": Environment.Exit(CheckpointWriter.Run()); break;
-        }
-    }
+        "worker" => Task.FromResult(ScriptedWorker.Run()),
+        "writer" => CheckpointWriter.RunAsync(),
+        _ => ConsoleRunner.Run(args),
+    };
 }

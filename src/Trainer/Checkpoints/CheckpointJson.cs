@@ -17,5 +17,5 @@ namespace Opt.Trainer.Checkpoints;
 [JsonSerializable(typeof(RankShard))]
 [JsonSerializable(typeof(ShardResult))]
 [JsonSerializable(typeof(RestoreResult))]
-[JsonSerializable(typeof(EquatableList<CheckpointSummary>))]
+[JsonSerializable(typeof(RestoreCandidates))]
 internal sealed partial class CheckpointJson : JsonSerializerContext;

@@ -99,6 +99,9 @@ public sealed class AzureBlobStore(BlobContainerClient container, string prefix,
     public Task DeleteAsync(string name, CancellationToken ct) => RequestAsync(name, async attempt =>
         await Blob(name).DeleteIfExistsAsync(DeleteSnapshotsOption.IncludeSnapshots, cancellationToken: attempt), ct);
 
+    /// <summary>Nothing to do: the service forgets uncommitted blocks after a week.</summary>
+    public Task DeleteAbandonedAsync(TimeSpan untouchedFor, CancellationToken ct) => Task.CompletedTask;
+
     public Task CheckAsync(CancellationToken ct) => RequestAsync("", async attempt =>
     {
         // A listing of one: it needs the right a restore needs, where reading the container's properties would need more.

@@ -18,6 +18,7 @@ internal static class DirectoryFaults
 
     private static StoreException Explain(string root, string name, int errno, string text, Exception? inner) => errno switch
     {
+        Posix.ENOENT => new(StoreFault.NotFound, $"{root}: {name} does not exist", inner),
         Posix.ENOSPC => new(StoreFault.Full, $"{root}: no space left for {name}; enlarge the volume or lower checkpoint.keep", inner),
         Posix.EDQUOT => new(StoreFault.Full, $"{root}: disk quota exceeded by {name}; raise it or lower checkpoint.keep", inner),
         Posix.EROFS => new(StoreFault.ReadOnly, $"{root}: the file system is read-only; {name} cannot be written. Mount the volume with readOnly: false", inner),

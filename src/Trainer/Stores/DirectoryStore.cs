@@ -86,10 +86,35 @@ public sealed class DirectoryStore : ICheckpointStore
     {
         var path = PathOf(name);
         if (!File.Exists(path)) return true;
-        File.Delete(path);
-        var folder = Path.GetDirectoryName(path)!;
-        Sync(folder);
-        RemoveEmptyFolders(folder);
+        try
+        {
+            File.Delete(path);
+            var folder = Path.GetDirectoryName(path)!;
+            Sync(folder);
+            RemoveEmptyFolders(folder);
+        }
+        catch (Exception e) when (e is DirectoryNotFoundException or StoreException { Fault: StoreFault.NotFound })
+        {
+            // Somebody deletes its neighbours at the same time and took the empty folder away.
+        }
+
+        return true;
+    }, ct);
+
+    public Task DeleteAbandonedAsync(TimeSpan untouchedFor, CancellationToken ct) => RunAsync("", () =>
+    {
+        // By the file system's clock on both sides of the comparison, which another machine's clock must not upset.
+        var now = Touch();
+        foreach (var file in new DirectoryInfo(_root).EnumerateFiles($"{TemporaryPrefix}*", SearchOption.AllDirectories))
+        {
+            if (now - file.LastWriteTimeUtc >= untouchedFor) file.Delete();
+        }
+
+        foreach (var folder in new DirectoryInfo(_root).EnumerateDirectories("*", SearchOption.AllDirectories).OrderByDescending(f => f.FullName.Length))
+        {
+            if (folder.Exists && now - folder.LastWriteTimeUtc >= untouchedFor) RemoveEmptyFolders(folder.FullName);
+        }
+
         return true;
     }, ct);
 
@@ -196,19 +221,25 @@ public sealed class DirectoryStore : ICheckpointStore
         }
     }
 
+    /// <summary>The file system's idea of now.</summary>
+    private DateTime Touch()
+    {
+        var path = Path.Combine(_root, $"{TemporaryPrefix}{Guid.NewGuid():n}");
+        File.WriteAllBytes(path, []);
+        var now = File.GetLastWriteTimeUtc(path);
+        File.Delete(path);
+        return now;
+    }
+
     private void RemoveEmptyFolders(string folder)
     {
-        for (; folder.Length > _root.Length; folder = Path.GetDirectoryName(folder)!)
+        try
         {
-            if (Directory.EnumerateFileSystemEntries(folder).Any()) return;
-            try
-            {
-                Directory.Delete(folder);
-            }
-            catch (IOException)
-            {
-                return;   // another process put something in between; the folder is in use
-            }
+            for (; folder.Length > _root.Length && !Directory.EnumerateFileSystemEntries(folder).Any(); folder = Path.GetDirectoryName(folder)!) Directory.Delete(folder);
+        }
+        catch (IOException)
+        {
+            // Another process put something in, or took it away: either way it is not ours to remove.
         }
     }
 

@@ -32,6 +32,9 @@ public interface ICheckpointStore : IAsyncDisposable
     /// <summary>Deletes an object; done already when there is none.</summary>
     Task DeleteAsync(string name, CancellationToken ct);
 
+    /// <summary>Removes what writers that died left half-written and nobody has touched for <paramref name="untouchedFor"/>. Such bytes are in no listing.</summary>
+    Task DeleteAbandonedAsync(TimeSpan untouchedFor, CancellationToken ct);
+
     /// <summary>One cheap request that shows whether the store can be read.</summary>
     Task CheckAsync(CancellationToken ct);
 }

@@ -5,7 +5,7 @@ namespace Opt.Trainer.Stores;
 /// <summary>The file system calls .NET has no name for. Each returns 0 or the errno.</summary>
 internal static partial class Posix
 {
-    public const int EPERM = 1, EEXIST = 17, EXDEV = 18, EROFS = 30, EMLINK = 31, ENOSPC = 28, EDQUOT = 122, EOPNOTSUPP = 95, EIO = 5, ESTALE = 116, ETIMEDOUT = 110;
+    public const int EPERM = 1, ENOENT = 2, EEXIST = 17, EXDEV = 18, EROFS = 30, EMLINK = 31, ENOSPC = 28, EDQUOT = 122, EOPNOTSUPP = 95, EIO = 5, ESTALE = 116, ETIMEDOUT = 110;
     private const int O_RDONLY = 0, O_DIRECTORY = 0x10000, O_CLOEXEC = 0x80000;
     private const string LibC = "libc";
 

@@ -7,11 +7,11 @@ internal static class CheckpointWriter
 {
     public const string FolderVariable = "OPT_TEST_FOLDER", EpochVariable = "OPT_TEST_EPOCH";
 
-    public static int Run()
+    public static async Task<int> RunAsync()
     {
         var store = new DirectoryStore(Environment.GetEnvironmentVariable(FolderVariable)!, new RetryPolicy(new() { Attempts = 1 }, TimeProvider.System, () => 0.5));
         var epoch = long.Parse(Environment.GetEnvironmentVariable(EpochVariable)!, System.Globalization.CultureInfo.InvariantCulture);
-        SaveForEverAsync(store, epoch).GetAwaiter().GetResult();
+        await SaveForEverAsync(store, epoch);
         return 0;
     }
 

@@ -50,6 +50,8 @@ internal sealed class FaultyStore(ICheckpointStore inner, Func<string, string, F
         return true;
     });
 
+    public Task DeleteAbandonedAsync(TimeSpan untouchedFor, CancellationToken ct) => inner.DeleteAbandonedAsync(untouchedFor, ct);
+
     public Task CheckAsync(CancellationToken ct) => inner.CheckAsync(ct);
 
     public ValueTask DisposeAsync() => default;

@@ -35,6 +35,23 @@ public sealed class DirectoryStoreTests : StoreContract
     }
 
     [Fact]
+    public async Task Half_written_files_are_removed_once_nobody_has_touched_them_for_long()
+    {
+        var (old, young) = (Path.Combine(_root, "a", ".tmp-1"), Path.Combine(_root, "a", ".tmp-2"));
+        await Store.WriteAsync("a/b", new MemoryContent(new byte[1]), Ct);
+        Directory.CreateDirectory(Path.Combine(_root, "empty", "deeper"));
+        await File.WriteAllTextAsync(old, "half", Ct);
+        await File.WriteAllTextAsync(young, "half", Ct);
+        File.SetLastWriteTimeUtc(old, File.GetLastWriteTimeUtc(young) - TimeSpan.FromHours(2));
+        foreach (var folder in new[] { "empty/deeper", "empty" }) Directory.SetLastWriteTimeUtc(Path.Combine(_root, folder), File.GetLastWriteTimeUtc(young) - TimeSpan.FromHours(2));
+
+        await Store.DeleteAbandonedAsync(TimeSpan.FromHours(1), Ct);
+
+        Assert.Equal([young, Path.Combine(_root, "a", "b")], Directory.GetFiles(_root, "*", SearchOption.AllDirectories).Order());
+        Assert.Equal([Path.Combine(_root, "a")], Directory.GetDirectories(_root));
+    }
+
+    [Fact]
     public async Task A_full_disk_is_reported_as_such_and_leaves_no_half_file()
     {
         await using var disk = Tmpfs.Mount(_root, "size=1m");

@@ -105,6 +105,18 @@ public abstract class StoreContract : IAsyncLifetime
         Assert.Empty(await NamesAsync("a/"));
     }
 
+    [Fact]
+    public async Task Neighbours_can_be_deleted_at_the_same_time()
+    {
+        for (var round = 0; round < 10; round++)
+        {
+            var names = Enumerable.Range(0, 8).Select(i => $"checkpoints/x/rank-{i}").ToArray();
+            foreach (var name in names) await Store.WriteAsync(name, new MemoryContent(new byte[1]), Ct);
+            await Task.WhenAll(names.Select(name => Store.DeleteAsync(name, Ct)));
+            Assert.Empty(await NamesAsync("checkpoints/"));
+        }
+    }
+
     [Theory]
     [InlineData("../x")]
     [InlineData("/x")]

@@ -48,10 +48,30 @@ internal sealed class RestoreProtocol(CheckpointSessionOptions options, CommitLo
     private async Task<EquatableList<CheckpointSummary>> AgreeOnCandidatesAsync(CheckpointSummary resume, CancellationToken ct)
     {
         const string Key = "restore/candidates";
-        if (_exchange.Rank != 0) return JsonSerializer.Deserialize(await _exchange.WaitAsync(Key, ct), CheckpointJson.Default.EquatableListCheckpointSummary)!;
-        EquatableList<CheckpointSummary> candidates = [.. Candidates(await log.ReadAsync(ct), resume)];
-        await _exchange.PublishAsync(Key, JsonSerializer.SerializeToUtf8Bytes(candidates, CheckpointJson.Default.EquatableListCheckpointSummary), ct);
-        return candidates;
+        RestoreCandidates agreed;
+        if (_exchange.Rank == 0)
+        {
+            agreed = await FindCandidatesAsync(resume, ct);
+            await _exchange.PublishAsync(Key, JsonSerializer.SerializeToUtf8Bytes(agreed, CheckpointJson.Default.RestoreCandidates), ct);
+        }
+        else
+        {
+            agreed = JsonSerializer.Deserialize(await _exchange.WaitAsync(Key, ct), CheckpointJson.Default.RestoreCandidates)!;
+        }
+
+        return agreed.Error is null ? agreed.Checkpoints : throw new StoreException(StoreFault.Transient, agreed.Error);
+    }
+
+    private async Task<RestoreCandidates> FindCandidatesAsync(CheckpointSummary resume, CancellationToken ct)
+    {
+        try
+        {
+            return new() { Checkpoints = [.. Candidates(await log.ReadAsync(ct), resume)] };
+        }
+        catch (StoreException e)
+        {
+            return new() { Error = e.Message };   // the other ranks would wait for the list in vain
+        }
     }
 
     private async Task<(RestoreResult, RestoredCheckpoint?)> TryAsync(CheckpointSummary candidate, IProgress<double>? progress, CancellationToken ct)

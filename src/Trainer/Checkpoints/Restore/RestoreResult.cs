@@ -1,4 +1,14 @@
+using Opt.Api;
+using Opt.Api.Protocol;
+
 namespace Opt.Trainer.Checkpoints;
+
+/// <summary>What rank 0 tells all to try, in order, or why it cannot tell.</summary>
+internal sealed record RestoreCandidates
+{
+    public EquatableList<CheckpointSummary> Checkpoints { get; set; } = [];
+    public string? Error { get; init; }
+}
 
 /// <summary>What a rank, or all ranks together, made of one candidate. No trouble: it is restored.</summary>
 internal sealed record RestoreResult

@@ -12,6 +12,9 @@ internal sealed class Pruner(CommitLog log, long? epoch)
 {
     private const int Parallel = 8;
 
+    /// <summary>Half-written files this old belong to nobody: no write takes longer.</summary>
+    private static readonly TimeSpan Abandoned = TimeSpan.FromDays(1);
+
     /// <summary>Retires and deletes what the rule lets go.</summary>
     public async Task<IReadOnlyList<KnownCheckpoint>> RetireAsync(RetentionSpec keep, CancellationToken ct)
     {
@@ -49,6 +52,7 @@ internal sealed class Pruner(CommitLog log, long? epoch)
         var state = await log.ReadAsync(ct);
         var leftovers = folders.Where(f => !state.Exists(f.Key) && (f.Value < state.FencedEpoch || state.Retired.Contains(f.Key))).Select(f => f.Key).ToArray();
         foreach (var folder in leftovers) await DeleteFolderAsync(folder, ct);
+        await log.Store.DeleteAbandonedAsync(Abandoned, ct);
         return leftovers;
     }
 
