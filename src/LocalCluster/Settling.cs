@@ -1,4 +1,5 @@
 using Opt.LocalCluster.ApiServer;
+using Opt.LocalCluster.ApiServer.Kinds;
 using Opt.LocalCluster.ApiServer.Storage;
 using Opt.LocalCluster.Controllers.Runtime;
 
@@ -9,32 +10,34 @@ internal sealed class Settling(EmbeddedApiServer server, ControllerContext conte
 {
     public async Task IdleAsync(CancellationToken ct)
     {
-        var calm = 0;
         var finished = -1L;
-        while (calm < 2)
+        while (true)
         {
-            ct.ThrowIfCancellationRequested();
             await context.Activity.WhenQuietAsync(ct);
-            if (!EveryCacheIsCurrent()) calm = 0;
-            else if (context.Activity.Finished != finished || !context.Activity.IsQuiet) (calm, finished) = (0, context.Activity.Finished);
-            else calm++;
-            await Task.Yield();
+            foreach (var cache in context.Caches.All) await CatchUpAsync(cache, ct);
+
+            // Quiet now, with nothing done since the last look, and every cache current: nothing can start any more.
+            if (context.Activity.IsQuiet && context.Activity.Finished == finished) return;
+            finished = context.Activity.Finished;
         }
     }
 
-    private bool EveryCacheIsCurrent() => context.Caches.All.All(IsCurrent);
-
-    private bool IsCurrent(ObjectCache cache)
+    private async Task CatchUpAsync(ObjectCache cache, CancellationToken ct)
     {
-        if (!cache.Synced.IsCompleted) return false;
-        if (server.Context.Kinds.Find(cache.Resource) is not { } kind) return true;
+        if (server.Context.Kinds.Find(cache.Resource) is not { } kind) return;
+        await cache.Synced.WaitAsync(ct);
+        while (Missing(kind, cache) is { } version) await cache.SeenAsync(version, ct);
+    }
+
+    private long? Missing(ResourceKind kind, ObjectCache cache)
+    {
         try
         {
-            return server.Context.Store.Read(kind.StorageKey, cache.SeenVersion).Events.Length == 0;
+            return server.Context.Store.Read(kind.StorageKey, cache.SeenVersion).Events is [.., var newest] ? newest.ResourceVersion : null;
         }
         catch (CompactedException)
         {
-            return false;   // it has fallen far behind and will list again
+            return server.Context.Store.Revision;   // it has fallen far behind and will list again
         }
     }
 }

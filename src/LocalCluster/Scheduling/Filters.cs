@@ -9,7 +9,7 @@ internal static class Filters
     public static IReadOnlyList<FilterReason> Refusals(SchedulingPod pod, SchedulingNode node, InterPodTopology topology, TopologySpread spread)
     {
         if (node.IsUnschedulable && !pod.Tolerates(new Taint(Taint.Unschedulable, "", Taint.NoSchedule))) return [FilterReason.Unschedulable];
-        if (node.Taints.Any(taint => taint.Effect is Taint.NoSchedule or Taint.NoExecute && !pod.Tolerates(taint))) return [FilterReason.Taints];
+        if (node.Taints.Count > 0 && node.Taints.Any(taint => taint.Effect is Taint.NoSchedule or Taint.NoExecute && !pod.Tolerates(taint))) return [FilterReason.Taints];
         if (!MatchesNodeAffinity(pod, node)) return [FilterReason.NodeAffinity];
         if (pod.HostPorts.Count > 0 && node.Pods.Any(placed => placed.HostPorts.Intersect(pod.HostPorts).Any())) return [FilterReason.HostPorts];
         if (Resources(pod, node) is { Count: > 0 } lacking) return lacking;
@@ -20,14 +20,14 @@ internal static class Filters
     public static bool MatchesNodeAffinity(SchedulingPod pod, SchedulingNode node) =>
         pod.NodeSelector?.Matches(node.Labels) != false && pod.NodeAffinity?.Matches(node.Name, node.Labels) != false;
 
-    private static List<FilterReason> Resources(SchedulingPod pod, SchedulingNode node)
+    private static List<FilterReason>? Resources(SchedulingPod pod, SchedulingNode node)
     {
-        List<FilterReason> lacking = [];
-        if (node.Pods.Count + 1 > node.Allocatable.GetValueOrDefault("pods")) lacking.Add(FilterReason.TooManyPods);
+        List<FilterReason>? lacking = null;
+        if (node.Pods.Count + 1 > node.Allocatable.GetValueOrDefault("pods")) (lacking ??= []).Add(FilterReason.TooManyPods);
         foreach (var (resource, amount) in pod.Requests)
         {
             // In Kubernetes an amount beyond the whole node is unresolvable: no eviction would make room.
-            if (amount > 0 && amount > node.Free(resource)) lacking.Add(FilterReason.Insufficient(resource, amount <= node.Allocatable.GetValueOrDefault(resource)));
+            if (amount > 0 && amount > node.Free(resource)) (lacking ??= []).Add(FilterReason.Insufficient(resource, amount <= node.Allocatable.GetValueOrDefault(resource)));
         }
 
         return lacking;

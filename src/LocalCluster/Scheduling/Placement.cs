@@ -8,21 +8,24 @@ internal abstract record Placement
     public sealed record Nowhere(string Message) : Placement;
 
     /// <summary>
-    /// Chooses a node. Ties go to the earliest node after <paramref name="rotation"/>, so that equal nodes fill in turn and a seed replays.
+    /// Chooses a node among the best of those that fit, looking from <paramref name="start"/> on and no further than large clusters need; <paramref name="next"/> is where
+    /// the next search starts, so that equal nodes fill in turn and a seed replays.
     /// </summary>
-    public static Placement Decide(SchedulingPod pod, IReadOnlyList<SchedulingNode> nodes, bool anyExistingAntiAffinity, int rotation = 0)
+    public static Placement Decide(SchedulingPod pod, IReadOnlyList<SchedulingNode> nodes, TopologyIndex index, int start, out int next)
     {
+        next = start;
         if (nodes.Count == 0) return new Nowhere("no nodes available to schedule pods");
-        var topology = new InterPodTopology(pod, nodes, anyExistingAntiAffinity);
+        var topology = new InterPodTopology(pod, index);
         var spread = new TopologySpread(pod, nodes);
         var refusals = new List<IReadOnlyList<FilterReason>>();
         var wanted = FeasibleWanted(nodes.Count);
         SchedulingNode? best = null;
         var bestScore = double.NegativeInfinity;
 
-        for (var i = 0; i < nodes.Count && wanted > 0; i++)
+        var looked = 0;
+        for (; looked < nodes.Count && wanted > 0; looked++)
         {
-            var node = nodes[(i + rotation) % nodes.Count];
+            var node = nodes[(start + looked) % nodes.Count];
             var refused = Filters.Refusals(pod, node, topology, spread);
             if (refused.Count > 0)
             {
@@ -35,11 +38,12 @@ internal abstract record Placement
             if (score > bestScore) (best, bestScore) = (node, score);
         }
 
+        next = (start + looked) % nodes.Count;
         return best is not null ? new On(best.Name) : new Nowhere(Explain(nodes.Count, refusals));
     }
 
-    // Kubernetes' adaptive percentageOfNodesToScore: all up to 100 nodes, then a falling share, never under 5 % or 100 nodes.
-    private static int FeasibleWanted(int nodes) => nodes <= 100 ? nodes : Math.Max(100, nodes * Math.Max(5, 50 - (nodes / 125)) / 100);
+    // As with percentageOfNodesToScore at its lowest: all of up to 100 nodes, otherwise 5 % but at least 100.
+    private static int FeasibleWanted(int nodes) => nodes <= 100 ? nodes : Math.Max(100, nodes / 20);
 
     private static string Explain(int nodes, List<IReadOnlyList<FilterReason>> refusals)
     {

@@ -3,8 +3,8 @@ using Opt.LocalCluster.Objects;
 
 namespace Opt.LocalCluster.Scheduling;
 
-/// <summary>One term of pod affinity or anti-affinity: which pods it is about, and the node label that says what "the same place" is.</summary>
-internal sealed record PodAffinityTerm(LabelSelector? Selector, string TopologyKey, IReadOnlyList<string> Namespaces, bool AllNamespaces, int Weight = 0)
+/// <summary>One term of pod affinity or anti-affinity: which pods it is about, and the node label that says what "the same place" is. Terms of equal identity mean the same.</summary>
+internal sealed record PodAffinityTerm(LabelSelector? Selector, string TopologyKey, IReadOnlyList<string> Namespaces, bool AllNamespaces, int Weight, string Identity)
 {
     public bool Matches(string @namespace, IReadOnlyDictionary<string, string> labels) =>
         (AllNamespaces || Namespaces.Contains(@namespace)) && Selector?.Matches(labels) == true;
@@ -23,6 +23,6 @@ internal sealed record PodAffinityTerm(LabelSelector? Selector, string TopologyK
     {
         string[] named = [.. term.Strings("namespaces")];
         var everywhere = term["namespaceSelector"] is JsonObject { Count: 0 };
-        return new(LabelSelector.From(term["labelSelector"]), term.Text("topologyKey") ?? "", named.Length > 0 ? named : [pod.Namespace], everywhere, weight);
+        return new(LabelSelector.From(term["labelSelector"]), term.Text("topologyKey") ?? "", named.Length > 0 ? named : [pod.Namespace], everywhere, weight, $"{string.Join(',', named)}|{pod.Namespace}|{term.ToJsonString()}");
     }
 }

@@ -17,7 +17,6 @@ internal sealed class Scheduler : IController
     private readonly SchedulingState _state = new();
     private readonly Lock _gate = new();
     private readonly HashSet<ObjectKey> _unschedulable = [];
-    private int _rotation;
     private long _sequence;
 
     public Scheduler(ControllerContext context)
@@ -61,10 +60,9 @@ internal sealed class Scheduler : IController
     private async Task<TimeSpan?> ScheduleAsync(ObjectKey key, CancellationToken ct)
     {
         if (_context.Pods.Get(key) is not { } pod || !IsWaiting(pod)) return null;
-        switch (_state.Place(new SchedulingPod(pod), _rotation))
+        switch (_state.Place(new SchedulingPod(pod)))
         {
             case Placement.On on:
-                _rotation++;
                 await BindAsync(pod, on.Node, ct);
                 break;
             case Placement.Nowhere nowhere:

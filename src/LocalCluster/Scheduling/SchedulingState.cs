@@ -11,7 +11,8 @@ internal sealed class SchedulingState
     private readonly Dictionary<string, SchedulingNode> _nodes = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (string Node, SchedulingPod Pod)> _placed = new(StringComparer.Ordinal);
     private SchedulingNode[]? _ordered;
-    private int _withAntiAffinity;
+    private TopologyIndex? _topology;
+    private int _start;
 
     /// <summary>Takes in a node change; true when it may make room for somebody.</summary>
     public bool Apply(ObjectChange change)
@@ -19,7 +20,7 @@ internal sealed class SchedulingState
         if (change is { Before: { } before, After: { } after } && SchedulesTheSame(before, after)) return false;
         lock (_gate)
         {
-            _ordered = null;
+            (_ordered, _topology) = (null, null);
             _nodes.Remove(change.Key.Name);
             if (change.After is not { } node) return false;
             var fresh = _nodes[node.Name] = new SchedulingNode(node);
@@ -44,12 +45,13 @@ internal sealed class SchedulingState
         }
     }
 
-    public Placement Place(SchedulingPod pod, int rotation)
+    public Placement Place(SchedulingPod pod)
     {
         lock (_gate)
         {
             _ordered ??= [.. _nodes.Values.OrderBy(node => node.Name, StringComparer.Ordinal)];
-            return Placement.Decide(pod, _ordered, _withAntiAffinity > 0, rotation);
+            _topology ??= new TopologyIndex(_ordered);
+            return Placement.Decide(pod, _ordered, _topology, _start, out _start);
         }
     }
 
@@ -67,15 +69,17 @@ internal sealed class SchedulingState
     {
         Take(pod.Uid);
         _placed[pod.Uid] = (node, pod);
-        if (pod.AntiAffinity.Count > 0) _withAntiAffinity++;
-        if (_nodes.TryGetValue(node, out var at)) at.Add(pod);
+        if (!_nodes.TryGetValue(node, out var at)) return;
+        at.Add(pod);
+        _topology?.Added(at, pod);
     }
 
     private bool Take(string uid)
     {
         if (!_placed.Remove(uid, out var placed)) return false;
-        if (placed.Pod.AntiAffinity.Count > 0) _withAntiAffinity--;
-        if (_nodes.TryGetValue(placed.Node, out var at)) at.Remove(uid);
+        if (!_nodes.TryGetValue(placed.Node, out var at)) return true;
+        at.Remove(uid);
+        _topology?.Removed(at, placed.Pod);
         return true;
     }
 

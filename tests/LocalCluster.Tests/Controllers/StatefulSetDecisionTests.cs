@@ -15,10 +15,13 @@ public sealed class StatefulSetDecisionTests
          "status":{}}
         """);
 
+    private static Decision Decide(JsonObject set, IEnumerable<JsonObject> pods, IReadOnlyList<JsonObject> revisions, DateTimeOffset now) =>
+        StatefulSetDecision.Decide(set, [.. pods.Select(pod => SetPod.Read(set, pod))], revisions, now);
+
     // Plays the API server: applies what was decided and gives back the next state.
     private static (JsonObject Set, List<JsonObject> Pods, List<JsonObject> Revisions) Apply(JsonObject set, List<JsonObject> pods, List<JsonObject> revisions)
     {
-        foreach (var act in StatefulSetDecision.Decide(set, pods, revisions, Make.Now).Acts)
+        foreach (var act in Decide(set, pods, revisions, Make.Now).Acts)
         {
             if (act is Act.Create { Resource.Plural: "pods" } pod) pods.Add(pod.Body.Copy().With("metadata.uid", $"uid-{pod.Body.Name}-{pods.Count}"));
             else if (act is Act.Create create) revisions.Add(create.Body);
@@ -120,7 +123,7 @@ public sealed class StatefulSetDecisionTests
         (set, pods, revisions) = Apply(set, pods, revisions);
         set["spec"] = Set()["spec"]!.DeepClone();
 
-        var acts = StatefulSetDecision.Decide(set, pods, revisions, Make.Now).Acts;
+        var acts = Decide(set, pods, revisions, Make.Now).Acts;
 
         var raised = Assert.Single(acts.OfType<Act.Replace>(), a => a.Resource.Plural == "controllerrevisions");
         Assert.Equal(("web-6568bdbd67", 3L), (raised.Body.Name, raised.Body.Number("revision")));
@@ -133,7 +136,7 @@ public sealed class StatefulSetDecisionTests
         var (set, pods, revisions) = Apply(Set(), [], []);
         pods.Single(p => p.Name == "web-0").With("status.phase", "Failed");
 
-        var delete = Assert.Single(StatefulSetDecision.Decide(set, pods, revisions, Make.Now).Acts.OfType<Act.Delete>());
+        var delete = Assert.Single(Decide(set, pods, revisions, Make.Now).Acts.OfType<Act.Delete>());
         Assert.Equal(("web-0", "RecreatingFailedPod"), (delete.Target.Name, delete.Said!.Reason));
         (set, pods, revisions) = Apply(set, pods, revisions);
         (_, pods, _) = Apply(set, pods, revisions);
@@ -146,7 +149,7 @@ public sealed class StatefulSetDecisionTests
         var (set, pods, revisions) = Apply(Set(), [], []);
         pods[0].Terminating();
 
-        Assert.DoesNotContain(StatefulSetDecision.Decide(set, pods, revisions, Make.Now).Acts, a => a is Act.Create or Act.Delete);
+        Assert.DoesNotContain(Decide(set, pods, revisions, Make.Now).Acts, a => a is Act.Create or Act.Delete);
     }
 
     [Fact]
@@ -170,10 +173,10 @@ public sealed class StatefulSetDecisionTests
         }
 
         set.With("spec.replicas", 0);
-        var first = StatefulSetDecision.Decide(set, pods, revisions, Make.Now).Acts.OfType<Act.Delete>().ToList();
+        var first = Decide(set, pods, revisions, Make.Now).Acts.OfType<Act.Delete>().ToList();
         Assert.Equal(["web-2"], first.Select(a => a.Target.Name));
         pods.Single(p => p.Name == "web-2").Terminating();
-        Assert.DoesNotContain(StatefulSetDecision.Decide(set, pods, revisions, Make.Now).Acts, a => a is Act.Delete);
+        Assert.DoesNotContain(Decide(set, pods, revisions, Make.Now).Acts, a => a is Act.Delete);
     }
 
     [Fact]
@@ -187,7 +190,7 @@ public sealed class StatefulSetDecisionTests
     [Fact]
     public void A_set_that_is_being_deleted_creates_nothing()
     {
-        Assert.DoesNotContain(StatefulSetDecision.Decide(Set().Terminating(), [], [], Make.Now).Acts, a => a is Act.Create { Resource.Plural: "pods" });
+        Assert.DoesNotContain(Decide(Set().Terminating(), [], [], Make.Now).Acts, a => a is Act.Create { Resource.Plural: "pods" });
     }
 
     [Fact]
@@ -198,8 +201,8 @@ public sealed class StatefulSetDecisionTests
         (set, pods, revisions) = Apply(set, pods, revisions);
 
         Assert.Equal((1L, 0L), (set.Number("status", "readyReplicas"), set.Number("status", "availableReplicas")));
-        Assert.Equal(TimeSpan.FromSeconds(30), StatefulSetDecision.Decide(set, pods, revisions, Make.Now).LookAgain);
-        var later = StatefulSetDecision.Decide(set, pods, revisions, Make.Now.AddSeconds(30)).Acts.OfType<Act.Replace>().Single();
+        Assert.Equal(TimeSpan.FromSeconds(30), Decide(set, pods, revisions, Make.Now).LookAgain);
+        var later = Decide(set, pods, revisions, Make.Now.AddSeconds(30)).Acts.OfType<Act.Replace>().Single();
         Assert.Equal(1, later.Body.Number("status", "availableReplicas"));
     }
 }

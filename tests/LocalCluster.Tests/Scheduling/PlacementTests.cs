@@ -12,7 +12,7 @@ public sealed class PlacementTests
     private static SchedulingNode[] Nodes(params JsonObject[] nodes) => [.. nodes.Select(n => new SchedulingNode(n))];
 
     private static Placement Place(JsonObject pod, params SchedulingNode[] nodes) =>
-        Placement.Decide(new SchedulingPod(pod), nodes, nodes.Any(n => n.Pods.Any(p => p.AntiAffinity.Count > 0)));
+        Placement.Decide(new SchedulingPod(pod), nodes, new TopologyIndex(nodes), 0, out _);
 
     private static string NodeOf(Placement placement) => Assert.IsType<Placement.On>(placement).Node;
 
@@ -118,7 +118,7 @@ public sealed class PlacementTests
         for (var i = 0; i < 3; i++)
         {
             var pod = new SchedulingPod(Make.Pod($"p{i}", accelerators: 1));
-            var node = NodeOf(Placement.Decide(pod, nodes, false));
+            var node = NodeOf(Placement.Decide(pod, nodes, new TopologyIndex(nodes), 0, out _));
             nodes.Single(n => n.Name == node).Add(pod);
             used.Add(node);
         }

@@ -12,7 +12,7 @@ public sealed class SimulatedNodesTests
 {
     private static readonly Caller Tester = new("tester", "tests", ["system:masters", "system:authenticated"]);
 
-    private static string StatefulSet(int replicas) => $$$"""
+    internal static string StatefulSet(int replicas) => $$$"""
         {"apiVersion":"apps/v1","kind":"StatefulSet","metadata":{"name":"job","namespace":"default"},"spec":{"serviceName":"job","replicas":{{{replicas}}},
          "podManagementPolicy":"Parallel","updateStrategy":{"type":"OnDelete"},"selector":{"matchLabels":{"app":"job"} },
          "template":{"metadata":{"labels":{"app":"job"} },"spec":{"tolerations":[{"operator":"Exists"}],

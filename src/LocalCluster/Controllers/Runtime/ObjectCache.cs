@@ -18,6 +18,7 @@ internal sealed partial class ObjectCache(ResourceId resource, IClusterApi api, 
     private readonly Dictionary<string, long> _deleted = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ObjectIndex> _indexes = new(StringComparer.Ordinal);
     private long _seen;
+    private TaskCompletionSource _progress = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public ResourceId Resource { get; } = resource;
@@ -28,6 +29,22 @@ internal sealed partial class ObjectCache(ResourceId resource, IClusterApi api, 
         get
         {
             lock (_gate) return _seen;
+        }
+    }
+
+    /// <summary>Completes when <see cref="SeenVersion"/> has reached a version.</summary>
+    public async Task SeenAsync(long version, CancellationToken ct)
+    {
+        while (true)
+        {
+            Task progress;
+            lock (_gate)
+            {
+                if (_seen >= version) return;
+                progress = _progress.Task;
+            }
+
+            await progress.WaitAsync(ct);
         }
     }
 
@@ -153,7 +170,7 @@ internal sealed partial class ObjectCache(ResourceId resource, IClusterApi api, 
         }
 
         foreach (var item in items) Observe(WithKind(item, list));
-        lock (_gate) _seen = Math.Max(_seen, VersionOf(list.Text("metadata", "resourceVersion")));
+        Saw(VersionOf(list.Text("metadata", "resourceVersion")));
         _synced.TrySetResult();
         return list.Text("metadata", "resourceVersion");
     }
@@ -185,7 +202,17 @@ internal sealed partial class ObjectCache(ResourceId resource, IClusterApi api, 
                 throw new ApiException((int)(e.Object.Number("code") ?? 500), e.Object);
         }
 
-        lock (_gate) _seen = Math.Max(_seen, Version(e.Object));
+        Saw(Version(e.Object));
+    }
+
+    private void Saw(long version)
+    {
+        lock (_gate)
+        {
+            _seen = Math.Max(_seen, version);
+            _progress.SetResult();
+            _progress = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
     }
 
     private void Publish(ObjectChange change)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
 using Opt.LocalCluster.Controllers.Runtime;
 using Opt.LocalCluster.Controllers.Workloads;
@@ -11,6 +12,9 @@ internal sealed class StatefulSetController : IController
     private readonly ControllerContext _context;
     private readonly ControllerLoop<ObjectKey> _loop;
     private readonly Executor _executor;
+
+    // Objects in the cache never change, so what was read of one stays true as long as it lives; a pass over thousands of pods is then cheap.
+    private readonly ConditionalWeakTable<JsonObject, SetPod> _read = [];
 
     public StatefulSetController(ControllerContext context)
     {
@@ -28,7 +32,7 @@ internal sealed class StatefulSetController : IController
     {
         if (_context.Caches.Of(Kinds.StatefulSets).Get(key) is not { } set) return null;
         await _executor.RunAsync(Adoption.Decide("apps/v1", "StatefulSet", set, Orphans(set)), ct);
-        var pods = _context.Owned(Kinds.Pods, set.Uid);
+        var pods = _context.Owned(Kinds.Pods, set.Uid).Select(pod => _read.GetValue(pod, p => SetPod.Read(set, p))).ToList();
         var revisions = _context.Owned(Kinds.ControllerRevisions, set.Uid);
         var decision = StatefulSetDecision.Decide(set, pods, revisions, _context.Now);
         await _executor.RunAsync(decision.Acts, ct);

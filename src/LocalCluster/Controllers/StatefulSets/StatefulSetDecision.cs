@@ -10,54 +10,53 @@ namespace Opt.LocalCluster.Controllers.StatefulSets;
 /// </summary>
 internal static class StatefulSetDecision
 {
-    public static Decision Decide(JsonObject set, IReadOnlyList<JsonObject> pods, IReadOnlyList<JsonObject> history, DateTimeOffset now)
+    public static Decision Decide(JsonObject set, IReadOnlyList<SetPod> pods, IReadOnlyList<JsonObject> history, DateTimeOffset now)
     {
-        var spec = StatefulSetSpec.Of(set);
+        var spec = StatefulSetSpec.Of(set) with { Now = now };
         var revisions = StatefulSetRevisions.Decide(set, history, pods);
-        var status = StatefulSetStatus.Observe(set, spec, revisions, pods, now);
+        var status = StatefulSetStatus.Observe(set, spec, revisions, pods);
         var acts = new List<Act>(revisions.Acts);
         var stillCurrent = (int)(status.Number("currentReplicas") ?? 0);
-        if (!set.IsTerminating) acts.AddRange(Converge(set, spec, revisions with { StillCurrent = stillCurrent }, pods, now));
+        if (!set.IsTerminating) acts.AddRange(Converge(set, spec, revisions with { StillCurrent = stillCurrent }, pods));
         if (!JsonNode.DeepEquals(status, set["status"])) acts.Add(Act.ReplaceStatus(Kinds.StatefulSets, set, status));
-        return new(acts, StatefulSetStatus.NextAvailable(spec, pods, now));
+        return new(acts, StatefulSetStatus.NextAvailable(spec, pods));
     }
 
-    private static IEnumerable<Act> Converge(JsonObject set, StatefulSetSpec spec, StatefulSetRevisions revisions, IReadOnlyList<JsonObject> pods, DateTimeOffset now)
+    private static IEnumerable<Act> Converge(JsonObject set, StatefulSetSpec spec, StatefulSetRevisions revisions, IReadOnlyList<SetPod> pods)
     {
-        var byOrdinal = pods.Select(pod => (Pod: pod, Ordinal: StatefulSetSpec.OrdinalOf(set, pod.Name)))
-            .Where(p => p.Ordinal is not null).ToDictionary(p => p.Ordinal!.Value, p => p.Pod);
+        var byOrdinal = pods.Where(pod => pod.Ordinal is not null).ToDictionary(pod => pod.Ordinal!.Value);
         var waiting = false;
 
         for (var ordinal = spec.FirstOrdinal; ordinal < spec.EndOrdinal; ordinal++)
         {
-            var (act, settled) = Replica(set, spec, revisions, byOrdinal.GetValueOrDefault(ordinal), ordinal, now);
+            var (act, settled) = Replica(set, spec, revisions, byOrdinal.GetValueOrDefault(ordinal), ordinal);
             if (act is not null) yield return act;
             if (settled) continue;
             waiting = true;
             if (!spec.IsParallel) yield break;
         }
 
-        foreach (var (act, done) in Condemned(set, spec, byOrdinal, now))
+        foreach (var (act, done) in Condemned(set, spec, byOrdinal))
         {
             if (act is not null) yield return act;
             if (!done && !spec.IsParallel) yield break;
         }
 
         if (spec.IsOnDelete || (waiting && !spec.IsParallel)) yield break;
-        foreach (var act in RollingUpdate(set, spec, revisions, byOrdinal, now)) yield return act;
+        foreach (var act in RollingUpdate(set, spec, revisions, byOrdinal)) yield return act;
     }
 
     /// <summary>Settled means that ordered management may go on to the next ordinal.</summary>
-    private static (Act? Act, bool Settled) Replica(JsonObject set, StatefulSetSpec spec, StatefulSetRevisions revisions, JsonObject? pod, int ordinal, DateTimeOffset now)
+    private static (Act? Act, bool Settled) Replica(JsonObject set, StatefulSetSpec spec, StatefulSetRevisions revisions, SetPod? pod, int ordinal)
     {
         if (pod is null) return (Create(set, spec, revisions, ordinal), false);
         if (pod.IsFinished)
         {
-            return (pod.IsTerminating ? null : new Act.Delete(Kinds.Pods, pod, Announcement.Warning(
+            return (pod.IsTerminating ? null : new Act.Delete(Kinds.Pods, pod.Object, Announcement.Warning(
                 set, "RecreatingFailedPod", $"StatefulSet {set.Key} is recreating failed Pod {pod.Name}")), false);
         }
 
-        return (null, !pod.IsTerminating && pod.IsRunningAndReady && pod.IsAvailable(spec.MinReady, now));
+        return (null, spec.IsHealthy(pod));
     }
 
     private static Act.Create Create(JsonObject set, StatefulSetSpec spec, StatefulSetRevisions revisions, int ordinal)
@@ -72,9 +71,9 @@ internal static class StatefulSetDecision
             "FailedCreate", $"create Pod {name} in StatefulSet {set.Name} failed error: {{0}}"));
     }
 
-    private static IEnumerable<(Act? Act, bool Done)> Condemned(JsonObject set, StatefulSetSpec spec, Dictionary<int, JsonObject> pods, DateTimeOffset now)
+    private static IEnumerable<(Act? Act, bool Done)> Condemned(JsonObject set, StatefulSetSpec spec, Dictionary<int, SetPod> pods)
     {
-        var firstUnhealthy = pods.OrderBy(p => p.Key).FirstOrDefault(p => p.Value.IsTerminating || !p.Value.IsRunningAndReady).Value;
+        var firstUnhealthy = pods.OrderBy(p => p.Key).FirstOrDefault(p => p.Value.IsTerminating || !p.Value.IsReady).Value;
         foreach (var (_, pod) in pods.Where(p => !spec.Covers(p.Key)).OrderByDescending(p => p.Key))
         {
             if (pod.IsTerminating)
@@ -84,34 +83,32 @@ internal static class StatefulSetDecision
             }
 
             // An unhealthy pod that is not the one holding everything up is left until the one before it is healthy.
-            var healthy = pod.IsRunningAndReady && pod.IsAvailable(spec.MinReady, now);
-            var blocked = !spec.IsParallel && !healthy && !ReferenceEquals(pod, firstUnhealthy);
+            var blocked = !spec.IsParallel && !spec.IsHealthy(pod) && !ReferenceEquals(pod, firstUnhealthy);
             yield return (blocked ? null : Remove(set, pod), false);
         }
     }
 
-    private static IEnumerable<Act> RollingUpdate(JsonObject set, StatefulSetSpec spec, StatefulSetRevisions revisions, Dictionary<int, JsonObject> pods, DateTimeOffset now)
+    private static IEnumerable<Act> RollingUpdate(JsonObject set, StatefulSetSpec spec, StatefulSetRevisions revisions, Dictionary<int, SetPod> pods)
     {
-        var unavailable = pods.Count(p => spec.Covers(p.Key) && !(p.Value.IsRunningAndReady && p.Value.IsAvailable(spec.MinReady, now) && !p.Value.IsTerminating));
+        var unavailable = pods.Count(p => spec.Covers(p.Key) && !spec.IsHealthy(p.Value));
         for (var ordinal = spec.EndOrdinal - 1; ordinal >= spec.FirstOrdinal + spec.Partition; ordinal--)
         {
             if (!pods.TryGetValue(ordinal, out var pod)) yield break;
-            var healthy = !pod.IsTerminating && pod.IsRunningAndReady && pod.IsAvailable(spec.MinReady, now);
-            if (StatefulSetRevisions.RevisionOf(pod) != revisions.Update.Name && !pod.IsTerminating)
+            if (pod.Revision != revisions.Update.Name && !pod.IsTerminating)
             {
-                if (healthy && unavailable >= spec.MaxUnavailable) yield break;
-                if (healthy) unavailable++;
+                if (spec.IsHealthy(pod) && unavailable >= spec.MaxUnavailable) yield break;
+                if (spec.IsHealthy(pod)) unavailable++;
                 yield return Remove(set, pod);
                 if (unavailable >= spec.MaxUnavailable) yield break;
             }
-            else if (!healthy && unavailable >= spec.MaxUnavailable)
+            else if (!spec.IsHealthy(pod) && unavailable >= spec.MaxUnavailable)
             {
                 yield break;
             }
         }
     }
 
-    private static Act.Delete Remove(JsonObject set, JsonObject pod) => new(Kinds.Pods, pod, new Announcement(
+    private static Act.Delete Remove(JsonObject set, SetPod pod) => new(Kinds.Pods, pod.Object, new Announcement(
         set, "Normal", "SuccessfulDelete", $"delete Pod {pod.Name} in StatefulSet {set.Name} successful",
         "FailedDelete", $"delete Pod {pod.Name} in StatefulSet {set.Name} failed error: {{0}}"));
 }

@@ -9,7 +9,7 @@ internal sealed record StatefulSetRevisions(JsonObject Current, JsonObject Updat
     /// <summary>How many pods are of the current revision: a rolling update without a partition keeps the ordinals below it.</summary>
     public int StillCurrent { get; init; }
 
-    public static StatefulSetRevisions Decide(JsonObject set, IReadOnlyList<JsonObject> revisions, IReadOnlyList<JsonObject> pods)
+    public static StatefulSetRevisions Decide(JsonObject set, IReadOnlyList<JsonObject> revisions, IReadOnlyList<SetPod> pods)
     {
         var ordered = revisions.OrderBy(Number).ThenBy(r => r.Name, StringComparer.Ordinal).ToList();
         var next = ordered.Count == 0 ? 1 : Number(ordered[^1]) + 1;
@@ -30,11 +30,9 @@ internal sealed record StatefulSetRevisions(JsonObject Current, JsonObject Updat
         }
 
         var current = ordered.FirstOrDefault(r => r.Name == set.Text("status", "currentRevision")) ?? update;
-        acts.AddRange(Forget(set, ordered, [current.Name, update.Name, .. pods.Select(RevisionOf)]));
+        acts.AddRange(Forget(set, ordered, [current.Name, update.Name, .. pods.Select(pod => pod.Revision).Distinct()]));
         return new(current, update, acts);
     }
-
-    public static string RevisionOf(JsonObject pod) => pod.Text("metadata", "labels", "controller-revision-hash") ?? "";
 
     private static long Number(JsonObject revision) => revision.Number("revision") ?? 0;
 

@@ -4,9 +4,17 @@ using Opt.LocalCluster.Objects;
 
 namespace Opt.LocalCluster.Controllers.StatefulSets;
 
-/// <summary>The fields of a StatefulSet that its controller acts on.</summary>
+/// <summary>The fields of a StatefulSet that its controller acts on, and the time at which they are looked at.</summary>
 internal sealed record StatefulSetSpec(int Replicas, int FirstOrdinal, bool IsParallel, bool IsOnDelete, int Partition, int MaxUnavailable, TimeSpan MinReady, int HistoryLimit)
 {
+    public DateTimeOffset Now { get; init; }
+
+    /// <summary>Ready for as long as <c>minReadySeconds</c> asks.</summary>
+    public bool IsAvailable(SetPod pod) => pod.ReadySince is { } since && (MinReady == TimeSpan.Zero || since + MinReady <= Now);
+
+    /// <summary>Nothing has to be waited for: it is available and not going.</summary>
+    public bool IsHealthy(SetPod pod) => !pod.IsTerminating && IsAvailable(pod);
+
     public int EndOrdinal => FirstOrdinal + Replicas;
 
     public bool Covers(int ordinal) => ordinal >= FirstOrdinal && ordinal < EndOrdinal;

@@ -6,35 +6,33 @@ namespace Opt.LocalCluster.Controllers.StatefulSets;
 /// <summary>The status of a set, counted from its pods.</summary>
 internal static class StatefulSetStatus
 {
-    public static JsonObject Observe(JsonObject set, StatefulSetSpec spec, StatefulSetRevisions revisions, IReadOnlyList<JsonObject> pods, DateTimeOffset now)
+    public static JsonObject Observe(JsonObject set, StatefulSetSpec spec, StatefulSetRevisions revisions, IReadOnlyList<SetPod> pods)
     {
-        var living = pods.Where(pod => !pod.IsTerminating).ToList();
-        var ready = pods.Where(pod => pod.IsRunningAndReady).ToList();
-        var updated = living.Count(pod => StatefulSetRevisions.RevisionOf(pod) == revisions.Update.Name);
-        var current = living.Count(pod => StatefulSetRevisions.RevisionOf(pod) == revisions.Current.Name);
+        var ready = pods.Count(pod => pod.IsReady);
+        var updated = pods.Count(pod => !pod.IsTerminating && pod.Revision == revisions.Update.Name);
+        var current = pods.Count(pod => !pod.IsTerminating && pod.Revision == revisions.Current.Name);
         var currentName = revisions.Current.Name;
 
         // A rolling update that has reached every pod makes the update revision the current one; with OnDelete it never does.
-        if (!spec.IsOnDelete && updated == pods.Count && ready.Count == pods.Count && pods.Count == spec.Replicas)
+        if (!spec.IsOnDelete && updated == pods.Count && ready == pods.Count && pods.Count == spec.Replicas)
         {
             (current, currentName) = (updated, revisions.Update.Name);
         }
 
         var status = new JsonObject { ["observedGeneration"] = set.Generation, ["replicas"] = pods.Count };
-        AddUnlessZero(status, "readyReplicas", ready.Count);
+        AddUnlessZero(status, "readyReplicas", ready);
         AddUnlessZero(status, "currentReplicas", current);
         AddUnlessZero(status, "updatedReplicas", updated);
         status["currentRevision"] = currentName;
         status["updateRevision"] = revisions.Update.Name;
         status["collisionCount"] = set.Number("status", "collisionCount") ?? 0;
-        status["availableReplicas"] = ready.Count(pod => pod.IsAvailable(spec.MinReady, now));
+        status["availableReplicas"] = pods.Count(spec.IsAvailable);
         return status;
     }
 
     /// <summary>When the next ready pod becomes available, for sets with minReadySeconds.</summary>
-    public static TimeSpan? NextAvailable(StatefulSetSpec spec, IReadOnlyList<JsonObject> pods, DateTimeOffset now) => spec.MinReady == TimeSpan.Zero ? null : pods
-        .Where(pod => pod.IsPodReady && !pod.IsAvailable(spec.MinReady, now))
-        .Select(pod => Condition.Find(pod, "Ready").Time("lastTransitionTime") + spec.MinReady - now).Min();
+    public static TimeSpan? NextAvailable(StatefulSetSpec spec, IReadOnlyList<SetPod> pods) => spec.MinReady == TimeSpan.Zero ? null : pods
+        .Where(pod => pod.IsReady && !spec.IsAvailable(pod)).Select(pod => pod.ReadySince + spec.MinReady - spec.Now).Min();
 
     private static void AddUnlessZero(JsonObject status, string field, int count)
     {
