@@ -23,6 +23,7 @@ internal sealed partial class TrainerAgent : IAsyncDisposable
     private Launch? _launch;
     private Task _switching = Task.CompletedTask;
     private long _epoch;
+    private bool _ending;
 
     public TrainerAgent(AgentOptions options, AgentParts parts)
     {
@@ -67,7 +68,7 @@ internal sealed partial class TrainerAgent : IAsyncDisposable
     {
         lock (_gate)
         {
-            var verdict = PlanGate.Decide(plan, _identity, _epoch, _launch?.Id);
+            var verdict = _ending ? PlanVerdict.Conflict($"pod {_identity.Pod} is ending") : PlanGate.Decide(plan, _identity, _epoch, _launch?.Id);
             if (verdict.Action == PlanAction.Revision) _launch!.NoteRevision(plan.Revision);
             if (verdict.Action is PlanAction.Conflict or PlanAction.Fault or PlanAction.Invalid) Log.Refused(_parts.Logger, plan.Epoch, plan.Revision, verdict.Message);
             if (verdict.Action != PlanAction.Launch) return verdict;
@@ -120,7 +121,7 @@ internal sealed partial class TrainerAgent : IAsyncDisposable
     {
         Launch? launch;
         Task switching;
-        lock (_gate) (launch, switching, _epoch) = (_launch, _switching, long.MaxValue);   // no plan is taken any more
+        lock (_gate) (launch, switching, _ending) = (_launch, _switching, true);
         await switching;
         if (launch is not null) await launch.EndAsync(grace);
     }
@@ -141,7 +142,7 @@ internal sealed partial class TrainerAgent : IAsyncDisposable
         if (previous is not null) await previous.EndAsync(ReplaceGrace);
         lock (_gate)
         {
-            if (_launch != next || _epoch == long.MaxValue) return;   // overtaken by a newer plan, or the pod ends
+            if (_launch != next || _ending) return;   // overtaken by a newer plan, or the pod ends
         }
 
         await next.StartAsync();

@@ -202,7 +202,7 @@ public sealed class CheckpointSessionTests : IAsyncLifetime
     public async Task A_save_abandoned_by_rank_0_gives_way_to_the_next()
     {
         // Rank 1's first upload never ends; the next Save cancels it and takes its memory.
-        var held = new HeldStore(_store, Task.Delay(Timeout.Infinite, TestContext.Current.CancellationToken), times: 1);
+        var held = new HeldStore(_store, Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, TestContext.Current.CancellationToken), times: 1);
         await using var run = TestRun.Start(_store, 1, TestModel.World(2, 1, step: 5), storeOf: rank => rank == 1 ? held : _store);
         foreach (var session in run.Sessions) session.Save(TestRun.State(5));
         await held.Held;

@@ -70,7 +70,7 @@ public sealed class FaultScenarioTests(Azurite azurite)
             else await run.DisposeAsync();
         }
 
-        private async Task ResumeAsync(TestRun run, KnownCheckpoint newest)
+        private static async Task ResumeAsync(TestRun run, KnownCheckpoint newest)
         {
             try
             {

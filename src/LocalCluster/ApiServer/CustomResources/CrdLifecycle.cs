@@ -86,7 +86,7 @@ internal static class CrdLifecycle
         }
     }
 
-    private static Task RemoveAsync(ApiContext context, string name, WriteRequest request, CancellationToken ct) =>
+    private static Task<JsonObject> RemoveAsync(ApiContext context, string name, WriteRequest request, CancellationToken ct) =>
         Updater.ChangeAsync(context, new Target(Kind(context), null, name), current =>
         {
             var kept = current.At("metadata").Strings("finalizers").Where(f => f != CrdRules.CleanupFinalizer);
