@@ -75,6 +75,7 @@ public sealed class KubectlTests : IAsyncLifetime
     {
         await KubectlAsync("apply", "--server-side", "-f", Repo.PathOf("crds"));
         await KubectlAsync("wait", "--for=condition=Established", "crd/opttrainingjobs.training.opt-operator.io", "--timeout=10s");
+        Assert.Equal("", await KubectlAsync("get", "otj"));   // also makes kubectl forget the discovery it has cached
         Assert.Contains("model", await KubectlAsync("explain", "otj.spec"), StringComparison.Ordinal);
         Assert.Contains("KIND:       OptTrainingJob", await KubectlAsync("explain", "otj"), StringComparison.Ordinal);
 

@@ -107,7 +107,7 @@ public sealed class StoreTests : IAsyncLifetime
         Assert.Equal(2_000, Reader.List(Context, Context.Kinds.Find(ResourceId.Pods)!, null, Selection.All).Items.Count);
     }
 
-    private Task NamespaceAsync(string name) => _server.Api.CreateAsync(new ResourceId("", "v1", "namespaces"), null, Named(name), Me, CancellationToken.None);
+    private Task<JsonObject> NamespaceAsync(string name) => _server.Api.CreateAsync(new ResourceId("", "v1", "namespaces"), null, Named(name), Me, CancellationToken.None);
 
     private Task<JsonObject> CreateAsync(string @namespace, string name)
     {

@@ -189,6 +189,20 @@ public sealed class AgentProtocolTests
     }
 
     [Fact]
+    public async Task An_ending_agent_reports_its_true_epoch_and_takes_no_plan()
+    {
+        await using var agent = await AgentUnderTest.StartAsync();
+        await agent.PutFenceAsync(7);
+
+        await agent.EndAsync();
+
+        Assert.Equal(7, (await agent.StatusAsync()).Epoch);
+        var (code, why) = await agent.PutPlanAsync(await agent.PlanAsync(8));
+        Assert.Equal(HttpStatusCode.Conflict, code);
+        Assert.Contains("is ending", why, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_port_that_is_taken_is_named()
     {
         await using var agent = await AgentUnderTest.StartAsync();

@@ -113,6 +113,9 @@ internal sealed class AgentUnderTest : IAsyncDisposable
         };
     }
 
+    /// <summary>What the agent does on SIGTERM.</summary>
+    public Task EndAsync() => _agent.StopAsync(TimeSpan.Zero);
+
     public async ValueTask DisposeAsync()
     {
         await _agent.DisposeAsync();

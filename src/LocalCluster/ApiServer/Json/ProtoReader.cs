@@ -137,7 +137,7 @@ public static class ProtoReader
         return result;
     }
 
-    private static JsonValue Scalar(ref Wire wire, ScalarKind kind) => kind switch
+    private static JsonValue? Scalar(ref Wire wire, ScalarKind kind) => kind switch
     {
         ScalarKind.String => JsonValue.Create(Text(wire.Bytes())),
         ScalarKind.Bool => JsonValue.Create(wire.Varint() != 0),
@@ -178,8 +178,9 @@ public static class ProtoReader
         return isText ? JsonValue.Create(text) : JsonValue.Create(number);
     }
 
-    private static JsonValue Time(ReadOnlySpan<byte> message, ScalarKind kind)
+    private static JsonValue? Time(ReadOnlySpan<byte> message, ScalarKind kind)
     {
+        if (message.IsEmpty) return null;   // Go's zero time
         var (seconds, nanos) = (0L, 0L);
         var wire = new Wire(message);
         while (wire.Next(out var field))

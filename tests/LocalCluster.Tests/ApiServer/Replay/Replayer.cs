@@ -64,7 +64,7 @@ internal sealed class Replayer(ReplayServer server, Transcript transcript, Scrip
         var seen = new JsonArray();
         var reading = ReadAsync(answer, seen, step.WatchEvents!.Count, TestContext.Current.CancellationToken);
         await script.WhileWatchingAsync(step.Index);
-        if (await Task.WhenAny(reading, Task.Delay(Patience)) != reading) return new StepResult(transcript.Scenario, step, (int)answer.StatusCode, null, $"only {seen.Count} of {step.WatchEvents.Count} events came");
+        if (await Task.WhenAny(reading, Task.Delay(Patience, TimeProvider.System)) != reading) return new StepResult(transcript.Scenario, step, (int)answer.StatusCode, null, $"only {seen.Count} of {step.WatchEvents.Count} events came");
         await reading;
         var difference = answer.StatusCode == HttpStatusCode.OK ? Comparable.Difference(Comparable.Of(step.WatchEvents), Comparable.Of(seen)) : "not a watch";
         return new StepResult(transcript.Scenario, step, (int)answer.StatusCode, (int)answer.StatusCode == step.Status ? null : $"status {answer.StatusCode}", difference);

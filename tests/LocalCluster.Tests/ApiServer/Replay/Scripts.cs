@@ -190,7 +190,7 @@ internal sealed class PodsAndNodesScript(ReplayServer server) : Script(server)
         }
     }
 
-    private Task PodAsync(string name, string spec) =>
+    private Task<JsonNode> PodAsync(string name, string spec) =>
         Server.DoAsync("POST", "/api/v1/namespaces/t-pods/pods", $$$"""{"metadata":{"name":"{{{name}}}"},"spec":{{{spec}}}}""");
 
     public override IReadOnlyDictionary<int, (string Reason, Func<JsonNode, JsonNode> Forgive)> Exceptions { get; } = new Dictionary<int, (string, Func<JsonNode, JsonNode>)>
@@ -276,7 +276,7 @@ internal sealed class NodeFailureScript(ReplayServer server) : Script(server)
         for (var second = 0; second < 60 && !await reached(); second++) await PassAsync(1);
     }
 
-    private Task RunningAsync(string pod) => Server.StrategicAsync(
+    private Task<JsonNode> RunningAsync(string pod) => Server.StrategicAsync(
         $"{Pods}/{pod}/status",
         $$$"""{"status":{"phase":"Running","podIP":"127.9.0.1","conditions":[{"type":"Ready","status":"True","lastTransitionTime":"{{{Nodes.Now(Server)}}}"}]}}""");
 }
