@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Opt.Api.Protocol;
 using Opt.Trainer.Agent;
+using Opt.Trainer.Checkpoints.Commands;
 using Opt.Trainer.Cli;
 
 // Every subcommand; each lives in Cli under its own name.
@@ -14,6 +15,7 @@ var root = new RootCommand("Trains OPT language models. Part of opt-operator.")
     ModelCommands.Export(),
     ModelCommands.Import(),
     EvaluateCommand.Create(),
+    CheckpointsCommand.Create(),
     PlanCommand.Create(),
 };
 

@@ -21,6 +21,10 @@ public static class Yaml
         {
             throw new FormatException($"not YAML at line {e.Start.Line}, column {e.Start.Column}: {e.Message}", e);
         }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)   // the parser's answer to some broken scalars and tags
+        {
+            throw new FormatException($"not YAML: {e.Message}", e);
+        }
 
         return [.. stream.Documents.Select(d => Convert(d.RootNode, depth: 0)).OfType<JsonNode>()];
     }
@@ -32,7 +36,7 @@ public static class Yaml
         {
             case YamlMappingNode map:
                 var result = new JsonObject();
-                foreach (var (key, value) in map.Children) result[((YamlScalarNode)key).Value ?? ""] = Convert(value, depth + 1);
+                foreach (var (key, value) in map.Children) result[Key(key)] = Convert(value, depth + 1);
                 return result;
             case YamlSequenceNode list:
                 return new JsonArray([.. list.Children.Select(c => Convert(c, depth + 1))]);
@@ -40,6 +44,9 @@ public static class Yaml
                 return Scalar((YamlScalarNode)node);
         }
     }
+
+    private static string Key(YamlNode key) =>
+        key is YamlScalarNode scalar ? scalar.Value ?? "" : throw new FormatException($"not YAML as JSON knows it at line {key.Start.Line}: a key must be a scalar");
 
     private static JsonValue? Scalar(YamlScalarNode scalar)
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Opt.LocalCluster.ApiServer;
@@ -17,6 +18,7 @@ internal sealed class Scheduler : IController
     private readonly SchedulingState _state = new();
     private readonly Lock _gate = new();
     private readonly HashSet<ObjectKey> _unschedulable = [];
+    private readonly ConcurrentDictionary<string, string> _reported = new(StringComparer.Ordinal);
     private long _sequence;
 
     public Scheduler(ControllerContext context)
@@ -37,6 +39,7 @@ internal sealed class Scheduler : IController
     private void OnPod(ObjectChange change)
     {
         var freed = _state.ApplyPod(change);
+        if (change.After is null && change.Before is { } gone) _reported.TryRemove(gone.Uid, out _);
         if (change.After is { } pod && IsWaiting(pod)) _loop.Enqueue(pod.Key);
         else lock (_gate) _unschedulable.Remove(change.Key);
         if (freed) RetryUnschedulable();
@@ -92,13 +95,15 @@ internal sealed class Scheduler : IController
             throw;
         }
 
+        _reported.TryRemove(pod.Uid, out _);
         await RecordAsync(pod, "Normal", "Scheduled", "Binding", $"Successfully assigned {pod.Key} to {node}", ct);
     }
 
     private async Task ReportAsync(JsonObject pod, string message, CancellationToken ct)
     {
         var before = Condition.Find(pod, "PodScheduled");
-        if (before.Text("message") == message) return;
+        // The cache may not have seen our last report yet: what we said ourselves counts more.
+        if ((_reported.TryGetValue(pod.Uid, out var said) ? said : before.Text("message")) == message) return;
         var condition = new JsonObject
         {
             ["type"] = "PodScheduled", ["observedGeneration"] = pod.Generation, ["status"] = "False", ["lastProbeTime"] = null,
@@ -107,6 +112,7 @@ internal sealed class Scheduler : IController
         };
         var patch = new JsonObject { ["metadata"] = new JsonObject { ["uid"] = pod.Uid }, ["status"] = new JsonObject { ["conditions"] = new JsonArray(condition) } };
         await _context.Api.PatchAsync(Kinds.Pods, pod.Namespace, pod.Name, PatchKind.StrategicMerge, patch, Caller, ct, "status");
+        _reported[pod.Uid] = message;
         await RecordAsync(pod, "Warning", "FailedScheduling", "Scheduling", message, ct);
     }
 

@@ -107,7 +107,9 @@ public sealed class DirectoryStore : ICheckpointStore
         var now = Touch();
         foreach (var file in new DirectoryInfo(_root).EnumerateFiles($"{TemporaryPrefix}*", SearchOption.AllDirectories))
         {
-            if (now - file.LastWriteTimeUtc >= untouchedFor) file.Delete();
+            if (now - file.LastWriteTimeUtc < untouchedFor) continue;
+            file.Delete();
+            RemoveEmptyFolders(file.DirectoryName!);   // deleting just touched it: it would look too young below
         }
 
         foreach (var folder in new DirectoryInfo(_root).EnumerateDirectories("*", SearchOption.AllDirectories).OrderByDescending(f => f.FullName.Length))

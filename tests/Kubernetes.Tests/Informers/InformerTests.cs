@@ -70,12 +70,13 @@ public sealed class InformerTests
             List(20, null, "b@4", "c@15"),
             Hold());
         var changes = new ConcurrentQueue<string>();
+        IDisposable? subscription = null;
         await WithInformerAsync(server, async informer =>
         {
-            using var subscription = informer.Subscribe(c => changes.Enqueue($"{(c.Old is null ? "+" : c.New is null ? "-" : "~")}{c.Key.Name}"));
             await informer.WaitUntilSeenAsync("20", Deadline());
             Assert.Equal(["b@4", "c@15"], Items(informer));
-        }, stream: false);
+        }, stream: false, before: informer => subscription = informer.Subscribe(c => changes.Enqueue($"{(c.Old is null ? "+" : c.New is null ? "-" : "~")}{c.Key.Name}")));
+        subscription?.Dispose();
         Assert.Equal(["+a", "+b", "+c", "-a"], changes);
     }
 
@@ -159,11 +160,12 @@ public sealed class InformerTests
         }, stream: false);
     }
 
-    private static async Task WithInformerAsync(ApiServerStub server, Func<Informer<V1ConfigMap>, Task> body, bool stream = true)
+    private static async Task WithInformerAsync(ApiServerStub server, Func<Informer<V1ConfigMap>, Task> body, bool stream = true, Action<Informer<V1ConfigMap>>? before = null)
     {
         using var client = ResourceClientTests.Connect(server);
         using var informer = new Informer<V1ConfigMap>(client.Resource(Resources.ConfigMaps), new() { Namespace = "n", StreamInitialState = stream, Backoff = TimeSpan.FromMilliseconds(5) });
         using var stop = new CancellationTokenSource();
+        before?.Invoke(informer);
         var running = informer.RunAsync(stop.Token);
         try
         {

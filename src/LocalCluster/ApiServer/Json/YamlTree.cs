@@ -26,7 +26,7 @@ public static partial class YamlTree
             if (!parser.Accept<StreamEnd>(out _)) throw new FormatException("expected a single document");
             return node;
         }
-        catch (YamlException e)
+        catch (Exception e) when (e is YamlException or InvalidOperationException or ArgumentException)   // the latter two on some broken scalars and tags
         {
             throw new FormatException(e.Message, e);
         }

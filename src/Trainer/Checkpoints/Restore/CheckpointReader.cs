@@ -97,6 +97,18 @@ public sealed class CheckpointReader
         meter.Complete();
     }
 
+    /// <summary>Reads one object in order, verified, a chunk at a time.</summary>
+    public async Task ReadObjectAsync(ObjectRecord record, ReadChunk use, CancellationToken ct)
+    {
+        var buffer = new byte[Math.Min(record.ChunkBytes, record.Bytes)];
+        for (var i = 0; i < record.ChunkCount; i++)
+        {
+            var chunk = buffer.AsMemory(0, record.LengthOf(i));
+            await ReadChunkAsync(record, i, chunk, ct);
+            use((long)i * record.ChunkBytes, chunk.Span);
+        }
+    }
+
     private static void Check(Manifest manifest, string name)
     {
         if (manifest.Format != Manifest.CurrentFormat) throw new CheckpointException($"{name} has format {manifest.Format}; this version reads {Manifest.CurrentFormat}");
@@ -194,3 +206,6 @@ public sealed class CheckpointReader
 
     private readonly record struct Chunk(int Object, int Index, int FirstRun, int LastRun);
 }
+
+/// <summary>Takes verified bytes at an offset of an object.</summary>
+public delegate void ReadChunk(long offset, ReadOnlySpan<byte> bytes);

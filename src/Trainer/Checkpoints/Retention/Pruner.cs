@@ -42,6 +42,15 @@ internal sealed class Pruner(CommitLog log, long? epoch)
     /// </summary>
     public async Task<IReadOnlyList<string>> DeleteLeftoversAsync(CancellationToken ct)
     {
+        var leftovers = await FindLeftoversAsync(ct);
+        foreach (var folder in leftovers) await DeleteFolderAsync(folder, ct);
+        await log.Store.DeleteAbandonedAsync(Abandoned, ct);
+        return leftovers;
+    }
+
+    /// <summary>The folders <see cref="DeleteLeftoversAsync"/> would delete.</summary>
+    public async Task<IReadOnlyList<string>> FindLeftoversAsync(CancellationToken ct)
+    {
         var folders = new SortedDictionary<string, long>(StringComparer.Ordinal);
         await foreach (var found in log.Store.ListAsync(CheckpointNames.Root, ct))
         {
@@ -50,10 +59,7 @@ internal sealed class Pruner(CommitLog log, long? epoch)
 
         // Read after the listing: whatever was committed before the listing is seen as committed.
         var state = await log.ReadAsync(ct);
-        var leftovers = folders.Where(f => !state.Exists(f.Key) && (f.Value < state.FencedEpoch || state.Retired.Contains(f.Key))).Select(f => f.Key).ToArray();
-        foreach (var folder in leftovers) await DeleteFolderAsync(folder, ct);
-        await log.Store.DeleteAbandonedAsync(Abandoned, ct);
-        return leftovers;
+        return [.. folders.Where(f => !state.Exists(f.Key) && (f.Value < state.FencedEpoch || state.Retired.Contains(f.Key))).Select(f => f.Key)];
     }
 
     /// <summary>Deletes our objects of a folder that no commit names.</summary>

@@ -1,0 +1,25 @@
+using System.Globalization;
+using Opt.Api.V1Alpha1;
+
+namespace Opt.Trainer.Checkpoints.Commands;
+
+/// <summary>A checkpoint as people name it: a step (the newest commit of it), #ENTRY of the commit log, "latest", or "healthy" (the newest healthy one).</summary>
+internal static class CheckpointReference
+{
+    /// <exception cref="CheckpointException">There is none; the message lists those there are.</exception>
+    public static KnownCheckpoint Find(LogState state, string text)
+    {
+        var newestFirst = state.Checkpoints.Values.Reverse();
+        var found = text switch
+        {
+            "latest" => newestFirst.FirstOrDefault(),
+            "healthy" => newestFirst.FirstOrDefault(c => c.Verdict == HealthVerdict.Healthy),
+            ['#', .. var entry] when Number(entry) is { } n => state.Checkpoints.GetValueOrDefault(n),
+            _ when Number(text) is { } step => newestFirst.FirstOrDefault(c => c.Commit.Step == step),
+            _ => throw new CheckpointException($"\"{text}\" names no checkpoint: use a step, #ENTRY, latest or healthy"),
+        };
+        return found ?? throw new CheckpointException($"no checkpoint \"{text}\"; there {(state.Checkpoints.Count == 0 ? "are none" : $"are steps {string.Join(", ", state.Checkpoints.Values.Select(c => c.Commit.Step))}")}");
+    }
+
+    private static long? Number(string text) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+}

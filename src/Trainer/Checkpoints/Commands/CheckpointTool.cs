@@ -1,0 +1,138 @@
+using System.Text.Json;
+using Opt.Api;
+using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
+using Opt.Trainer.Stores;
+using Spectre.Console;
+
+namespace Opt.Trainer.Checkpoints.Commands;
+
+/// <summary>What the subcommands do, over one store, as whatever job owns it.</summary>
+internal sealed class CheckpointTool(ICheckpointStore store, IAnsiConsole console, bool json, TimeProvider time)
+{
+    private const string Writer = "opt-trainer checkpoints";
+
+    public async Task ListAsync(CancellationToken ct)
+    {
+        using var log = await OpenLogAsync(ct);
+        var state = await log.ReadAsync(ct);
+        if (json) Print(JsonSerializer.Serialize(state.ToCatalogue(), ProtocolJson.Default.Catalogue));
+        else if (state.Checkpoints.Count == 0) console.WriteLine($"no checkpoints in {store.Description}");
+        else console.Write(CheckpointTables.List(state));
+    }
+
+    public async Task ShowAsync(string reference, CancellationToken ct)
+    {
+        using var log = await OpenLogAsync(ct);
+        var checkpoint = CheckpointReference.Find(await log.ReadAsync(ct), reference);
+        var reader = await CheckpointReader.OpenAsync(store, checkpoint.ToSummary(), ct);
+        if (json) Print(JsonSerializer.Serialize(reader.Manifest, CheckpointJson.Default.Manifest));
+        else console.Write(CheckpointTables.Show(checkpoint, reader.Manifest));
+    }
+
+    /// <summary>Verifies every byte of the checkpoints named, or of all.</summary>
+    /// <exception cref="CheckpointException">One is damaged; the others were verified all the same.</exception>
+    public async Task VerifyAsync(IReadOnlyList<string> references, CancellationToken ct)
+    {
+        using var log = await OpenLogAsync(ct);
+        var state = await log.ReadAsync(ct);
+        KnownCheckpoint[] chosen = references.Count == 0 ? [.. state.Checkpoints.Values] : [.. references.Select(r => CheckpointReference.Find(state, r))];
+        var faults = new List<string>();
+        await console.Progress().Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn()).StartAsync(async progress =>
+        {
+            foreach (var checkpoint in chosen)
+            {
+                var bar = progress.AddTask($"step {checkpoint.Commit.Step}", maxValue: 1);
+                if (await FaultAsync(checkpoint, new Bar(bar), ct) is { } fault) faults.Add(fault);
+            }
+        });
+        if (faults.Count > 0) throw new CheckpointException(string.Join("; ", faults));
+        Say($"{chosen.Length} checkpoints verified, {CheckpointTables.Size(chosen.Sum(c => c.Commit.Bytes))}");
+    }
+
+    public Task PinAsync(string reference, bool pinned, CancellationToken ct) => AppendAsync(reference, checkpoint => new()
+    {
+        Kind = LogEntryKind.Pin,
+        Pin = new() { Checkpoint = checkpoint.Entry, Pinned = pinned },
+    }, pinned ? "pinned" : "unpinned", ct);
+
+    public Task CondemnAsync(string reference, string reason, CancellationToken ct) => AppendAsync(reference, checkpoint => new()
+    {
+        Kind = LogEntryKind.Verdict,
+        Verdict = new() { Checkpoint = checkpoint.Entry, Verdict = HealthVerdict.Condemned, Reason = reason },
+    }, "condemned", ct);
+
+    /// <summary>Applies a retention rule now, and removes what torn saves of ended epochs left.</summary>
+    public async Task PruneAsync(RetentionSpec keep, bool dryRun, CancellationToken ct)
+    {
+        using var log = await OpenLogAsync(ct);
+        var pruner = new Pruner(log, epoch: null);
+        var retired = dryRun ? RetentionRule.Choose(await log.ReadAsync(ct), keep) : await pruner.RetireAsync(keep, ct);
+        foreach (var checkpoint in retired) Say($"{(dryRun ? "would retire" : "retired")} step {checkpoint.Commit.Step}, {CheckpointTables.Size(checkpoint.Commit.Bytes)}");
+        var leftovers = dryRun ? await pruner.FindLeftoversAsync(ct) : await pruner.DeleteLeftoversAsync(ct);
+        foreach (var folder in leftovers) Say($"{(dryRun ? "would delete" : "deleted")} leftovers at {folder}");
+        if (retired.Count + leftovers.Count == 0) Say("nothing to prune");
+    }
+
+    public async Task CopyAsync(string reference, ICheckpointStore to, CancellationToken ct)
+    {
+        using var log = await OpenLogAsync(ct);
+        var state = await log.ReadAsync(ct);
+        var checkpoint = CheckpointReference.Find(state, reference);
+        await console.Progress().Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn()).StartAsync(async progress =>
+            await CheckpointCopy.RunAsync(log, checkpoint, to, state.JobUid!, time, new Bar(progress.AddTask($"step {checkpoint.Commit.Step}", maxValue: 1)), ct));
+        Say($"copied step {checkpoint.Commit.Step} to {to.Description}");
+    }
+
+    /// <summary>A log that writes as the job that owns the store: a person at a tool acts for it.</summary>
+    private async Task<CommitLog> OpenLogAsync(CancellationToken ct)
+    {
+        using var reading = new CommitLog(store, Writer, Writer, time);
+        return new CommitLog(store, (await reading.ReadAsync(ct)).JobUid ?? Writer, Writer, time);
+    }
+
+    private async Task AppendAsync(string reference, Func<KnownCheckpoint, Change> change, string done, CancellationToken ct)
+    {
+        using var log = await OpenLogAsync(ct);
+        KnownCheckpoint? checkpoint = null;
+        await log.AppendAsync(state =>
+        {
+            checkpoint = CheckpointReference.Find(state, reference);
+            var wanted = change(checkpoint);
+            return CommitLog.Entry(wanted.Kind, state.FencedEpoch) with { Pin = wanted.Pin, Verdict = wanted.Verdict };
+        }, ct);
+        Say($"{done} step {checkpoint!.Commit.Step} (#{checkpoint.Entry})");
+    }
+
+    private async Task<string?> FaultAsync(KnownCheckpoint checkpoint, IProgress<double> progress, CancellationToken ct)
+    {
+        try
+        {
+            await (await CheckpointReader.OpenAsync(store, checkpoint.ToSummary(), ct)).VerifyAsync(progress, ct);
+            return null;
+        }
+        catch (CheckpointException e)
+        {
+            return $"step {checkpoint.Commit.Step}: {e.Message}";
+        }
+    }
+
+    private void Print(string text) => console.Profile.Out.Writer.WriteLine(text);
+
+    private void Say(string text)
+    {
+        if (!json) console.WriteLine(text);
+    }
+
+    private sealed record Change
+    {
+        public required LogEntryKind Kind { get; init; }
+        public PinEntry? Pin { get; init; }
+        public VerdictEntry? Verdict { get; init; }
+    }
+
+    private sealed class Bar(ProgressTask task) : IProgress<double>
+    {
+        public void Report(double value) => task.Value = value;
+    }
+}
