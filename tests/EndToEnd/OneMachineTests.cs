@@ -50,6 +50,24 @@ public sealed class OneMachineTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_learning_rate_edited_while_training_is_in_force_without_a_restart_and_an_immutable_field_is_refused()
+    {
+        await ApplyAsync(TinyManifest.WithSteps(steps: 100_000, checkpointEvery: 50));
+        await StepReachedAsync(21);   // past the warm-up to 3e-3
+        var (epoch, pods) = (await EpochAsync(), await PodsAsync());
+
+        await _system.KubectlAsync(Cancelled, "patch", "otj", "opt-tiny", "--type", "merge", "-p", """{"spec":{"training":{"learningRate":{"peak":1.0e-3}}}}""");
+        await _system.EventuallyAsync("a learning rate of at most 1e-3", async () => (double?)(await StatusAsync())?["learningRate"] <= 1.0e-3, Cancelled);
+        var (exitCode, said) = await _system.TryKubectlAsync(Cancelled, "patch", "otj", "opt-tiny", "--type", "merge", "-p", """{"spec":{"model":{"layers":3}}}""");
+
+        Assert.Equal(1, (int)(await StatusAsync())!["revision"]!);
+        Assert.Equal(epoch, await EpochAsync());
+        Assert.Equal(pods, await PodsAsync());
+        Assert.NotEqual(0, exitCode);
+        Assert.Contains("immutable", said, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
     public async Task Deleting_a_job_removes_everything_it_owned()
     {
         await ApplyAsync(TinyManifest.WithSteps(steps: 100_000, checkpointEvery: 50));

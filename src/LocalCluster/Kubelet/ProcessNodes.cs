@@ -110,7 +110,7 @@ public sealed class ProcessNodes : IPodLogs, IAsyncDisposable
         }
         catch (IOException e)
         {
-            throw new IOException($"The data directory {directory} is used by another opt-local; stop it, or give this one another --data-dir.", e);
+            throw new IOException($"The data directory {directory} is used by another opt-local; stop it, or give this one another --state-dir.", e);
         }
     }
 
