@@ -121,12 +121,105 @@ class Scratch {
   float* next_;
 };
 
+// Logits of one row to weights, with dropout; columns up to `reach` that the row may not see become zero.
+void weigh(const AttentionShape& s, float* w, int64_t row, int64_t reach, float* log_sum) {
+  const int64_t seen = row + 1;
+  const float shift = s.scale * largest(w, seen);
+  const double sum = exponentials(w, seen, s.scale, shift);
+  *log_sum = shift + static_cast<float>(log(sum));
+  const float factor = static_cast<float>(s.keep_scale / sum);
+  if (s.drop == 0) {
+    for (int64_t j = 0; j < seen; j++) {
+      w[j] *= factor;
+    }
+  } else {
+    simd().dropout(w, w, row * s.length, seen, s.drop, factor, s.key);
+  }
+  clear(w + seen, reach - seen);
+}
+
+// Logits w and gradients d of the dropped weights of one row, to the dropped weights and the gradients of the logits.
+// With P the weights, M the mask and D = dO vT: dS = scale P (M D - delta), where delta = sum over j of P M D = dO . O.
+void differentiate(const AttentionShape& s, float* w, float* d, float* mask, int64_t row, int64_t reach, float log_sum, float delta) {
+  const int64_t seen = row + 1;
+  exponentials(w, seen, s.scale, log_sum);
+  if (s.drop == 0) {
+    for (int64_t j = 0; j < seen; j++) {
+      d[j] = w[j] * (d[j] - delta) * s.scale;
+    }
+  } else {
+    dropout_scales(mask, row * s.length, seen, s.drop, s.keep_scale, s.key);
+    for (int64_t j = 0; j < seen; j++) {
+      d[j] = w[j] * (d[j] * mask[j] - delta) * s.scale;
+      w[j] *= mask[j];
+    }
+  }
+  clear(w + seen, reach - seen);
+  clear(d + seen, reach - seen);
+}
+
+float dot(const float* a, const float* b, int64_t n) {
+  float sum = 0;
+  for (int64_t i = 0; i < n; i++) {
+    sum += a[i] * b[i];
+  }
+  return sum;
+}
+
+class Backward {
+ public:
+  Backward(const AttentionShape& shape, Rows q, Rows k, Rows v, Rows grad_out, Scratch memory)
+      : s_(shape), wide_(padded(shape.width)), deep_(padded(shape.length)) {
+    const int64_t rows = s_.length * wide_, columns = s_.width * deep_, block = block_rows * deep_;
+    pack_columns(keys_ = memory.take(columns), deep_, k, s_.length, s_.width);
+    pack_columns(values_ = memory.take(columns), deep_, v, s_.length, s_.width);
+    pack_rows(key_rows_ = memory.take(rows), wide_, k, s_.length, s_.width);
+    pack_rows(query_rows_ = memory.take(rows), wide_, q, s_.length, s_.width);
+    pack_rows(grad_rows_ = memory.take(rows), wide_, grad_out, s_.length, s_.width);
+    clear(key_grads_ = memory.take(rows), rows);
+    clear(value_grads_ = memory.take(rows), rows);
+    weights_ = memory.take(block);
+    slopes_ = memory.take(block);
+    mask_ = memory.take(block);
+    result_ = memory.take(block_rows * wide_);
+  }
+
+  void block(int64_t first, Rows out, const float* log_sums, Rows grad_q) {
+    const int64_t rows = least(block_rows, s_.length - first), reach = first + rows;
+    const float *queries = query_rows_ + first * wide_, *grads = grad_rows_ + first * wide_;
+    product<false>({queries, wide_, 1}, keys_, deep_, weights_, deep_, rows, padded(reach), s_.width);
+    product<false>({grads, wide_, 1}, values_, deep_, slopes_, deep_, rows, padded(reach), s_.width);
+    for (int64_t i = 0; i < rows; i++) {
+      const int64_t row = first + i, at = i * deep_;
+      const float delta = dot(grads + i * wide_, out.data + row * out.stride, s_.width);
+      differentiate(s_, weights_ + at, slopes_ + at, mask_ + at, row, reach, log_sums[row], delta);
+    }
+    product<true>({weights_, 1, deep_}, grads, wide_, value_grads_, wide_, reach, wide_, rows);
+    product<true>({slopes_, 1, deep_}, queries, wide_, key_grads_, wide_, reach, wide_, rows);
+    product<false>({slopes_, deep_, 1}, key_rows_, wide_, result_, wide_, rows, wide_, reach);
+    unpack_rows({grad_q.data + first * grad_q.stride, grad_q.stride}, result_, wide_, rows, s_.width);
+  }
+
+  void finish(Rows grad_k, Rows grad_v) const {
+    unpack_rows(grad_k, key_grads_, wide_, s_.length, s_.width);
+    unpack_rows(grad_v, value_grads_, wide_, s_.length, s_.width);
+  }
+
+ private:
+  const AttentionShape& s_;
+  const int64_t wide_, deep_;
+  float *keys_, *values_; // [width, length]
+  float *key_rows_, *query_rows_, *grad_rows_, *key_grads_, *value_grads_; // [length, width]
+  float *weights_, *slopes_, *mask_; // [block_rows, length]
+  float* result_;
+};
+
 } // namespace
 
 int64_t attention_scratch(int64_t length, int64_t width) {
   const int64_t wide = padded(width), deep = padded(length);
-  // Backward's need: two transposed and two padded inputs with their gradients, blocks of rows of weights, masks and gradients.
-  return 2 * width * deep + 5 * length * wide + 3 * block_rows * deep + 2 * block_rows * wide + 16 * 16;
+  constexpr int64_t rounding = 16 * 11;
+  return 2 * width * deep + 5 * length * wide + 3 * block_rows * deep + block_rows * wide + rounding; // what Backward takes
 }
 
 void attention(const AttentionShape& s, Rows q, Rows k, Rows v, Rows out, float* log_sums, float* scratch) {
@@ -142,84 +235,20 @@ void attention(const AttentionShape& s, Rows q, Rows k, Rows v, Rows out, float*
     const int64_t rows = least(block_rows, s.length - first), reach = first + rows;
     product<false>({q.data + first * q.stride, q.stride, 1}, keys, deep, weights, deep, rows, padded(reach), s.width);
     for (int64_t i = 0; i < rows; i++) {
-      const int64_t row = first + i, seen = row + 1;
-      float* w = weights + i * deep;
-      const float shift = s.scale * largest(w, seen);
-      const double sum = exponentials(w, seen, s.scale, shift);
-      log_sums[row] = shift + static_cast<float>(log(sum));
-      const float factor = static_cast<float>(s.keep_scale / sum);
-      if (s.drop == 0) {
-        for (int64_t j = 0; j < seen; j++) {
-          w[j] *= factor;
-        }
-      } else {
-        simd().dropout(w, w, row * s.length, seen, s.drop, factor, s.key);
-      }
-      clear(w + seen, reach - seen);
+      weigh(s, weights + i * deep, first + i, reach, log_sums + first + i);
     }
     product<false>({weights, deep, 1}, values, wide, result, wide, rows, wide, reach);
     unpack_rows({out.data + first * out.stride, out.stride}, result, wide, rows, s.width);
   }
 }
 
-void attention_backward(const AttentionShape& s, Rows q, Rows k, Rows v, Rows out, Rows grad_out, const float* log_sums,
+void attention_backward(const AttentionShape& shape, Rows q, Rows k, Rows v, Rows out, Rows grad_out, const float* log_sums,
                         Rows grad_q, Rows grad_k, Rows grad_v, float* scratch) {
-  const int64_t wide = padded(s.width), deep = padded(s.length);
-  Scratch memory(scratch);
-  float* keys = memory.take(s.width * deep);
-  float* values = memory.take(s.width * deep);
-  float* key_rows = memory.take(s.length * wide);
-  float* query_rows = memory.take(s.length * wide);
-  float* grad_rows = memory.take(s.length * wide);
-  float* key_grads = memory.take(s.length * wide);
-  float* value_grads = memory.take(s.length * wide);
-  float* weights = memory.take(block_rows * deep);
-  float* slopes = memory.take(block_rows * deep);
-  float* kept = memory.take(block_rows * deep);
-  float* result = memory.take(block_rows * wide);
-  pack_columns(keys, deep, k, s.length, s.width);
-  pack_columns(values, deep, v, s.length, s.width);
-  pack_rows(key_rows, wide, k, s.length, s.width);
-  pack_rows(query_rows, wide, q, s.length, s.width);
-  pack_rows(grad_rows, wide, grad_out, s.length, s.width);
-  clear(key_grads, s.length * wide);
-  clear(value_grads, s.length * wide);
-  for (int64_t first = 0; first < s.length; first += block_rows) {
-    const int64_t rows = least(block_rows, s.length - first), reach = first + rows;
-    const float* queries = query_rows + first * wide;
-    const float* grads = grad_rows + first * wide;
-    product<false>({queries, wide, 1}, keys, deep, weights, deep, rows, padded(reach), s.width);
-    product<false>({grads, wide, 1}, values, deep, slopes, deep, rows, padded(reach), s.width);
-    for (int64_t i = 0; i < rows; i++) {
-      const int64_t row = first + i, seen = row + 1;
-      float *w = weights + i * deep, *d = slopes + i * deep, *m = kept + i * deep;
-      const float *g = grad_out.data + row * grad_out.stride, *o = out.data + row * out.stride;
-      float delta = 0;
-      for (int64_t j = 0; j < s.width; j++) {
-        delta += g[j] * o[j];
-      }
-      exponentials(w, seen, s.scale, log_sums[row]);
-      if (s.drop == 0) {
-        for (int64_t j = 0; j < seen; j++) {
-          d[j] = w[j] * (d[j] - delta) * s.scale;
-        }
-      } else {
-        dropout_scales(m, row * s.length, seen, s.drop, s.keep_scale, s.key);
-        for (int64_t j = 0; j < seen; j++) {
-          d[j] = w[j] * (d[j] * m[j] - delta) * s.scale;
-          w[j] *= m[j];
-        }
-      }
-      clear(w + seen, reach - seen);
-      clear(d + seen, reach - seen);
-    }
-    product<true>({weights, 1, deep}, grads, wide, value_grads, wide, reach, wide, rows);
-    product<true>({slopes, 1, deep}, queries, wide, key_grads, wide, reach, wide, rows);
-    product<false>({slopes, deep, 1}, key_rows, wide, result, wide, rows, wide, reach);
-    unpack_rows({grad_q.data + first * grad_q.stride, grad_q.stride}, result, wide, rows, s.width);
+  Backward backward(shape, q, k, v, grad_out, Scratch(scratch));
+  for (int64_t first = 0; first < shape.length; first += block_rows) {
+    backward.block(first, out, log_sums, grad_q);
   }
-  unpack_rows(grad_k, key_grads, wide, s.length, s.width);
-  unpack_rows(grad_v, value_grads, wide, s.length, s.width);
+  backward.finish(grad_k, grad_v);
 }
 
 } // namespace opt::OPT_ISA

@@ -1,5 +1,8 @@
 #include "kernels.h"
 
+#include <cstdlib>
+#include <cstring>
+
 namespace opt {
 
 namespace baseline {
@@ -14,17 +17,33 @@ extern const Kernels table;
 }
 #endif
 
-const Kernels& simd() noexcept {
+namespace {
+
+bool named(const char* isa) {
+  const char* wanted = std::getenv("OPT_TORCH_ISA");
+  return wanted != nullptr && std::strcmp(wanted, isa) == 0;
+}
+
+const Kernels& choose() noexcept {
 #ifdef __x86_64__
-  static const Kernels& best = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-                                       __builtin_cpu_supports("avx512vl")
-                                   ? skylake::table
-                               : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? haswell::table
-                                                                                                 : baseline::table;
-  return best;
-#else
-  return baseline::table;
+  const bool haswell_runs = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool skylake_runs = haswell_runs && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+  if (skylake_runs && !named("haswell") && !named("baseline")) {
+    return skylake::table;
+  }
+  if (haswell_runs && !named("baseline")) {
+    return haswell::table;
+  }
 #endif
+  return baseline::table;
+}
+
+} // namespace
+
+const Kernels& simd() noexcept {
+  static const Kernels& best = choose();
+  return best;
 }
 
 } // namespace opt

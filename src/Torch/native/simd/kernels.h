@@ -64,7 +64,7 @@ struct Kernels {
                              Rows grad_q, Rows grad_k, Rows grad_v, float* scratch);
 };
 
-// The table for this processor.
+// The table for this processor, or a plainer one that OPT_TORCH_ISA (baseline, haswell, skylake) names.
 const Kernels& simd() noexcept;
 
 } // namespace opt

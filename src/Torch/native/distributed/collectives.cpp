@@ -3,7 +3,7 @@
 // Data is moved as bytes, so every dtype travels even where Gloo has no code for it (bfloat16 and bool in 1.13). Sums are made
 // here where Gloo would round: a reduce-scatter is an exchange and a local sum in fp32 in rank order, which rounds 16-bit inputs
 // no more than fp32 does, repeats bit for bit, and moves the bytes of a true reduce-scatter.
-#include "distributed.h"
+#include "distributed/distributed.h"
 #include "simd/kernels.h"
 
 #include <ATen/Parallel.h>

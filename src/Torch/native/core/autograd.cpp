@@ -1,4 +1,4 @@
-#include "handles.h"
+#include "core/handles.h"
 
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/grad_mode.h>

@@ -1,4 +1,4 @@
-#include "handles.h"
+#include "core/handles.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>

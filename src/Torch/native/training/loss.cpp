@@ -1,6 +1,6 @@
 // The loss of a language model's head with its gradient, a chunk of tokens at a time: the logits dominate the memory of small
 // models, and autograd would keep them and their probabilities.
-#include "handles.h"
+#include "core/handles.h"
 #include "simd/kernels.h"
 
 #include <ATen/Parallel.h>

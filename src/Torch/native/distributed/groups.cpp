@@ -1,4 +1,4 @@
-#include "distributed.h"
+#include "distributed/distributed.h"
 
 #ifdef USE_C10D_GLOO
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>

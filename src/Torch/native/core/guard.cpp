@@ -1,4 +1,4 @@
-#include "guard.h"
+#include "core/guard.h"
 
 #include <c10/util/Exception.h>
 

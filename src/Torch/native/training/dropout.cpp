@@ -1,5 +1,5 @@
-#include "handles.h"
-#include "keyed.h"
+#include "core/handles.h"
+#include "training/keyed.h"
 #include "simd/kernels.h"
 
 #include <ATen/Parallel.h>

@@ -1,5 +1,5 @@
 // Accelerators by libtorch's generic device interface, so that no CUDA header is needed.
-#include "handles.h"
+#include "core/handles.h"
 
 #include <c10/core/impl/VirtualGuardImpl.h>
 

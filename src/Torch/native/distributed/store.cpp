@@ -1,4 +1,4 @@
-#include "distributed.h"
+#include "distributed/distributed.h"
 
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>

@@ -2,7 +2,7 @@
 //
 // glibc gives large blocks back to the kernel, so a training step would fault in and zero the same pages again and again.
 // Steps repeat their sizes exactly, so a free list by size finds a block nearly always. Numbers are in docs/measurements.md.
-#include "guard.h"
+#include "core/guard.h"
 
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>

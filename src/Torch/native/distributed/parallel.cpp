@@ -1,5 +1,5 @@
 // The two autograd nodes of Megatron's tensor parallelism (Shoeybi et al. 2019, section 3: f and g).
-#include "distributed.h"
+#include "distributed/distributed.h"
 
 #include <torch/csrc/autograd/custom_function.h>
 

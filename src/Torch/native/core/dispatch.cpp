@@ -3,7 +3,7 @@
 // One path serves hundreds of operators, and since arguments are matched by name at look-up time and the rest take the
 // schema's defaults, code written for one version of libtorch calls another whose schema grew new defaulted arguments.
 // The price is the boxing of each argument in an IValue; src/Torch/README.md has the measured overhead.
-#include "handles.h"
+#include "core/handles.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/stack.h>
@@ -49,7 +49,7 @@ std::vector<c10::IValue> defaults_of(const c10::FunctionSchema& schema) {
   return defaults;
 }
 
-c10::IValue tensor_list(const opt_value& v) {
+c10::IValue list_of_tensors(const opt_value& v) {
   c10::List<at::Tensor> list;
   const auto* handles = static_cast<const opt_tensor*>(v.pointer);
   for (int32_t i = 0; i < v.count; i++) {
@@ -67,7 +67,7 @@ c10::IValue unpack(const opt_value& v) {
     case OPT_BOOL: return v.integer != 0;
     case OPT_INT_LIST: return c10::IValue(at::IntArrayRef(static_cast<const int64_t*>(v.pointer), static_cast<size_t>(v.count)));
     case OPT_DOUBLE_LIST: return c10::IValue(at::ArrayRef<double>(static_cast<const double*>(v.pointer), static_cast<size_t>(v.count)));
-    case OPT_TENSOR_LIST: return tensor_list(v);
+    case OPT_TENSOR_LIST: return list_of_tensors(v);
     case OPT_DEVICE: return opt::device(v.integer);
     case OPT_STRING: return std::string(static_cast<const char*>(v.pointer), static_cast<size_t>(v.count));
     case OPT_GENERATOR: return *static_cast<const at::Generator*>(v.pointer);

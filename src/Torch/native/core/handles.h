@@ -1,7 +1,7 @@
 // How C++ objects cross the ABI: a handle is a pointer to a heap object that owns one reference.
 #pragma once
 
-#include "guard.h"
+#include "core/guard.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>

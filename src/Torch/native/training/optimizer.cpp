@@ -1,6 +1,6 @@
 // Compound operations of a training loop: what would be ten operator calls over the same memory in one pass.
-#include "handles.h"
-#include "keyed.h"
+#include "core/handles.h"
+#include "training/keyed.h"
 #include "simd/kernels.h"
 
 #include <ATen/Parallel.h>

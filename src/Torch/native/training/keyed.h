@@ -1,7 +1,7 @@
 // Randomness that is a pure function of what it is for, so that it depends neither on ranks nor on the order of calls.
 #pragma once
 
-#include "guard.h"
+#include "core/guard.h"
 #include "simd/kernels.h"
 
 #include <algorithm>

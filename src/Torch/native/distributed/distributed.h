@@ -1,7 +1,7 @@
 // c10d's objects as this library holds them.
 #pragma once
 
-#include "handles.h"
+#include "core/handles.h"
 
 #include <torch/csrc/api/include/torch/version.h>
 #include <torch/csrc/distributed/c10d/Store.hpp>
