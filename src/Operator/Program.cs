@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Net;
 using Opt.Api;
 using Opt.Operator.Hosting;
 
@@ -9,12 +10,13 @@ var scope = new Option<string?>("--namespace") { Description = "act on jobs of t
 var statusInterval = new Option<TimeSpan>("--status-interval") { Description = "write numbers in status at most this often (e.g. 5s); transitions are written at once", DefaultValueFactory = _ => TimeSpan.FromSeconds(15), CustomParser = Duration };
 var healthPort = new Option<int>("--health-port") { Description = "port of /healthz and /readyz; 0 for none" };
 var metricsPort = new Option<int>("--metrics-port") { Description = "port of /metrics; 0 for none" };
+var bindAddress = new Option<IPAddress?>("--bind-address") { Description = "address that both ports listen on; without it, every one", CustomParser = Address };
 var leaderElect = new Option<bool>("--leader-elect") { Description = "act only while holding a lease, so that several replicas can run" };
 var leaderNamespace = new Option<string?>("--leader-election-namespace") { Description = "namespace of the lease; without it, the pod's own" };
 var leaderId = new Option<string>("--leader-election-id") { Description = "name of the lease", DefaultValueFactory = _ => "opt-operator" };
 foreach (var port in new[] { healthPort, metricsPort }) port.Validators.Add(Port);
 
-var run = new Command("run", "Reconcile OptTrainingJobs until stopped.") { kubeConfig, scope, statusInterval, healthPort, metricsPort, leaderElect, leaderNamespace, leaderId };
+var run = new Command("run", "Reconcile OptTrainingJobs until stopped.") { kubeConfig, scope, statusInterval, healthPort, metricsPort, bindAddress, leaderElect, leaderNamespace, leaderId };
 run.SetAction((parsed, ct) => RunCommand.ExecuteAsync(new()
 {
     KubeConfig = parsed.GetValue(kubeConfig),
@@ -22,6 +24,7 @@ run.SetAction((parsed, ct) => RunCommand.ExecuteAsync(new()
     StatusInterval = parsed.GetValue(statusInterval),
     HealthPort = parsed.GetValue(healthPort),
     MetricsPort = parsed.GetValue(metricsPort),
+    BindAddress = parsed.GetValue(bindAddress),
     LeaderElect = parsed.GetValue(leaderElect),
     LeaderElectionNamespace = parsed.GetValue(leaderNamespace),
     LeaderElectionId = parsed.GetValue(leaderId)!,
@@ -38,6 +41,13 @@ static TimeSpan Duration(ArgumentResult result)
     if (DurationConverter.TryParse(text, out var value) && value >= TimeSpan.FromSeconds(1)) return value;
     result.AddError($"--status-interval: \"{text}\" is not allowed; a duration of at least 1s such as 15s");
     return default;
+}
+
+static IPAddress? Address(ArgumentResult result)
+{
+    if (IPAddress.TryParse(result.Tokens[0].Value, out var address)) return address;
+    result.AddError($"--bind-address: \"{result.Tokens[0].Value}\" is not an IP address");
+    return null;
 }
 
 static void Port(OptionResult result)

@@ -7,7 +7,10 @@ namespace Opt.Kubernetes;
 /// <summary>Where the API server is and how to prove who we are: from a kubeconfig file, from inside a pod, or by hand.</summary>
 public sealed record KubernetesClientConfiguration
 {
-    private const string ServiceAccountFolder = "/var/run/secrets/kubernetes.io/serviceaccount";
+    /// <summary>Names the folder of the pod's service account where it cannot be at <c>/var/run/secrets/kubernetes.io/serviceaccount</c>: in pods without a file system of their own.</summary>
+    public const string ServiceAccountFolderVariable = "KUBERNETES_SERVICE_ACCOUNT_FOLDER";
+
+    private const string UsualServiceAccountFolder = "/var/run/secrets/kubernetes.io/serviceaccount";
 
     public required Uri Host { get; init; }
 
@@ -92,6 +95,9 @@ public sealed record KubernetesClientConfiguration
         var basic = Convert.ToBase64String(Encoding.UTF8.GetBytes($"{Username}:{Password}"));
         return new StaticCredential(new(new AuthenticationHeaderValue("Basic", basic), ClientCertificate));
     }
+
+    private static string ServiceAccountFolder =>
+        Environment.GetEnvironmentVariable(ServiceAccountFolderVariable) is { Length: > 0 } named ? named : UsualServiceAccountFolder;
 
     private static string HomeConfig() => Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".kube", "config");
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Opt.LocalCluster.ApiServer.Auth;
 using Opt.LocalCluster.ApiServer.Kinds;
 
 namespace Opt.LocalCluster.ApiServer;
@@ -95,5 +96,24 @@ public static class ApiErrors
         if (kind.Group.Length > 0) details["group"] = kind.Group;
         details["kind"] = label;
         return details;
+    }
+
+    /// <summary>403 in the words of a server that authorizes by roles.</summary>
+    public static ApiException Forbidden(AccessQuestion question)
+    {
+        if (question.Path is not null)
+        {
+            return Error(403, "Forbidden", $"forbidden: User \"{question.User.Name}\" cannot {question.Verb} path \"{question.Path}\"", []);
+        }
+
+        var resource = question.Subresource is null ? question.Resource : $"{question.Resource}/{question.Subresource}";
+        var where = question.Namespace is { } ns && question.Resource != "namespaces" ? $"in the namespace \"{ns}\"" : "at the cluster scope";
+        var label = question.Group.Length == 0 ? question.Resource : $"{question.Resource}.{question.Group}";
+        var named = question.Name is null ? "" : $" \"{question.Name}\"";
+        var details = new JsonObject();
+        if (question.Name is { } name) details["name"] = name;
+        if (question.Group.Length > 0) details["group"] = question.Group;
+        details["kind"] = question.Resource;
+        return Error(403, "Forbidden", $"{label}{named} is forbidden: User \"{question.User.Name}\" cannot {question.Verb} resource \"{resource}\" in API group \"{question.Group}\" {where}", details);
     }
 }

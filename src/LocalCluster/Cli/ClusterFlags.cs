@@ -1,12 +1,15 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using System.Net;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging;
+using Opt.LocalCluster.ApiServer.Auth;
 using Opt.LocalCluster.ApiServer.Http;
 using Opt.LocalCluster.Controllers.NodeLifecycle;
 using Opt.LocalCluster.Kubelet;
 using Opt.LocalCluster.Kubelet.Images;
+using Opt.LocalCluster.Simulation;
 
 namespace Opt.LocalCluster.Cli;
 
@@ -14,13 +17,22 @@ namespace Opt.LocalCluster.Cli;
 internal sealed partial class ClusterFlags
 {
     private readonly Option<string?> _kubeconfigOut = new("--kubeconfig-out") { Description = "where to write the administrator's kubeconfig; default: kubeconfig in the state directory" };
-    private readonly Option<int> _port = new("--port") { Description = "port of the API server on 127.0.0.1; 0 takes any free one" };
-    private readonly Option<int> _nodes = new("--nodes") { Description = "simulated machines", DefaultValueFactory = _ => 1 };
+    private readonly Option<int> _port = new("--port") { Description = "port of the API server; 0 takes any free one" };
+    private readonly Option<IPAddress> _address = new("--bind-address")
+    {
+        Description = "address the API server listens on; anything but loopback lets other machines try to log in",
+        DefaultValueFactory = _ => IPAddress.Loopback,
+        CustomParser = Address,
+    };
+    private readonly Option<int> _nodes = new("--nodes") { Description = "machines whose pods run as processes; 0 when clients bring their own nodes", DefaultValueFactory = _ => 1 };
+    private readonly Option<int> _simulated = new("--simulated-nodes") { Description = "further nodes, sim-1 and up, whose pods only claim to run" };
     private readonly Option<int> _accelerators = new("--accelerators-per-node") { Description = "accelerators each machine has" };
     private readonly Option<string> _acceleratorResource = new("--accelerator-resource") { Description = "their extended resource", DefaultValueFactory = _ => "nvidia.com/gpu" };
     private readonly Option<string[]> _images = new("--image") { Description = "NAME=PATH: a local program or image root that an image name stands for; repeatable" };
     private readonly Option<string[]> _hostPaths = new("--host-path") { Description = "PREFIX=PATH: where a node path of manifests really is on this machine; repeatable" };
     private readonly Option<TimeSpan> _grace = Duration("--node-monitor-grace-period", "a node silent for this long is NotReady", TimeSpan.FromSeconds(40));
+    private readonly Option<bool> _persist = new("--persist") { Description = "keep the API's objects and keys in the state directory, and go on with those that are there" };
+    private readonly Option<string?> _tokens = new("--token-auth-file") { Description = "CSV file of bearer tokens, as kube-apiserver reads it: token,user,uid[,\"group,group\"]" };
     private readonly Option<bool> _authorization = new("--authorization") { Description = "enforce RBAC; off, every authenticated user may do everything" };
 
     /// <summary>Where the state of a running cluster is; also read by <c>node</c>.</summary>
@@ -30,9 +42,10 @@ internal sealed partial class ClusterFlags
 
     public void AddTo(Command command)
     {
-        foreach (var option in (Option[])[_kubeconfigOut, _port, _nodes, _accelerators, _acceleratorResource, _images, _hostPaths, _grace, _authorization, _state]) command.Add(option);
+        foreach (var option in (Option[])[_kubeconfigOut, _address, _port, _nodes, _simulated, _accelerators, _acceleratorResource, _images, _hostPaths, _grace, _authorization, _tokens, _persist, _state]) command.Add(option);
         _port.Validators.Add(Range(_port, 0, 65535));
         _nodes.Validators.Add(Range(_nodes, 0, 1000));
+        _simulated.Validators.Add(Range(_simulated, 0, 10000));
         _accelerators.Validators.Add(Range(_accelerators, 0, 1024));
     }
 
@@ -53,7 +66,12 @@ internal sealed partial class ClusterFlags
             {
                 Loggers = loggers,
                 NodeLifecycle = new() { MonitorGracePeriod = grace, MonitorPeriod = Least(TimeSpan.FromSeconds(5), grace / 8) },
-                Http = new ApiHostOptions { Port = parsed.GetValue(_port), Rbac = parsed.GetValue(_authorization) },
+                ApiDataDirectory = parsed.GetValue(_persist) ? Path.Combine(StateDirectory(parsed), "api") : null,
+                Http = new ApiHostOptions
+                {
+                    Address = parsed.GetValue(_address)!, Port = parsed.GetValue(_port), Rbac = parsed.GetValue(_authorization), Loggers = loggers,
+                    Tokens = parsed.GetValue(_tokens) is { } file ? TokenFile.Read(file) : new Dictionary<string, UserInfo>(),
+                },
                 Nodes = new NodeOptions
                 {
                     Count = parsed.GetValue(_nodes),
@@ -70,6 +88,22 @@ internal sealed partial class ClusterFlags
         {
             throw new UsageException(e.Message);
         }
+    }
+
+    /// <summary>The nodes of <c>--simulated-nodes</c>; null when there are none.</summary>
+    public SimulatedNodeOptions? Simulated(ParseResult parsed) => parsed.GetValue(_simulated) is var count and > 0
+        ? new SimulatedNodeOptions
+        {
+            Count = count, AcceleratorResource = parsed.GetValue(_acceleratorResource)!, AcceleratorsPerNode = parsed.GetValue(_accelerators),
+            HeartbeatInterval = Least(TimeSpan.FromSeconds(10), parsed.GetValue(_grace) / 4),
+        }
+        : null;
+
+    private static IPAddress? Address(ArgumentResult result)
+    {
+        if (IPAddress.TryParse(result.Tokens[0].Value, out var address)) return address;
+        result.AddError($"--bind-address: \"{result.Tokens[0].Value}\" is not an IP address");
+        return null;
     }
 
     private static List<KeyValuePair<string, string>> Pairs(string option, string[]? values) =>

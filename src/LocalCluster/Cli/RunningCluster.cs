@@ -1,4 +1,5 @@
 using Opt.LocalCluster.Cli.Control;
+using Opt.LocalCluster.Simulation;
 
 namespace Opt.LocalCluster.Cli;
 
@@ -6,13 +7,20 @@ namespace Opt.LocalCluster.Cli;
 internal sealed class RunningCluster : IAsyncDisposable
 {
     private readonly ControlSocket _socket;
+    private readonly SimulatedNodes? _simulated;
 
-    private RunningCluster(Cluster cluster, ControlSocket socket) => (Cluster, _socket) = (cluster, socket);
+    private RunningCluster(Cluster cluster, SimulatedNodes? simulated, Machines machines, string stateDirectory)
+    {
+        (Cluster, _simulated, Machines) = (cluster, simulated, machines);
+        _socket = ControlSocket.Start(stateDirectory, machines);
+    }
 
     public Cluster Cluster { get; }
 
+    public Machines Machines { get; }
+
     /// <exception cref="UsageException">The port is taken, or another opt-local uses the state directory.</exception>
-    public static async Task<RunningCluster> StartAsync(ClusterOptions options, string stateDirectory, string kubeconfig, TimeProvider clock, CancellationToken ct)
+    public static async Task<RunningCluster> StartAsync(ClusterOptions options, SimulatedNodeOptions? simulated, string stateDirectory, string kubeconfig, TimeProvider clock, CancellationToken ct)
     {
         Cluster cluster;
         try
@@ -30,12 +38,14 @@ internal sealed class RunningCluster : IAsyncDisposable
         await File.WriteAllTextAsync(partial, cluster.AdminKubeconfig(), ct);
         File.SetUnixFileMode(partial, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         File.Move(partial, kubeconfig, overwrite: true);
-        return new(cluster, ControlSocket.Start(stateDirectory, cluster.Nodes!));
+        var more = simulated is null ? null : await SimulatedNodes.StartAsync(cluster, simulated, ct);
+        return new(cluster, more, new Machines(cluster.Nodes!, more), stateDirectory);
     }
 
     public async ValueTask DisposeAsync()
     {
         await _socket.DisposeAsync();
+        if (_simulated is not null) await _simulated.DisposeAsync();
         await Cluster.DisposeAsync();
     }
 }

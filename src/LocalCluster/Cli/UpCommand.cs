@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Opt.LocalCluster.Cli;
 
@@ -17,12 +16,21 @@ internal static class UpCommand
 
     private static async Task<int> ServeAsync(ClusterFlags flags, ParseResult parsed, TimeProvider clock, CancellationToken ct)
     {
-        var kubeconfig = flags.KubeconfigOut(parsed);
-        await using var running = await RunningCluster.StartAsync(flags.Read(parsed, NullLoggerFactory.Instance), flags.StateDirectory(parsed), kubeconfig, clock, ct);
-        Console.WriteLine($"Kubernetes API at {running.Cluster.Address}, nodes: {string.Join(", ", running.Cluster.Nodes!.Names.Order(StringComparer.Ordinal))}");
+        var (kubeconfig, state) = (flags.KubeconfigOut(parsed), flags.StateDirectory(parsed));
+        using var loggers = ClusterLog.Create(state, Console.Error, clock);
+        await using var running = await RunningCluster.StartAsync(flags.Read(parsed, loggers), flags.Simulated(parsed), state, kubeconfig, clock, ct);
+        Console.WriteLine($"Kubernetes API at {running.Cluster.Address}, nodes: {Describe(running.Machines.Names)}");
+        Console.WriteLine($"log: {ClusterLog.PathIn(state)}");
         Console.WriteLine($"export KUBECONFIG={kubeconfig}");
         return await WaitAsync(clock, ct);
     }
+
+    private static string Describe(IReadOnlyCollection<string> names) => names.Count switch
+    {
+        0 => "none",
+        <= 8 => string.Join(", ", names.Order(StringComparer.Ordinal)),
+        var count => $"{count}, {names.First()} to {names.Last()}",
+    };
 
     /// <summary>Until stopped; being stopped is the success that was asked for.</summary>
     public static async Task<int> WaitAsync(TimeProvider clock, CancellationToken ct)

@@ -1,5 +1,6 @@
 using Opt.LocalCluster.Kubelet.Images;
 using Opt.LocalCluster.Kubelet.Pods;
+using Opt.LocalCluster.Kubelet.Processes;
 using Opt.LocalCluster.Kubelet.Volumes;
 
 namespace Opt.LocalCluster.Kubelet;
@@ -24,6 +25,9 @@ public sealed record NodeOptions
     public HostPaths HostPaths { get; init; } = new([]);
 
     public Backoff Backoff { get; init; } = new();
+
+    /// <value>When containers' logs are rotated.</value>
+    public LogLimits LogLimits { get; init; } = new();
 
     /// <value>How often a node renews its lease. Default 10 s, as the kubelet does.</value>
     public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(10);

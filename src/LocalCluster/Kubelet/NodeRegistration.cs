@@ -61,6 +61,7 @@ internal static class NodeRegistration
         var capacity = new JsonObject
         {
             ["cpu"] = System.Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture),
+            ["ephemeral-storage"] = $"{new DriveInfo(Path.GetTempPath()).TotalSize / 1024}Ki",
             ["memory"] = $"{GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 1024}Ki",
             ["pods"] = "110",
         };

@@ -1,6 +1,7 @@
 using Opt.LocalCluster.Kubelet.Environment;
 using Opt.LocalCluster.Kubelet.Images;
 using Opt.LocalCluster.Kubelet.Pods;
+using Opt.LocalCluster.Kubelet.Processes;
 using Opt.LocalCluster.Kubelet.Volumes;
 
 namespace Opt.LocalCluster.Kubelet;
@@ -11,7 +12,7 @@ namespace Opt.LocalCluster.Kubelet;
 /// <param name="Inherited">Environment that every container has unless its pod says otherwise.</param>
 internal sealed record NodeServices(
     string Instance, string DataRoot, string HostIp, NodeLink Link, ImageStore Images, VolumeManager Volumes, IPodSources Sources, Backoff Backoff, HttpClient Http,
-    IReadOnlyDictionary<string, string> Inherited, TimeProvider Clock)
+    IReadOnlyDictionary<string, string> Inherited, LogLimits LogLimits, TimeProvider Clock)
 {
     public string PodRoot(string uid) => Path.Combine(DataRoot, "pods", uid);
 

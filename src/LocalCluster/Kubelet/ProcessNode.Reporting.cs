@@ -33,7 +33,7 @@ internal sealed partial class ProcessNode
         }
         catch (Exception e) when (e is ApiException or NodeCutException or OperationCanceledException)
         {
-            Log.Missed(_logger, Name, e.Message);
+            if (State == MachineState.Up) Log.Missed(_logger, Name, e.Message);   // otherwise it was meant to fail
         }
     }
 
@@ -77,7 +77,7 @@ internal sealed partial class ProcessNode
 
     private static partial class Log
     {
-        [LoggerMessage(4102, LogLevel.Debug, "Node {Node} could not report: {Reason}")]
+        [LoggerMessage(4102, LogLevel.Warning, "Node {Node} could not report: {Reason}")]
         public static partial void Missed(ILogger logger, string node, string reason);
 
         [LoggerMessage(4104, LogLevel.Error, "Node {Node} could not take in its pods")]

@@ -65,6 +65,7 @@ internal sealed partial class ProcessNode : IAsyncDisposable
     public async Task StartAsync(CancellationToken ct)
     {
         await RegisterAsync(ct);
+        CleanUp();
         _heartbeat = _context.Clock.CreateTimer(_ => _ = BeatAsync(), null, _options.HeartbeatInterval, _options.HeartbeatInterval);
         Touch();
     }
@@ -153,7 +154,7 @@ internal sealed partial class ProcessNode : IAsyncDisposable
             Volatile.Write(ref _touched, 0);
             if (State == MachineState.Up) Sync();
         }
-        catch (Exception e) when (e is IOException or InvalidOperationException or ArgumentException)
+        catch (Exception e) when (e is not OperationCanceledException)
         {
             Log.Failed(_logger, e, Name);
         }

@@ -25,14 +25,16 @@ public sealed class ProcessNodes : IPodLogs, IAsyncDisposable
     private ProcessNodes(ControllerContext context, NodeOptions options, FileStream held)
     {
         (_context, _options, _lock) = (context, options, held);
-        Instance = InstanceOf(options.DataDirectory);
-        Watchdog.KillOrphans(Instance);
+        var directory = InstanceOf(options.DataDirectory);
+        // A part of its own for every run: the watchdog of the run before may still be looking for what that one left.
+        Instance = $"{directory}-{Guid.NewGuid().ToString("N")[..8]}";
+        Watchdog.KillOrphans($"{directory}-");
         _watchdog = Watchdog.Start(Instance);
         _addresses = PodAddresses.Claim();
         _http = ProbeClient();
     }
 
-    /// <summary>Every process of this cluster carries it in its environment, in <c>OPT_LOCAL_CONTAINER</c>.</summary>
+    /// <summary>Every process of this run of the cluster carries it in its environment, in <c>OPT_LOCAL_CONTAINER</c>.</summary>
     public string Instance { get; }
 
     public IReadOnlyCollection<string> Names => _nodes.Keys;
@@ -123,7 +125,7 @@ public sealed class ProcessNodes : IPodLogs, IAsyncDisposable
         var services = new NodeServices(
             Instance, Path.Combine(_options.DataDirectory, "nodes", name), _addresses.Node(index), link, _options.Images,
             new VolumeManager(Path.Combine(_options.DataDirectory, "claims"), _options.HostPaths, _context.Clock), new ApiPodSources(_context.Caches, link, _context.Clock),
-            _options.Backoff, _http, Inherited(), _context.Clock);
+            _options.Backoff, _http, Inherited(), _options.LogLimits, _context.Clock);
         var node = new ProcessNode(name, _context, _options, services, _addresses);
         _nodes[name] = node;
         await node.StartAsync(ct);

@@ -17,7 +17,11 @@ internal static class Endpoints
         var builder = WebApplication.CreateEmptyBuilder(new());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
-            foreach (var port in ports) kestrel.ListenAnyIP(port);
+            foreach (var port in ports)
+            {
+                if (options.BindAddress is { } address) kestrel.Listen(address, port);
+                else kestrel.ListenAnyIP(port);
+            }
         });
         var app = builder.Build();
         app.Run(context => ServeAsync(context, options, isReady, metrics));

@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace Opt.Operator.Hosting;
 
 /// <summary>How the operator runs, as the command line says.</summary>
@@ -17,6 +19,9 @@ public sealed record OperatorOptions
 
     /// <summary>Port of /metrics; 0 for none.</summary>
     public int MetricsPort { get; init; }
+
+    /// <summary>The address that both ports listen on; null for every one. Operators that share a machine need one each.</summary>
+    public IPAddress? BindAddress { get; init; }
 
     public bool LeaderElect { get; init; }
 

@@ -276,7 +276,7 @@ public sealed class ProcessKubeletTests
 
         instance += "-next";   // the watchdog may still be looking around for the first one
         using var again = ContainerProcess.Start(new ProcessSpec("/bin/sleep", ["1000"], new Dictionary<string, string>(), "/", $"{instance}/uid/c/"), output, TimeProvider.System);
-        Assert.Equal(1, Watchdog.KillOrphans(instance));
+        Assert.Equal(1, Watchdog.KillOrphans($"{instance}/"));
         Assert.Equal(137, await again.Exited);
         File.Delete(log);
     }

@@ -18,7 +18,7 @@ internal sealed partial class HttpApi(ApiContext context, Authenticator authenti
     {
         try
         {
-            var user = Users.Of(http, authenticator);
+            var user = Impersonation.Apply(http.Request.Headers, Users.Of(http, authenticator), authorizer);
             await RouteAsync(http, user);
         }
         catch (ApiException e)
@@ -71,25 +71,7 @@ internal sealed partial class HttpApi(ApiContext context, Authenticator authenti
     private void Authorize(AccessQuestion question)
     {
         if (authorizer.Allows(question)) return;
-        throw Forbidden(question);
-    }
-
-    private static ApiException Forbidden(AccessQuestion question)
-    {
-        if (question.Path is not null)
-        {
-            return ApiErrors.Error(403, "Forbidden", $"forbidden: User \"{question.User.Name}\" cannot {question.Verb} path \"{question.Path}\"", []);
-        }
-
-        var resource = question.Subresource is null ? question.Resource : $"{question.Resource}/{question.Subresource}";
-        var where = question.Namespace is { } ns && question.Resource != "namespaces" ? $"in the namespace \"{ns}\"" : "at the cluster scope";
-        var label = question.Group.Length == 0 ? question.Resource : $"{question.Resource}.{question.Group}";
-        var named = question.Name is null ? "" : $" \"{question.Name}\"";
-        var details = new JsonObject();
-        if (question.Name is { } name) details["name"] = name;
-        if (question.Group.Length > 0) details["group"] = question.Group;
-        details["kind"] = question.Resource;
-        return ApiErrors.Error(403, "Forbidden", $"{label}{named} is forbidden: User \"{question.User.Name}\" cannot {question.Verb} resource \"{resource}\" in API group \"{question.Group}\" {where}", details);
+        throw ApiErrors.Forbidden(question);
     }
 
     private static partial class Log   // 71xx: the API server

@@ -51,12 +51,20 @@ internal static class Reviews
 
     private static JsonObject RulesOf(ApiContext context, UserInfo user, JsonObject spec)
     {
-        var all = new JsonArray(new JsonObject { ["verbs"] = new JsonArray("*"), ["apiGroups"] = new JsonArray("*"), ["resources"] = new JsonArray("*") });
-        var resources = context.Authorizer is RbacAuthorizer rbac && !user.IsMaster
-            ? new JsonArray([.. rbac.RulesFor(user, spec.Str("namespace") ?? "").Where(r => r.Arr("resources") is not null).Select(r => r.Copy())])
-            : all;
-        return new JsonObject { ["resourceRules"] = resources, ["nonResourceRules"] = new JsonArray(), ["incomplete"] = false };
+        var (resources, paths) = (new JsonArray(), new JsonArray());
+        foreach (var rule in context.Authorizer is RbacAuthorizer rbac && !user.IsMaster ? rbac.RulesFor(user, spec.Str("namespace") ?? "") : Everything())
+        {
+            (rule.Arr("nonResourceURLs") is null ? resources : paths).Add((JsonNode)rule.Copy());
+        }
+
+        return new JsonObject { ["resourceRules"] = resources, ["nonResourceRules"] = paths, ["incomplete"] = false };
     }
+
+    private static IEnumerable<JsonObject> Everything() =>
+    [
+        new JsonObject { ["verbs"] = new JsonArray("*"), ["apiGroups"] = new JsonArray("*"), ["resources"] = new JsonArray("*") },
+        new JsonObject { ["verbs"] = new JsonArray("*"), ["nonResourceURLs"] = new JsonArray("*") },
+    ];
 
     private static JsonObject User(UserInfo user)
     {

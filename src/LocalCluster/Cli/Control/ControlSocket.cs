@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using Opt.LocalCluster.Kubelet;
 
 namespace Opt.LocalCluster.Cli.Control;
 
@@ -10,15 +9,15 @@ internal sealed class ControlSocket : IAsyncDisposable
 {
     private const int LongestLine = 512;
     private readonly Socket _listener;
-    private readonly ProcessNodes _nodes;
+    private readonly Machines _nodes;
     private readonly CancellationTokenSource _stop = new();
     private Task _serving = Task.CompletedTask;
 
-    private ControlSocket(Socket listener, ProcessNodes nodes) => (_listener, _nodes) = (listener, nodes);
+    private ControlSocket(Socket listener, Machines nodes) => (_listener, _nodes) = (listener, nodes);
 
     public static string PathIn(string stateDirectory) => Path.Combine(stateDirectory, "control.sock");
 
-    public static ControlSocket Start(string stateDirectory, ProcessNodes nodes)
+    public static ControlSocket Start(string stateDirectory, Machines nodes)
     {
         var path = PathIn(stateDirectory);
         File.Delete(path);   // of an opt-local that is gone: the data directory's lock is ours
@@ -76,6 +75,18 @@ internal sealed class ControlSocket : IAsyncDisposable
     {
         if (line.Split(' ') is not [var action, var node]) return "expected: ACTION NODE";
         if (!_nodes.Names.Contains(node)) return $"there is no node {node}; there are {string.Join(", ", _nodes.Names.Order(StringComparer.Ordinal))}";
+        try
+        {
+            return await DoAsync(action, node);
+        }
+        catch (InvalidOperationException e)
+        {
+            return e.Message;   // cutting off a machine that is dead
+        }
+    }
+
+    private async Task<string> DoAsync(string action, string node)
+    {
         switch (action)
         {
             case "kill":

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Microsoft.Extensions.Logging.Abstractions;
 using Spectre.Console;
 
 namespace Opt.LocalCluster.Cli.Run;
@@ -20,7 +19,8 @@ internal static class RunCommand
         flags.AddTo(command);
         command.SetAction((parsed, ct) => Failures.ReportAsync(
             () => RunAsync(
-                flags.Read(parsed, NullLoggerFactory.Instance),
+                flags,
+                parsed,
                 new RunOptions
                 {
                     Manifest = parsed.GetValue(manifest)!,
@@ -48,11 +48,13 @@ internal static class RunCommand
         return option;
     }
 
-    private static async Task<int> RunAsync(ClusterOptions cluster, RunOptions options, TimeProvider clock, CancellationToken ct)
+    private static async Task<int> RunAsync(ClusterFlags flags, ParseResult parsed, RunOptions options, TimeProvider clock, CancellationToken ct)
     {
+        // Only to the file: the screen shows the job.
+        using var loggers = ClusterLog.Create(options.StateDirectory, null, clock);
         var (definitions, manifest) = (Manifest.Read(options.Crds), Manifest.Read(options.Manifest));
         manifest.Single("OptTrainingJob");
-        await using var running = await RunningCluster.StartAsync(cluster, options.StateDirectory, options.Kubeconfig, clock, ct);
+        await using var running = await RunningCluster.StartAsync(flags.Read(parsed, loggers), flags.Simulated(parsed), options.StateDirectory, options.Kubeconfig, clock, ct);
         await definitions.ApplyAsync(running.Cluster.Api, definitions, ct);
         await using var @operator = OperatorProcess.Start(options.Operator, options.Kubeconfig, Path.Combine(options.StateDirectory, "opt-operator.log"), running.Cluster.Nodes!.Instance, clock);
         return await FollowAsync(new(running.Cluster, @operator, options, clock), definitions, manifest, running.Cluster, options, clock, ct);
@@ -63,7 +65,7 @@ internal static class RunCommand
         async Task<JobView> Show(IRunView view)
         {
             view.Say($"control plane at {cluster.Address}, nodes {string.Join(", ", cluster.Nodes!.Names.Order(StringComparer.Ordinal))}");
-            view.Say($"look around: export KUBECONFIG={options.Kubeconfig}");
+            view.Say($"look around while it runs: export KUBECONFIG={options.Kubeconfig}");
             return await run.FollowAsync(definitions, manifest, view, ct);
         }
 
@@ -71,7 +73,7 @@ internal static class RunCommand
         var end = interactive
             ? await AnsiConsole.Live(new Text("")).AutoClear(false).StartAsync(display => Show(new LiveView(display, clock)))
             : await Show(new PlainView(Console.Out, clock));
-        Summary.Write(Console.Out, (string)manifest.Single("OptTrainingJob")["metadata"]!["name"]!, end, run.Losses, options.Kubeconfig, options.StateDirectory);
+        Summary.Write(Console.Out, (string)manifest.Single("OptTrainingJob")["metadata"]!["name"]!, end, run.Losses, options);
         if (options.Keep)
         {
             Console.WriteLine("Serving until stopped (Ctrl-C).");

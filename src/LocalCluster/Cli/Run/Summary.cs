@@ -5,7 +5,7 @@ namespace Opt.LocalCluster.Cli.Run;
 /// <summary>The end of a run in a few lines: what came of it, what went wrong, where the time went, where to look.</summary>
 internal static class Summary
 {
-    public static void Write(TextWriter output, string job, JobView view, IReadOnlyList<(long Step, double Loss)> losses, string kubeconfig, string logs)
+    public static void Write(TextWriter output, string job, JobView view, IReadOnlyList<(long Step, double Loss)> losses, RunOptions options)
     {
         output.WriteLine();
         output.WriteLine($"{job}: {view.Phase} at step {view.Step} of {view.TotalSteps}, {view.Tokens.ToString("#,0", CultureInfo.InvariantCulture)} tokens");
@@ -22,8 +22,10 @@ internal static class Summary
         output.WriteLine($"  checkpoints  {view.CheckpointLocation ?? "none"}{(view.CheckpointStep is { } step ? $" (newest: step {step})" : "")}");
         if (view.Logbook.Count > 0) output.WriteLine("  logbook");
         foreach (var entry in view.Logbook) output.WriteLine($"    step {entry.Step,5}  {entry.What}: {entry.Why}");
-        output.WriteLine($"  look around  export KUBECONFIG={kubeconfig}; kubectl get otj; kubectl describe otj {job}; kubectl get pods,nodes,events");
-        output.WriteLine($"  logs         {logs}");
+        output.WriteLine(options.Keep
+            ? $"  look around  export KUBECONFIG={options.Kubeconfig}; kubectl get otj; kubectl describe otj {job}; kubectl get pods,nodes,events"
+            : "  the cluster ends with this command; with --keep it goes on, for kubectl");
+        output.WriteLine($"  logs         {options.StateDirectory}");
     }
 
     private static void WriteGoodput(TextWriter output, JobView view)

@@ -74,7 +74,11 @@ internal static class EndpointsDecision
             ["nodeName"] = pod.NodeName,
             ["targetRef"] = Target(pod),
         })]),
-        ["ports"] = Ports(service, pods),
+        // Unlike in Endpoints, a port without a name has the empty one: kubectl takes it for granted.
+        ["ports"] = new JsonArray([.. Ports(service, pods).OfType<JsonObject>().Select(port => (JsonNode)new JsonObject
+        {
+            ["name"] = port.Text("name") ?? "", ["port"] = port["port"]!.DeepClone(), ["protocol"] = port["protocol"]!.DeepClone(),
+        })]),
     };
 
     private static void AddAddresses(JsonObject subset, string field, IEnumerable<JsonObject> pods)

@@ -24,7 +24,8 @@ internal sealed class JobController : IController
     private async Task<TimeSpan?> ReconcileAsync(ObjectKey key, CancellationToken ct)
     {
         if (_context.Caches.Of(Kinds.Jobs).Get(key) is not { } job) return null;
-        await _executor.RunAsync(JobDecision.Decide(job, _context.Owned(Kinds.Pods, job.Uid), _context.Now).Acts, ct);
-        return null;
+        var decision = JobDecision.Decide(job, _context.Owned(Kinds.Pods, job.Uid), _context.Now);
+        await _executor.RunAsync(decision.Acts, ct);
+        return decision.LookAgain;
     }
 }

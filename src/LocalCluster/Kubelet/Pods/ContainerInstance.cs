@@ -10,19 +10,18 @@ internal sealed class ContainerInstance : IAsyncDisposable
 {
     private readonly CancellationTokenSource _over = new();
     private readonly Action<PodMessage> _post;
-    private readonly Func<string, string, Task> _unhealthy;
+    private readonly Func<string, string, string, Task> _warn;
     private readonly TimeProvider _clock;
     private readonly ContainerLog _log;
     private readonly ProcessSpec _spec;
     private readonly List<Task> _work = [];
     private ContainerProcess? _process;
+    private LifecycleHooks? _hooks;
     private volatile bool _started;
 
-    public ContainerInstance(ContainerState container, ProcessSpec spec, string logPath, TimeProvider clock, Action<PodMessage> post, Func<string, string, Task> unhealthy)
-    {
-        (Container, _spec, _clock, _post, _unhealthy) = (container, spec, clock, post, unhealthy);
-        _log = new ContainerLog(logPath, clock);
-    }
+    /// <param name="warn">Records an event: container, reason, message.</param>
+    public ContainerInstance(ContainerState container, ProcessSpec spec, ContainerLog log, TimeProvider clock, Action<PodMessage> post, Func<string, string, string, Task> warn) =>
+        (Container, _spec, _log, _clock, _post, _warn) = (container, spec, log, clock, post, warn);
 
     public ContainerState Container { get; }
 
@@ -51,6 +50,8 @@ internal sealed class ContainerInstance : IAsyncDisposable
         var probes = ProbeSpec.Of(Container.Spec).ToList();
         _started = probes.TrueForAll(p => p.Kind != ProbeKind.Startup);
         var runner = new ProbeRunner(http, ExecuteAsync, _clock);
+        _hooks = new LifecycleHooks(runner, Container.Spec, podIp, _clock);
+        _work.Add(AfterStartAsync(_hooks));
         _work.AddRange(probes.Select(probe => ProbeAsync(runner, probe, podIp)));
     }
 
@@ -133,18 +134,30 @@ internal sealed class ContainerInstance : IAsyncDisposable
 
     private async Task AskToStopAsync(TimeSpan grace)
     {
-        var preStop = Container.Spec.At("lifecycle", "preStop");
         try
         {
-            if (preStop.Strings("exec", "command").ToArray() is { Length: > 0 } command) await ExecuteAsync(command, grace, _over.Token);
-            else if (preStop.Number("sleep", "seconds") is { } seconds) await Task.Delay(TimeSpan.FromSeconds(seconds), _clock, _over.Token);
+            if (await _hooks!.RunAsync("preStop", grace, _over.Token) is { } wrong) await _warn(Name, "FailedPreStopHook", $"PreStopHook failed: {wrong}");
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (_over.IsCancellationRequested)
         {
-            // It ended meanwhile, or the hook took all the time there was.
+            // It ended meanwhile.
         }
 
         _process?.Signal(Signals.Named(Container.Spec.Text("lifecycle", "stopSignal")));
+    }
+
+    private async Task AfterStartAsync(LifecycleHooks hooks)
+    {
+        try
+        {
+            if (await hooks.RunAsync("postStart", Timeout.InfiniteTimeSpan, _over.Token) is not { } wrong) return;
+            await _warn(Name, "FailedPostStartHook", $"PostStartHook failed: {wrong}");
+            Kill();
+        }
+        catch (OperationCanceledException) when (_over.IsCancellationRequested)
+        {
+            // It ended before its hook did.
+        }
     }
 
     private async Task ProbeAsync(ProbeRunner runner, ProbeSpec probe, string podIp)
@@ -158,7 +171,7 @@ internal sealed class ContainerInstance : IAsyncDisposable
                 if (_started || probe.Kind == ProbeKind.Startup)
                 {
                     var wrong = await runner.AskAsync(probe, Container.Spec, podIp, _over.Token);
-                    if (wrong is not null && StopBy is null) await _unhealthy(Name, $"{probe.Kind} probe failed: {wrong}");
+                    if (wrong is not null && StopBy is null) await _warn(Name, "Unhealthy", $"{probe.Kind} probe failed: {wrong}");
                     if (counter.Note(wrong is null) is { } verdict) _post(new PodMessage.Probed(this, probe, verdict));
                     if (_started && probe.Kind == ProbeKind.Startup) return;
                 }

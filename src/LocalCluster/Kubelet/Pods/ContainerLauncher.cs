@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Opt.Kubernetes;
 using Opt.LocalCluster.Kubelet.Environment;
 using Opt.LocalCluster.Kubelet.Processes;
 using Opt.LocalCluster.Kubelet.Volumes;
@@ -9,6 +10,11 @@ namespace Opt.LocalCluster.Kubelet.Pods;
 /// <summary>Works out what a container's process is: program, arguments, environment, directory.</summary>
 internal static class ContainerLauncher
 {
+    private const string ServiceAccountMount = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+    // In-cluster clients look at a fixed path, which a process without a file system of its own does not have: they are told where it is.
+    private const string ServiceAccountFolderVariable = KubernetesClientConfiguration.ServiceAccountFolderVariable;
+
     /// <exception cref="PodFault">The image is not there, or something the container refers to is missing.</exception>
     public static ProcessSpec Resolve(NodeServices node, PodSetting setting, ContainerState container, IReadOnlyDictionary<string, string> volumes, IReadOnlyDictionary<string, string> devices)
     {
@@ -20,6 +26,7 @@ internal static class ContainerLauncher
 
         var inherited = new Dictionary<string, string>(node.Inherited) { ["HOSTNAME"] = setting.Pod.Text("spec", "hostname") ?? setting.Pod.Name };
         foreach (var (name, value) in devices) inherited[name] = value;
+        if (container.Spec.Objects("volumeMounts").Any(m => m.Text("mountPath") == ServiceAccountMount)) inherited[ServiceAccountFolderVariable] = ServiceAccountMount;
         var variables = EnvironmentBuilder.Build(setting, container.Spec, inherited);
         var mounts = VolumeManager.MountsOf(container.Spec, volumes, Path.Combine(root, "termination-log"), variables);
         var environment = variables.ToDictionary(v => v.Key, v => mounts.Translate(v.Value), StringComparer.Ordinal);

@@ -27,6 +27,8 @@ internal sealed record ContainerState(string Name, ContainerKind Kind, JsonObjec
 
     public string ContainerId { get; init; } = "";
 
+    public string LastContainerId { get; init; } = "";
+
     public bool IsRunning => Run is Run.Running;
 
     public bool HasSucceeded => Run is Run.Terminated { ExitCode: 0 };
@@ -47,6 +49,11 @@ internal sealed record ContainerState(string Name, ContainerKind Kind, JsonObjec
     public ContainerState Recovered(JsonObject? status, DateTimeOffset now)
     {
         if (status is null) return this;
+        return (this with { ContainerId = status.Text("containerID") ?? "", LastContainerId = status.Text("lastState", "terminated", "containerID") ?? "" }).WithRunOf(status, now);
+    }
+
+    private ContainerState WithRunOf(JsonObject status, DateTimeOffset now)
+    {
         var restarts = (int)(status.Number("restartCount") ?? 0);
         if (status.At("state", "terminated") is JsonObject ended && Kind == ContainerKind.Init) return this with { RestartCount = restarts, Run = From(ended, now) };
         if (status.At("state", "running") is null && status.At("state", "terminated") is null) return this with { RestartCount = restarts };

@@ -13,12 +13,15 @@ internal sealed record PodDecision(IReadOnlyList<string> Start, IReadOnlyList<(s
     public static PodDecision Decide(JsonObject pod, IReadOnlyList<ContainerState> containers, Backoff backoff, DateTimeOffset now)
     {
         var plan = new Plan(pod.Text("spec", "restartPolicy") ?? "Always", backoff, now);
-        if (PodPhase.Of(pod, containers) is "Succeeded" or "Failed") return plan.Done();
+        if (PodPhase.MainHasEnded(pod, containers) || PodPhase.Of(pod, containers) == "Failed") return plan.Done();
+
+        // Once main containers have run, a sidecar that is down holds nobody up.
+        var initialized = containers.Any(c => c.Kind == ContainerKind.Main && (c.Run is not Run.Waiting || c.Last is not null));
         foreach (var container in containers.Where(c => c.Kind != ContainerKind.Main))
         {
             plan.Consider(container);
             var passed = container.Kind == ContainerKind.Init ? container.HasSucceeded : container is { IsRunning: true, Started: true };
-            if (!passed) return plan.Done();
+            if (!passed && !initialized) return plan.Done();
         }
 
         foreach (var container in containers.Where(c => c.Kind == ContainerKind.Main)) plan.Consider(container);

@@ -82,7 +82,7 @@ internal static class PodStatus
         {
             ["name"] = c.Name,
             ["state"] = Render(c.Run, c.ContainerId),
-            ["lastState"] = c.Last is null ? new JsonObject() : Render(c.Last, c.ContainerId),
+            ["lastState"] = c.Last is null ? new JsonObject() : Render(c.Last, c.LastContainerId),
             ["ready"] = c.Kind == ContainerKind.Init ? c.HasSucceeded : c.IsRunning && c.Ready && !ending,
             ["restartCount"] = c.RestartCount,
             ["image"] = image,

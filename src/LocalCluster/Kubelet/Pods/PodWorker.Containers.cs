@@ -1,4 +1,5 @@
 using Opt.LocalCluster.Kubelet.Probes;
+using Opt.LocalCluster.Kubelet.Processes;
 using Opt.LocalCluster.Objects;
 
 namespace Opt.LocalCluster.Kubelet.Pods;
@@ -15,9 +16,11 @@ internal sealed partial class PodWorker
             var spec = ContainerLauncher.Resolve(_node, Setting(), container, _volumes!, _devices);
             await SayAsync("Normal", "Pulled", $"Container image \"{container.Spec.Text("image")}\" already present on machine", name, ct);
             var restart = again ? container.RestartCount + 1 : container.RestartCount;
-            var instance = new ContainerInstance(container, spec, _node.LogPath(Uid, name, restart), _node.Clock, Post, (c, message) => SayAsync("Warning", "Unhealthy", message, c, ct));
+            var log = new ContainerLog(_node.LogPath(Uid, name, restart), _node.Clock, _node.LogLimits);
+            var instance = new ContainerInstance(container, spec, log, _node.Clock, Post, (c, reason, message) => SayAsync("Warning", reason, message, c, ct));
             await SayAsync("Normal", "Created", $"Created container: {name}", name, ct);
             Begin(name, restart, again);
+            ContainerLog.Prune(Path.GetDirectoryName(_node.LogPath(Uid, name, restart))!, restart);
             instance.Start(PodIp, _node.Http);
             lock (_instances) _instances[name] = instance;
             await SayAsync("Normal", "Started", $"Started container {name}", name, ct);
@@ -45,6 +48,7 @@ internal sealed partial class PodWorker
             Started = ProbeSpec.Of(c.Spec).All(p => p.Kind != ProbeKind.Startup),
             Ready = ProbeSpec.Of(c.Spec).All(p => p.Kind == ProbeKind.Liveness),
             ContainerId = $"opt-local://{Uid}-{name}-{restart}",
+            LastContainerId = again ? c.ContainerId : c.LastContainerId,
         });
     }
 

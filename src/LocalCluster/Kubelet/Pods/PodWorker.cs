@@ -15,6 +15,7 @@ namespace Opt.LocalCluster.Kubelet.Pods;
 internal sealed partial class PodWorker : IAsyncDisposable
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Resync = TimeSpan.FromMinutes(1);   // tokens in projected volumes are renewed in time
     private readonly NodeServices _node;
     private readonly JsonObject _nodeObject;
     private readonly IReadOnlyDictionary<string, string> _devices;
@@ -90,6 +91,10 @@ internal sealed partial class PodWorker : IAsyncDisposable
         {
             // The machine is dead; what is on its disk stays.
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Log.LeftBehind(_logger, e, _pod.Key, _node.PodRoot(Uid));
+        }
         finally
         {
             foreach (var instance in _instances.Values.ToList()) await instance.DisposeAsync();
@@ -113,12 +118,13 @@ internal sealed partial class PodWorker : IAsyncDisposable
         }
         catch (ApiException e)
         {
-            Log.Refused(_logger, _pod.Key.ToString(), e.Message);
+            // A conflict is a race with somebody else's write; anything else is a fault of ours or of the pod.
+            if (e.Code != 409) Log.Refused(_logger, _pod.Key, e.Message);
             LookIn(RetryDelay);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
-            Log.Failed(_logger, e, _pod.Key.ToString());
+            Log.Failed(_logger, e, _pod.Key);
             LookIn(RetryDelay);
         }
 
@@ -150,14 +156,21 @@ internal sealed partial class PodWorker : IAsyncDisposable
     {
         foreach (var instance in _instances.Values) instance.KillIfDue();
         if (!await PrepareVolumesAsync(ct)) return;
+        if (PodPhase.MainHasEnded(_pod, _containers) || PodPhase.Of(_pod, _containers) == "Failed") StopAll();
         var decision = PodDecision.Decide(_pod, _containers, _node.Backoff, _node.Clock.GetUtcNow());
         foreach (var (name, delay) in decision.BackingOff) await NoteBackoffAsync(name, delay, ct);
         foreach (var name in decision.Start) await StartAsync(name, ct);
 
         // A start that failed or ended a wait may allow the next one: look at the result at once.
         if (decision.Start.Count > 0) Post(new PodMessage.Look());
-        var due = _instances.Values.Select(i => i.StopBy).Append(decision.LookAgain).Where(at => at is not null).Min();
-        if (due is { } at) LookIn(at - _node.Clock.GetUtcNow());
+        var due = _instances.Values.Select(i => i.StopBy).Append(decision.LookAgain).Append(_node.Clock.GetUtcNow() + Resync).Where(at => at is not null).Min();
+        LookIn(due!.Value - _node.Clock.GetUtcNow());
+    }
+
+    // Sidecars of a pod whose work is done, or whose initialization failed for good.
+    private void StopAll()
+    {
+        foreach (var instance in _instances.Values) instance.Stop(Grace(_pod.Number("spec", "terminationGracePeriodSeconds")));
     }
 
     private async Task<bool> PrepareVolumesAsync(CancellationToken ct)
@@ -209,10 +222,13 @@ internal sealed partial class PodWorker : IAsyncDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(4101, LogLevel.Debug, "The status of pod {Pod} was refused: {Refusal}")]
-        public static partial void Refused(ILogger logger, string pod, string refusal);
+        [LoggerMessage(4101, LogLevel.Warning, "The status of pod {Pod} was refused: {Refusal}; trying again")]
+        public static partial void Refused(ILogger logger, ObjectKey pod, string refusal);
+
+        [LoggerMessage(4105, LogLevel.Warning, "Pod {Pod} has left, but its folder {Folder} could not be removed")]
+        public static partial void LeftBehind(ILogger logger, Exception error, ObjectKey pod, string folder);
 
         [LoggerMessage(4103, LogLevel.Error, "Pod {Pod} could not be brought to its wanted state; trying again")]
-        public static partial void Failed(ILogger logger, Exception error, string pod);
+        public static partial void Failed(ILogger logger, Exception error, ObjectKey pod);
     }
 }

@@ -9,28 +9,29 @@ namespace Opt.LocalCluster.Kubelet.Probes;
 internal sealed class ProbeRunner(HttpClient http, Func<IReadOnlyList<string>, TimeSpan, CancellationToken, Task<(int Code, string Output)>> execute, TimeProvider clock)
 {
     /// <summary>Null for success, otherwise what went wrong.</summary>
-    public async Task<string?> AskAsync(ProbeSpec probe, JsonObject container, string podIp, CancellationToken ct)
+    public Task<string?> AskAsync(ProbeSpec probe, JsonObject container, string podIp, CancellationToken ct) => AskAsync(probe.Handler, probe.Timeout, container, podIp, ct);
+
+    /// <summary>Null for success, otherwise what went wrong.</summary>
+    public async Task<string?> AskAsync(JsonObject handler, TimeSpan timeout, JsonObject container, string podIp, CancellationToken ct)
     {
-        using var deadline = new CancellationTokenSource(probe.Timeout, clock);
+        using var deadline = new CancellationTokenSource(timeout, clock);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(ct, deadline.Token);
         try
         {
-            if (probe.Handler["httpGet"] is JsonObject get) return await GetAsync(get, container, podIp, both.Token);
-            if (probe.Handler["tcpSocket"] is JsonObject tcp) return await ConnectAsync(tcp, container, podIp, both.Token);
-            if (probe.Handler["exec"] is JsonObject exec) return await ExecAsync(exec, probe.Timeout, both.Token);
+            if (handler["httpGet"] is JsonObject get) return await GetAsync(get, container, podIp, both.Token);
+            if (handler["tcpSocket"] is JsonObject tcp) return await ConnectAsync(tcp, container, podIp, both.Token);
+            if (handler["exec"] is JsonObject exec) return await ExecAsync(exec, timeout, both.Token);
             return "this kind of probe is not supported by the local cluster";
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
-            return $"command timed out: context deadline exceeded after {probe.Timeout.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s";
+            return LateAnswer(handler, container, podIp, timeout);
         }
     }
 
     private async Task<string?> GetAsync(JsonObject get, JsonObject container, string podIp, CancellationToken ct)
     {
-        var scheme = (get.Text("scheme") ?? "HTTP").ToLowerInvariant();
-        var path = get.Text("path") ?? "/";
-        var url = new Uri($"{scheme}://{get.Text("host") ?? podIp}:{Port(get, container)}{(path.StartsWith('/') ? path : "/" + path)}");
+        var url = Url(get, container, podIp);
         using var request = new HttpRequestMessage(HttpMethod.Get, url);
         request.Headers.TryAddWithoutValidation("User-Agent", "kube-probe/1.36");
         foreach (var header in get.Objects("httpHeaders")) request.Headers.TryAddWithoutValidation(header.Text("name") ?? "", header.Text("value"));
@@ -42,7 +43,7 @@ internal sealed class ProbeRunner(HttpClient http, Func<IReadOnlyList<string>, T
         }
         catch (HttpRequestException e)
         {
-            return $"Get \"{url}\": {e.Message}";
+            return $"Get \"{url}\": {(e.InnerException is SocketException refused ? Dial(url.Host, url.Port, refused) : e.Message)}";
         }
     }
 
@@ -57,7 +58,7 @@ internal sealed class ProbeRunner(HttpClient http, Func<IReadOnlyList<string>, T
         }
         catch (SocketException e)
         {
-            return $"dial tcp {host}:{port}: {e.Message}";
+            return Dial(host, port, e);
         }
     }
 
@@ -65,6 +66,28 @@ internal sealed class ProbeRunner(HttpClient http, Func<IReadOnlyList<string>, T
     {
         var (code, output) = await execute([.. exec.Strings("command")], timeout, ct);
         return code == 0 ? null : output.Length > 0 ? output : $"command exited with code {code}";
+    }
+
+    // As Go's network stack words it: what people find when they search for it.
+    private static string Dial(string host, int port, SocketException e) => $"dial tcp {host}:{port}: connect: {e.SocketErrorCode switch
+    {
+        SocketError.ConnectionRefused => "connection refused",
+        SocketError.HostUnreachable => "no route to host",
+        SocketError.NetworkUnreachable => "network is unreachable",
+        _ => e.Message,
+    }}";
+
+    private static string LateAnswer(JsonObject handler, JsonObject container, string podIp, TimeSpan timeout)
+    {
+        if (handler["httpGet"] is JsonObject get) return $"Get \"{Url(get, container, podIp)}\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)";
+        if (handler["tcpSocket"] is JsonObject tcp) return $"dial tcp {tcp.Text("host") ?? podIp}:{Port(tcp, container)}: i/o timeout";
+        return $"command timed out: \"{string.Join(' ', handler.Strings("exec", "command"))}\" timed out after {timeout.TotalSeconds.ToString(CultureInfo.InvariantCulture)}s";
+    }
+
+    private static Uri Url(JsonObject get, JsonObject container, string podIp)
+    {
+        var path = get.Text("path") ?? "/";
+        return new Uri($"{(get.Text("scheme") ?? "HTTP").ToLowerInvariant()}://{get.Text("host") ?? podIp}:{Port(get, container)}{(path.StartsWith('/') ? path : "/" + path)}");
     }
 
     private static int Port(JsonObject handler, JsonObject container)

@@ -9,14 +9,29 @@ internal sealed class ContainerLog : IDisposable
     private const int LongestLine = 16 * 1024;
     private const string TimeFormat = "yyyy-MM-dd'T'HH:mm:ss.fffffff'00Z'";
     private readonly Lock _gate = new();
-    private readonly FileStream _file;
+    private readonly string _path;
+    private readonly LogLimits _limits;
     private readonly TimeProvider _clock;
+    private FileStream _file;
+    private long _length;
+    private bool _closed;
 
-    public ContainerLog(string path, TimeProvider clock)
+    public ContainerLog(string path, TimeProvider clock, LogLimits? limits = null)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        _file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
-        _clock = clock;
+        (_path, _clock, _limits) = (path, clock, limits ?? new LogLimits());
+        _file = Open(path);
+    }
+
+    /// <summary>Removes the logs of a container's runs before the last one: only that one can be asked for.</summary>
+    public static void Prune(string folder, int restart)
+    {
+        if (!Directory.Exists(folder)) return;
+        foreach (var file in Directory.EnumerateFiles(folder))
+        {
+            var name = Path.GetFileName(file);
+            if (int.TryParse(name.AsSpan(0, name.IndexOf('.', StringComparison.Ordinal)), NumberStyles.None, CultureInfo.InvariantCulture, out var run) && run < restart - 1) File.Delete(file);
+        }
     }
 
     /// <summary>Copies a stream into the log until it ends.</summary>
@@ -33,7 +48,16 @@ internal sealed class ContainerLog : IDisposable
         if (held > 0) Write(buffer.AsSpan(0, held), name, whole: true);
     }
 
-    public void Dispose() => _file.Dispose();
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _closed = true;
+            _file.Dispose();
+        }
+    }
+
+    private static FileStream Open(string path) => new(path, FileMode.Create, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
 
     // Writes the whole lines in the buffer and moves the rest to its front; returns how much is left.
     private int WriteLines(byte[] buffer, int length, string name)
@@ -65,7 +89,21 @@ internal sealed class ContainerLog : IDisposable
         line[^1] = (byte)'\n';
         lock (_gate)
         {
-            if (_file.CanWrite) _file.Write(line);
+            if (_closed) return;
+            if (_length > 0 && _length + line.Length > _limits.MaxBytes && whole) Rotate();
+            _file.Write(line);
+            _length += line.Length;
         }
+    }
+
+    // The full file gets a name that sorts by time; whoever reads it follows to the new one.
+    private void Rotate()
+    {
+        _file.Dispose();
+        File.Move(_path, $"{_path}.{_clock.GetUtcNow().UtcTicks:D20}");
+        _file = Open(_path);
+        _length = 0;
+        var aside = Directory.GetFiles(Path.GetDirectoryName(_path)!, Path.GetFileName(_path) + ".*").Order(StringComparer.Ordinal).ToArray();
+        foreach (var old in aside.SkipLast(_limits.MaxFiles - 1)) File.Delete(old);
     }
 }

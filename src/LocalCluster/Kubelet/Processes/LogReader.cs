@@ -54,7 +54,8 @@ internal static class LogReader
     /// <summary>Whole lines only: one that is still being written is left for the next read.</summary>
     private sealed class LogFile(string path) : IDisposable
     {
-        private readonly FileStream _file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        private FileStream _file = Open(path);
+        private bool _rotated;
         private byte[] _buffer = new byte[64 * 1024];
         private int _from;
         private int _to;
@@ -73,10 +74,28 @@ internal static class LogReader
 
                 MakeRoom();
                 var read = await _file.ReadAsync(_buffer.AsMemory(_to), ct);
-                if (read == 0) return null;
+                if (read == 0 && !await GoOnAsync()) return null;
                 _to += read;
             }
         }
+
+        // At the end of a file that was put aside, what came after is in the one that has its name now. What was written between the last read and the rotation is
+        // read first.
+        private async ValueTask<bool> GoOnAsync()
+        {
+            if (_rotated)
+            {
+                var next = Open(path);
+                await _file.DisposeAsync();
+                (_file, _rotated) = (next, false);
+                return true;
+            }
+
+            _rotated = new FileInfo($"/proc/self/fd/{_file.SafeFileHandle.DangerousGetHandle()}").LinkTarget is { } now && Path.GetFileName(now) != Path.GetFileName(path) && File.Exists(path);
+            return _rotated;
+        }
+
+        private static FileStream Open(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
 
         public void Dispose() => _file.Dispose();
 

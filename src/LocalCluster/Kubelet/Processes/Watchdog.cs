@@ -43,10 +43,10 @@ internal sealed class Watchdog : IDisposable
         _process.Dispose();
     }
 
-    /// <summary>Kills what an earlier run of this instance left behind.</summary>
-    public static int KillOrphans(string instance)
+    /// <summary>Kills what earlier runs left behind: every process whose marker begins so.</summary>
+    public static int KillOrphans(string markerPrefix)
     {
-        var orphans = ProcessTable.WithMarker($"{instance}/").ToList();
+        var orphans = ProcessTable.WithMarker(markerPrefix).ToList();
         foreach (var pid in orphans) Signals.Send(pid, Signals.Kill);
         return orphans.Count;
     }
