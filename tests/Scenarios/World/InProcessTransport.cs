@@ -6,21 +6,20 @@ using Opt.LocalCluster.ApiServer.Http;
 
 namespace Opt.Scenarios.World;
 
-/// <summary>Carries requests to the API server's HTTP face without a socket. Can be cut, as a network can.</summary>
-internal sealed class InProcessTransport(HttpApi api) : HttpMessageHandler
+/// <summary>Carries requests to the API server's HTTP face without a socket.</summary>
+internal sealed class InProcessTransport(HttpApi api) : ClusterLink
 {
-    /// <summary>While true nothing gets through and open watches break.</summary>
-    public bool IsCut { get; private set; }
-
     private CancellationTokenSource _line = new();
 
-    public void Cut()
+    public override Uri Host => new("https://cluster.test");
+
+    public override void Cut()
     {
         IsCut = true;
         _line.Cancel();
     }
 
-    public void Mend() => (IsCut, _line) = (false, new());
+    public override void Mend() => (IsCut, _line) = (false, new());
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
@@ -53,7 +52,7 @@ internal sealed class InProcessTransport(HttpApi api) : HttpMessageHandler
             _context.Request.Path = request.RequestUri!.AbsolutePath;
             _context.Request.QueryString = new(request.RequestUri.Query);
             foreach (var (name, values) in request.Headers.Concat(request.Content?.Headers ?? Enumerable.Empty<KeyValuePair<string, IEnumerable<string>>>())) _context.Request.Headers[name] = values.ToArray();
-            _context.Request.Headers.Authorization = "Bearer operator";
+            _context.Request.Headers.Authorization = $"Bearer {Token}";
             _context.Request.Body = new MemoryStream(body);
             _context.Request.ContentLength = body.Length;
         }

@@ -19,8 +19,8 @@ internal static class Quiet
         return done.Task;
     }
 
-    /// <summary>Returns when the pool has come to rest. Only from the test's own thread.</summary>
-    public static void Settle()
+    /// <summary>Returns when the pool has come to rest and <paramref name="isElsewhereQuiet"/> holds. Only from the test's own thread.</summary>
+    public static void Settle(Func<bool> isElsewhereQuiet)
     {
         var clock = TimeProvider.System;
         var started = clock.GetTimestamp();
@@ -28,7 +28,7 @@ internal static class Quiet
         // Twice: work that was just finished may have woken a thread that is not counted for an instant.
         for (var calm = 0; calm < 2;)
         {
-            if (IsIdle()) calm++;
+            if (isElsewhereQuiet() && IsIdle()) calm++;
             else calm = 0;
             wait.SpinOnce();
             if (clock.GetElapsedTime(started) > Patience) throw new TimeoutException($"not quiet within {Patience.TotalSeconds} s: {ThreadPool.PendingWorkItemCount} work items are queued");

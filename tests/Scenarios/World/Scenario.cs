@@ -8,7 +8,6 @@ using Opt.Api.V1Alpha1;
 using Opt.Kubernetes;
 using Opt.LocalCluster;
 using Opt.LocalCluster.ApiServer;
-using Opt.LocalCluster.ApiServer.Auth;
 using Opt.LocalCluster.Controllers;
 using Opt.LocalCluster.Controllers.Runtime;
 using Opt.Operator.Hosting;
@@ -29,19 +28,18 @@ internal sealed class Scenario : IAsyncDisposable
     private readonly List<Task> _background = [];
     private (OperatorRuntime Runtime, KubernetesClient Client, CancellationTokenSource Stop, Task Running)? _operator;
 
-    private Scenario(EmbeddedApiServer server, ControlPlane plane, VirtualTime clock)
+    private Scenario(EmbeddedApiServer server, ControlPlane plane, ClusterLink link, VirtualTime clock)
     {
-        (_server, _plane, Clock) = (server, plane, clock);
+        (_server, _plane, Link, Clock) = (server, plane, link, clock);
         Agents = new(clock);
         Nodes = new(server.Api, Agents, clock);
-        Transport = new(server.CreateHttpApi(new() { Tokens = new Dictionary<string, UserInfo> { ["operator"] = new("system:serviceaccount:opt:operator", ["system:masters"]) } }, () => "cluster.test"));
     }
 
     public VirtualTime Clock { get; }
     public IClusterApi Api => _server.Api;
     public ScriptedAgents Agents { get; }
     public SimulatedNodes Nodes { get; }
-    public InProcessTransport Transport { get; }
+    public ClusterLink Link { get; }
 
     /// <summary>Plays a scenario in a world of its own.</summary>
     public static Task RunAsync(int nodes, Func<Scenario, Task> play) => Quiet.Run(async () =>
@@ -49,9 +47,9 @@ internal sealed class Scenario : IAsyncDisposable
         // On the pool, not here: what is started keeps coming back to the context it was started in.
         var ct = TestContext.Current.CancellationToken;
         await using var world = await Task.Run(() => StartAsync(nodes, ct), ct);
-        Quiet.Settle();
+        world.Settle();
         world.StartOperator();
-        Quiet.Settle();
+        world.Settle();
         await play(world);
     });
 
@@ -62,7 +60,7 @@ internal sealed class Scenario : IAsyncDisposable
         var context = new ControllerContext(server.Api, new CacheSet(server.Api, clock, NullLoggerFactory.Instance), new Activity(), clock, NullLoggerFactory.Instance);
         var plane = new ControlPlane(context, server.Context.Kinds, new());
         await plane.StartAsync(ct);
-        var scenario = new Scenario(server, plane, clock);
+        var scenario = new Scenario(server, plane, await ClusterLink.ToAsync(server, ct), clock);
         await server.Api.CreateAsync(Crds, null, Yaml.Parse(await File.ReadAllTextAsync(Repo.PathOf("crds", "opttrainingjobs.yaml"), ct))[0].AsObject(), User, ct);
         await server.Api.CreateAsync(new("", "v1", "namespaces"), null, new() { ["metadata"] = new JsonObject { ["name"] = "ml" } }, User, ct);
         for (var i = 0; i < nodes; i++) await scenario.Nodes.AddAsync($"node-{i}", ct);
@@ -79,7 +77,7 @@ internal sealed class Scenario : IAsyncDisposable
     public void StartOperator()
     {
         var random = new Random(7);
-        var client = new KubernetesClient(new Uri("https://cluster.test"), Transport, new() { FieldManager = "opt-operator", QueriesPerSecond = 1000, Burst = 1000, Random = () => 0.5 }, Clock);
+        var client = new KubernetesClient(Link.Host, Link, new() { FieldManager = "opt-operator", QueriesPerSecond = 1000, Burst = 1000, Random = () => 0.5 }, Clock);
         var runtime = new OperatorRuntime(new() { Workers = 1 }, client, Agents, canActOnNodes: true, Clock, Logs(), random: () => { lock (random) return random.NextDouble(); });
         var stop = new CancellationTokenSource();
         _operator = (runtime, client, stop, Task.Run(() => Task.WhenAll(runtime.FollowAsync(stop.Token), runtime.LeadAsync(stop.Token))));
@@ -134,15 +132,18 @@ internal sealed class Scenario : IAsyncDisposable
         await KillOperatorAsync();
         foreach (var timer in _timers) await timer.DisposeAsync();
         await Task.WhenAll(_background);
+        await Link.DisposeAsync();
         await _plane.DisposeAsync();
         await _server.DisposeAsync();
     }
 
     private static ILoggerFactory Logs() => Environment.GetEnvironmentVariable("OPT_TEST_LOG") is null ? NullLoggerFactory.Instance : LoggerFactory.Create(l => l.AddSimpleConsole(c => c.SingleLine = true).SetMinimumLevel(LogLevel.Debug));
 
-    private static Task SettleAsync()
+    private void Settle() => Quiet.Settle(() => Link.IsQuiet);
+
+    private Task SettleAsync()
     {
-        Quiet.Settle();
+        Settle();
         return Task.CompletedTask;
     }
 

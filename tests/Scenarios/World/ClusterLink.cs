@@ -1,0 +1,42 @@
+using Opt.LocalCluster.ApiServer;
+using Opt.LocalCluster.ApiServer.Auth;
+using Opt.LocalCluster.ApiServer.Http;
+
+namespace Opt.Scenarios.World;
+
+/// <summary>How the operator reaches the API server. Can be cut, as a network can. Outlives the clients that use it.</summary>
+internal abstract class ClusterLink : HttpMessageHandler, IAsyncDisposable
+{
+    private static readonly AsyncLocal<bool> UsesHttp = new();
+
+    /// <summary>Where a client sends its requests.</summary>
+    public abstract Uri Host { get; }
+
+    /// <summary>While true nothing gets through and open watches break.</summary>
+    public bool IsCut { get; protected set; }
+
+    /// <summary>Nothing is on its way between the two sides, as far as a thread pool cannot tell.</summary>
+    public virtual bool IsQuiet => true;
+
+    /// <summary>Worlds that <paramref name="play"/> makes use sockets instead of memory.</summary>
+    public static async Task OverHttpAsync(Func<Task> play)
+    {
+        UsesHttp.Value = true;
+        await play();
+    }
+
+    public static async Task<ClusterLink> ToAsync(EmbeddedApiServer server, CancellationToken ct)
+    {
+        var options = new ApiHostOptions { Tokens = new Dictionary<string, UserInfo> { [Token] = new("system:serviceaccount:opt:operator", ["system:masters"]) } };
+        return UsesHttp.Value ? await LoopbackTransport.StartAsync(server, options, ct) : new InProcessTransport(server.CreateHttpApi(options, () => "cluster.test"));
+    }
+
+    public abstract void Cut();
+
+    public abstract void Mend();
+
+    public virtual ValueTask DisposeAsync() => default;
+
+    /// <summary>The operator's bearer token.</summary>
+    protected const string Token = "operator";
+}
