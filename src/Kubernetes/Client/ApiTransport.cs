@@ -8,7 +8,7 @@ namespace Opt.Kubernetes;
 /// <see cref="KubernetesException"/>; only the caller's own token leaves as <see cref="OperationCanceledException"/>.
 /// </summary>
 internal sealed partial class ApiTransport(
-    Uri host, HttpMessageInvoker http, ICredentialSource credentials, KubernetesClientOptions options, TimeProvider clock, ILogger logger) : IDisposable
+    Uri host, HttpMessageInvoker http, ICredentialSource credentials, KubernetesClientOptions options, TimeProvider clock, ILogger logger, ClientMetrics metrics) : IDisposable
 {
     private readonly TokenBucket _limit = new(options.QueriesPerSecond, options.Burst, clock);
     private readonly RetryBudget _budget = new(options.RetryBudget);
@@ -16,6 +16,8 @@ internal sealed partial class ApiTransport(
     public KubernetesClientOptions Options => options;
 
     public TimeProvider Clock => clock;
+
+    public ClientMetrics Metrics => metrics;
 
     /// <summary>Sends and reads the whole answer.</summary>
     public async Task<ApiResponse> SendAsync(ApiRequest request, CancellationToken ct)
@@ -70,8 +72,8 @@ internal sealed partial class ApiTransport(
         for (var attempt = 1; ; attempt++)
         {
             await _limit.WaitAsync(ct);
-            var outcome = await AttemptAsync(request, read, refreshCredential: false, ct);
-            if (outcome is { Error.Code: 401 }) outcome = await AttemptAsync(request, read, refreshCredential: true, ct);   // the token may have been rotated
+            var outcome = await MeasuredAsync(request, read, refreshCredential: false, ct);
+            if (outcome is { Error.Code: 401 }) outcome = await MeasuredAsync(request, read, refreshCredential: true, ct);   // the token may have been rotated
             if (outcome.Error is null)
             {
                 _budget.Earn();
@@ -80,6 +82,7 @@ internal sealed partial class ApiTransport(
 
             var failed = new FailedAttempt(outcome.Error.Code, outcome.Error.RetryAfter, outcome.NeverSent);
             if (RetryPolicy.Decide(failed, request.Repeat, attempt, options) is not { } wait || !_budget.TrySpend()) throw outcome.Error;
+            metrics.Retried(request, failed.Code);
             Log.Retrying(logger, request.Doing, attempt, failed.Code, wait.TotalSeconds, outcome.Error.Message);
             await DelayOrGiveUpAsync(wait, outcome.Error, ct);
         }
@@ -92,7 +95,25 @@ internal sealed partial class ApiTransport(
         await Task.Delay(wait, clock, ct);
     }
 
-    private readonly record struct Outcome<TResult>(TResult? Result, KubernetesException? Error, bool NeverSent = false);
+    private readonly record struct Outcome<TResult>(TResult? Result, KubernetesException? Error, bool NeverSent = false, int Code = 0);
+
+    private async Task<Outcome<TResult>> MeasuredAsync<TResult>(
+        ApiRequest request, Func<HttpResponseMessage, CancellationToken, Task<TResult>> read, bool refreshCredential, CancellationToken ct)
+    {
+        metrics.Started();
+        var started = clock.GetTimestamp();
+        int? code = null;
+        try
+        {
+            var outcome = await AttemptAsync(request, read, refreshCredential, ct);
+            code = outcome.Error?.Code ?? outcome.Code;
+            return outcome;
+        }
+        finally
+        {
+            metrics.Ended(request, code, clock.GetElapsedTime(started));
+        }
+    }
 
     private async Task<Outcome<TResult>> AttemptAsync<TResult>(
         ApiRequest request, Func<HttpResponseMessage, CancellationToken, Task<TResult>> read, bool refreshCredential, CancellationToken ct)
@@ -105,7 +126,7 @@ internal sealed partial class ApiTransport(
             message.Headers.UserAgent.ParseAdd(options.UserAgent);
             (await credentials.GetAsync(refreshCredential, both.Token)).ApplyTo(message);
             var response = await http.SendAsync(message, both.Token);
-            if (response.IsSuccessStatusCode) return new(await read(response, both.Token), null);
+            if (response.IsSuccessStatusCode) return new(await read(response, both.Token), null, Code: (int)response.StatusCode);
             using (response) return new(default, await ErrorOfAsync(response, request, both.Token));
         }
         catch (OperationCanceledException e) when (!ct.IsCancellationRequested)

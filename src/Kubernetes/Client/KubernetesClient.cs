@@ -14,22 +14,22 @@ public sealed class KubernetesClient : IDisposable
 
     /// <summary>Connects as <paramref name="configuration"/> says. Nothing is sent before the first request.</summary>
     public KubernetesClient(
-        KubernetesClientConfiguration configuration, KubernetesClientOptions? options = null, TimeProvider? clock = null, ILogger<KubernetesClient>? logger = null)
+        KubernetesClientConfiguration configuration, KubernetesClientOptions? options = null, TimeProvider? clock = null, ILogger<KubernetesClient>? logger = null, ClientMetrics? metrics = null)
     {
         ArgumentNullException.ThrowIfNull(configuration);
         clock ??= TimeProvider.System;
         var credentials = configuration.CreateCredentialSource(clock);
         var invoker = new HttpMessageInvoker(new ApiHandler(configuration));
-        _transport = new(configuration.Host, invoker, credentials, (options ?? new()).Validate(), clock, logger ?? NullLogger<KubernetesClient>.Instance);
+        _transport = new(configuration.Host, invoker, credentials, (options ?? new()).Validate(), clock, logger ?? NullLogger<KubernetesClient>.Instance, metrics ?? ClientMetrics.Unlistened);
         Namespace = configuration.Namespace;
     }
 
     /// <summary>Sends through <paramref name="handler"/>, for an API server inside the process.</summary>
     public KubernetesClient(
-        Uri host, HttpMessageHandler handler, KubernetesClientOptions? options = null, TimeProvider? clock = null, ILogger<KubernetesClient>? logger = null)
+        Uri host, HttpMessageHandler handler, KubernetesClientOptions? options = null, TimeProvider? clock = null, ILogger<KubernetesClient>? logger = null, ClientMetrics? metrics = null)
     {
         var invoker = new HttpMessageInvoker(handler);
-        _transport = new(host, invoker, new StaticCredential(Credential.None), (options ?? new()).Validate(), clock ?? TimeProvider.System, logger ?? NullLogger<KubernetesClient>.Instance);
+        _transport = new(host, invoker, new StaticCredential(Credential.None), (options ?? new()).Validate(), clock ?? TimeProvider.System, logger ?? NullLogger<KubernetesClient>.Instance, metrics ?? ClientMetrics.Unlistened);
         Namespace = "default";
     }
 
@@ -45,7 +45,7 @@ public sealed class KubernetesClient : IDisposable
     /// <exception cref="KubernetesException">The server refused, or did not answer.</exception>
     public async Task<string> GetVersionAsync(CancellationToken ct)
     {
-        var response = await _transport.SendAsync(new(HttpMethod.Get, "/version", Repeat.Safe) { Doing = "reading the version" }, ct);
+        var response = await _transport.SendAsync(new(HttpMethod.Get, "/version", Repeat.Safe) { Resource = "version", Doing = "reading the version" }, ct);
         using var json = JsonDocument.Parse(response.Body);
         return json.RootElement.GetProperty("gitVersion").GetString()!;
     }

@@ -20,6 +20,8 @@ public sealed class ResourceClient<T> where T : class
 
     internal KubernetesClientOptions Options => _transport.Options;
 
+    internal ClientMetrics Metrics => _transport.Metrics;
+
     public async Task<T> GetAsync(ObjectKey key, CancellationToken ct) =>
         await ReadAsync(Request(HttpMethod.Get, Path(key), Repeat.Safe, "reading", key), ct);
 
@@ -40,7 +42,7 @@ public sealed class ResourceClient<T> where T : class
     public async Task<KubernetesList<T>> ListPageAsync(string? @namespace, ListOptions options, CancellationToken ct)
     {
         var path = Definition.Path(@namespace) + options.ToQuery();
-        var request = new ApiRequest(HttpMethod.Get, path, Repeat.Safe) { Doing = $"listing {Definition}" };
+        var request = new ApiRequest(HttpMethod.Get, path, Repeat.Safe) { Verb = "list", Resource = Definition.ToString(), Doing = $"listing {Definition}" };
         var response = await _transport.SendAsync(request, ct);
         return Decode(response, request, static (body, definition) => ListReader.Read(body, definition));
     }
@@ -66,7 +68,7 @@ public sealed class ResourceClient<T> where T : class
     {
         var meta = Definition.MetadataOf(item);
         var path = Definition.Path(meta.Namespace) + Query(options);
-        var request = new ApiRequest(HttpMethod.Post, path, Repeat.IfNotProcessed) { Body = Definition.Write(item), Doing = $"creating {Definition} {meta.Namespace}/{meta.Name ?? meta.GenerateName}" };
+        var request = new ApiRequest(HttpMethod.Post, path, Repeat.IfNotProcessed) { Body = Definition.Write(item), Resource = Definition.ToString(), Doing = $"creating {Definition} {meta.Namespace}/{meta.Name ?? meta.GenerateName}" };
         return await ReadAsync(request, ct);
     }
 
@@ -107,7 +109,7 @@ public sealed class ResourceClient<T> where T : class
     public async Task DeleteCollectionAsync(string? @namespace, ListOptions selection, V1DeleteOptions? options, CancellationToken ct)
     {
         var path = Definition.Path(@namespace) + (selection with { PageSize = 0 }).ToQuery();
-        await _transport.SendAsync(new(HttpMethod.Delete, path, Repeat.Safe) { Body = Bytes(options ?? new()), Doing = $"deleting {Definition} of {@namespace}" }, ct);
+        await _transport.SendAsync(new(HttpMethod.Delete, path, Repeat.Safe) { Body = Bytes(options ?? new()), Verb = "deletecollection", Resource = Definition.ToString(), Doing = $"deleting {Definition} of {@namespace}" }, ct);
     }
 
     /// <summary>Tries a create without storing. Refusals come back as data, with the warnings of a create that would succeed.</summary>
@@ -115,7 +117,7 @@ public sealed class ResourceClient<T> where T : class
     {
         var meta = Definition.MetadataOf(item);
         var query = Query(new() { DryRun = true, FieldValidation = FieldValidation.Strict });
-        var request = new ApiRequest(HttpMethod.Post, Definition.Path(meta.Namespace) + query, Repeat.Safe) { Body = Definition.Write(item), Doing = $"trying {Definition} {meta.Namespace}/{meta.Name}" };
+        var request = new ApiRequest(HttpMethod.Post, Definition.Path(meta.Namespace) + query, Repeat.Safe) { Body = Definition.Write(item), Resource = Definition.ToString(), Doing = $"trying {Definition} {meta.Namespace}/{meta.Name}" };
         return await TryAsync(request, ct);
     }
 
@@ -124,7 +126,7 @@ public sealed class ResourceClient<T> where T : class
     {
         var key = Definition.KeyOf(item);
         var query = Query(new() { DryRun = true, FieldValidation = FieldValidation.Strict }, force: true);
-        return TryAsync(Request(HttpMethod.Patch, Path(key) + query, Repeat.Safe, "trying", key) with { Body = Definition.Write(item), ContentType = ApplyContentType }, ct);
+        return TryAsync(Request(HttpMethod.Patch, Path(key) + query, Repeat.Safe, "trying", key) with { Body = Definition.Write(item), ContentType = ApiRequest.ApplyContentType }, ct);
     }
 
     /// <summary>
@@ -136,7 +138,7 @@ public sealed class ResourceClient<T> where T : class
     {
         ArgumentNullException.ThrowIfNull(options);
         var doing = $"watching {Definition}";
-        var request = new ApiRequest(HttpMethod.Get, Definition.Path(@namespace) + options.ToQuery(), Repeat.Never) { Doing = doing };
+        var request = new ApiRequest(HttpMethod.Get, Definition.Path(@namespace) + options.ToQuery(), Repeat.Never) { Verb = "watch", Resource = Definition.ToString(), Doing = doing };
         using var response = await _transport.OpenAsync(request, ct);
         await foreach (var line in _transport.ReadLinesAsync(response, doing, ct)) yield return ParseFrame(line.Span, doing);
     }
@@ -151,12 +153,10 @@ public sealed class ResourceClient<T> where T : class
 
     /// <summary>Posts to a subresource and returns the raw answer.</summary>
     internal Task<ApiResponse> PostAsync(ObjectKey key, string subresource, ReadOnlyMemory<byte> body, Repeat repeat, string doing, CancellationToken ct) =>
-        _transport.SendAsync(new(HttpMethod.Post, Path(key, subresource), repeat) { Body = body, Doing = $"{doing} {Definition} {key}" }, ct);
+        _transport.SendAsync(new(HttpMethod.Post, Path(key, subresource), repeat) { Body = body, Resource = $"{Definition}/{subresource}", Doing = $"{doing} {Definition} {key}" }, ct);
 
     internal async Task<ApiResponse> ScaleAsync(HttpMethod method, ObjectKey key, ReadOnlyMemory<byte>? body, string contentType, CancellationToken ct) =>
-        await _transport.SendAsync(Request(method, Path(key, "scale") + (body is null ? "" : Query(null)), Repeat.Safe, "scaling", key) with { Body = body, ContentType = contentType }, ct);
-
-    private const string ApplyContentType = "application/apply-patch+yaml";
+        await _transport.SendAsync(Request(method, Path(key, "scale") + (body is null ? "" : Query(null)), Repeat.Safe, "scaling", key, "scale") with { Body = body, ContentType = contentType }, ct);
 
     private Task<T> ReplaceAsync(T item, string? subresource, WriteOptions? options, CancellationToken ct)
     {
@@ -168,7 +168,7 @@ public sealed class ResourceClient<T> where T : class
     }
 
     private Task<T> ApplyAsync(ObjectKey key, ReadOnlyMemory<byte> body, bool force, WriteOptions? options, string? subresource, CancellationToken ct) =>
-        ReadAsync(Request(HttpMethod.Patch, Path(key, subresource) + Query(options, force), Repeat.Safe, "applying", key, subresource) with { Body = body, ContentType = ApplyContentType }, ct);
+        ReadAsync(Request(HttpMethod.Patch, Path(key, subresource) + Query(options, force), Repeat.Safe, "applying", key, subresource) with { Body = body, ContentType = ApiRequest.ApplyContentType }, ct);
 
     private async Task<T> ReadAsync(ApiRequest request, CancellationToken ct) =>
         Decode(await _transport.SendAsync(request, ct), request, static (body, definition) => definition.Read(body));
@@ -211,7 +211,7 @@ public sealed class ResourceClient<T> where T : class
     }
 
     private ApiRequest Request(HttpMethod method, string path, Repeat repeat, string verb, ObjectKey key, string? subresource = null) =>
-        new(method, path, repeat) { Doing = $"{verb} {Definition} {key}{(subresource is null ? "" : $" ({subresource})")}" };
+        new(method, path, repeat) { Resource = subresource is null ? Definition.ToString() : $"{Definition}/{subresource}", Doing = $"{verb} {Definition} {key}{(subresource is null ? "" : $" ({subresource})")}" };
 
     private string Path(ObjectKey key, string? subresource = null)
     {

@@ -54,6 +54,8 @@ internal sealed class KubeConfig
         Username = user?.Text("username"),
         Password = user?.Text("password"),
         ClientCertificate = user is null ? null : ClientCertificate(user),
+        ClientCertificateFile = user?.BlobFile("client-certificate"),
+        ClientKeyFile = user?.BlobFile("client-key"),
         Exec = user?.Child("exec") is { } exec ? Plugin(exec) : null,
     };
 

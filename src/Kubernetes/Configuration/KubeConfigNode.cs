@@ -52,6 +52,9 @@ internal sealed class KubeConfigNode(string path, string place, YamlMappingNode 
         }
     }
 
+    /// <summary>The file that <see cref="Blob"/> reads, or null if it reads none.</summary>
+    public string? BlobFile(string field) => Text(field + "-data") is { Length: > 0 } ? null : File(field);
+
     public KubeConfigNode? Child(string field) => Node(field) switch
     {
         YamlMappingNode map => new(path, $"{place}{field}.", map),

@@ -28,6 +28,11 @@ public sealed record KubernetesClientConfiguration
     /// <summary>Presented to the server, with its private key.</summary>
     public X509Certificate2? ClientCertificate { get; init; }
 
+    /// <summary>Where <see cref="ClientCertificate"/> came from, if from a file that may be renewed; read again as <see cref="ClientKeyFile"/> is.</summary>
+    public string? ClientCertificateFile { get; init; }
+
+    public string? ClientKeyFile { get; init; }
+
     public string? AccessToken { get; init; }
 
     /// <summary>A file that holds the token and may be rewritten at any time. Wins over <see cref="AccessToken"/>.</summary>
@@ -87,6 +92,12 @@ public sealed record KubernetesClientConfiguration
     public override string ToString() => $"Kubernetes API server {Host}";   // credentials stay out of logs
 
     internal ICredentialSource CreateCredentialSource(TimeProvider clock)
+    {
+        var source = CreateWithFixedCertificate(clock);
+        return ClientCertificateFile is null || ClientKeyFile is null ? source : new CertificateFiles(source, this, clock);
+    }
+
+    private ICredentialSource CreateWithFixedCertificate(TimeProvider clock)
     {
         if (TokenFile is not null) return new TokenFileCredential(TokenFile, ClientCertificate, clock);
         if (AccessToken is not null) return new StaticCredential(Credential.Bearer(AccessToken, ClientCertificate));

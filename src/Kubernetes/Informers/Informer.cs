@@ -165,7 +165,11 @@ public sealed partial class Informer<T> : IDisposable where T : class
             On(SignalOf(e));
         }
 
-        if (heard) On(new StreamEnded<T>());
+        if (heard)
+        {
+            _client.Metrics.WatchRestarted(_client.Definition.ToString(), WatchEnd.Ended);
+            On(new StreamEnded<T>());
+        }
         else throw new KubernetesException($"watching {_client.Definition}", new IOException("the server ended the watch without a word"));
     }
 
@@ -181,9 +185,11 @@ public sealed partial class Informer<T> : IDisposable where T : class
     {
         if (e.IsGone) _relistedAt = _client.Clock.GetTimestamp();
         var refused = _state is Streaming<T> && e.IsInvalid;
+        var watched = _state is Streaming<T> or Watching<T>;
         var wasGone = e.IsGone;
         Step(refused ? new StreamingRefused<T>() : wasGone ? new VersionGone<T>() : new RequestFailed<T>());
         _failures++;
+        if (watched) _client.Metrics.WatchRestarted(_client.Definition.ToString(), refused ? WatchEnd.Refused : wasGone ? WatchEnd.Gone : WatchEnd.Interrupted);
         if (refused) Log.StreamingRefused(_logger, _client.Definition.ToString(), e.Message);
         else if (wasGone) Log.Relisting(_logger, _client.Definition.ToString(), e.Message);
         else Log.Interrupted(_logger, _client.Definition.ToString(), _failures, e.Message);

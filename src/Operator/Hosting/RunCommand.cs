@@ -20,7 +20,7 @@ internal static partial class RunCommand
         var logger = logs.CreateLogger("Opt.Operator");
         try
         {
-            await ServeAsync(options, logs, new ControllerMetrics(services.GetRequiredService<IMeterFactory>()), logger, ct);
+            await ServeAsync(options, logs, services.GetRequiredService<IMeterFactory>(), logger, ct);
             return 0;
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
@@ -34,24 +34,25 @@ internal static partial class RunCommand
         }
     }
 
-    private static async Task ServeAsync(OperatorOptions options, ILoggerFactory logs, ControllerMetrics controllerMetrics, ILogger logger, CancellationToken ct)
+    private static async Task ServeAsync(OperatorOptions options, ILoggerFactory logs, IMeterFactory meters, ILogger logger, CancellationToken ct)
     {
         var clock = TimeProvider.System;
         var configuration = KubernetesClientConfiguration.BuildDefaultConfig(options.KubeConfig);
         var clientOptions = new KubernetesClientOptions { FieldManager = Names.FieldManager, UserAgent = "opt-operator/0.1" };
-        using var client = new KubernetesClient(configuration, clientOptions, clock, logs.CreateLogger<KubernetesClient>());
         using var exporter = new PrometheusExporter("Opt.");
+        var metrics = new ClientMetrics(meters);
+        using var client = new KubernetesClient(configuration, clientOptions, clock, logs.CreateLogger<KubernetesClient>(), metrics);
         using var agents = AgentClient.Create(clock);
         var version = await client.GetVersionAsync(ct);
         var nodes = await NodeAccess.IsAllowedAsync(client, ct);
         Log.Connected(logger, configuration.Host, version, nodes);
-        await using var runtime = new OperatorRuntime(options, client, agents, nodes, clock, logs, controllerMetrics);
+        await using var runtime = new OperatorRuntime(options, client, agents, nodes, clock, logs, new ControllerMetrics(meters));
         await using var endpoints = await Endpoints.StartAsync(options, () => runtime.IsReady, exporter, ct);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var following = runtime.FollowAsync(stopping.Token);
         try
         {
-            await LeadAsync(options, configuration, clientOptions, runtime, client.Namespace, clock, logs, ct);
+            await LeadAsync(options, configuration, clientOptions, runtime, client.Namespace, clock, logs, metrics, ct);
         }
         finally
         {
@@ -60,7 +61,7 @@ internal static partial class RunCommand
         }
     }
 
-    private static async Task LeadAsync(OperatorOptions options, KubernetesClientConfiguration configuration, KubernetesClientOptions clientOptions, OperatorRuntime runtime, string @namespace, TimeProvider clock, ILoggerFactory logs, CancellationToken ct)
+    private static async Task LeadAsync(OperatorOptions options, KubernetesClientConfiguration configuration, KubernetesClientOptions clientOptions, OperatorRuntime runtime, string @namespace, TimeProvider clock, ILoggerFactory logs, ClientMetrics metrics, CancellationToken ct)
     {
         if (!options.LeaderElect)
         {
@@ -69,7 +70,7 @@ internal static partial class RunCommand
         }
 
         // A client of its own: a burst of other writes must not delay a renewal.
-        using var leases = new KubernetesClient(configuration, clientOptions, clock, logs.CreateLogger<KubernetesClient>());
+        using var leases = new KubernetesClient(configuration, clientOptions, clock, logs.CreateLogger<KubernetesClient>(), metrics);
         var identity = $"{Environment.GetEnvironmentVariable("POD_NAME") ?? Environment.MachineName}-{Guid.NewGuid():N}"[..Math.Min(60, (Environment.GetEnvironmentVariable("POD_NAME") ?? Environment.MachineName).Length + 9)];
         var elector = new LeaderElector(leases.Resource(Resources.Leases), new() { Lease = new(options.LeaderElectionNamespace ?? Environment.GetEnvironmentVariable("POD_NAMESPACE") ?? @namespace, options.LeaderElectionId), Identity = identity }, clock, logs.CreateLogger<LeaderElector>());
         await elector.RunAsync(runtime.LeadAsync, ct);
