@@ -15,6 +15,7 @@ internal static class Roles
     public static Task<int> Main(string[] args) => Environment.GetEnvironmentVariable(Variable) switch
     {
         "worker" => Task.FromResult(ScriptedWorker.Run()),
+        "scenario" => ScenarioWriter.RunAsync(),
         "writer" => CheckpointWriter.RunAsync(),
         _ => ConsoleRunner.Run(args),
     };

@@ -12,6 +12,7 @@ namespace Opt.Trainer.Checkpoints;
     typeof(CamelCaseEnum<LossScaleWindow>), typeof(CamelCaseEnum<RestoreTrouble>)])]
 [JsonSerializable(typeof(LogEntry))]
 [JsonSerializable(typeof(LogSnapshot))]
+[JsonSerializable(typeof(LogArchive))]
 [JsonSerializable(typeof(Manifest))]
 [JsonSerializable(typeof(SliceTable))]
 [JsonSerializable(typeof(RankShard))]

@@ -30,4 +30,7 @@ public sealed record CheckpointSessionOptions
 
     /// <summary>What wrote it, for the record: image and library versions.</summary>
     public string Software { get; init; } = "";
+
+    /// <summary>How the commit log is kept short.</summary>
+    internal LogLimits LogLimits { get; init; } = LogLimits.Default;
 }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
 using Azure;
 using Azure.Storage;
 using Azure.Storage.Blobs;
@@ -64,6 +65,10 @@ public sealed class AzureBlobStore(BlobContainerClient container, string prefix,
         {
             var answer = await Blob(name).DownloadContentAsync(attempt);
             var content = answer.Value.Content.ToMemory();
+            // The service keeps the MD5 of what one request wrote; small objects are written so.
+#pragma warning disable CA5351 // against damage on the way, not against people
+            if (answer.Value.Details.ContentHash is { Length: > 0 } md5 && !MD5.HashData(content.Span).AsSpan().SequenceEqual(md5)) throw new InvalidDataException("the content does not have its MD5");
+#pragma warning restore CA5351
             if (content.Length > atMost) throw new StoreException(StoreFault.Damaged, $"{Description}: {name} has {content.Length} bytes, more than the {atMost} it can have");
             return (byte[]?)content.ToArray();
         }
@@ -202,7 +207,7 @@ public sealed class AzureBlobStore(BlobContainerClient container, string prefix,
         {
             return await request();
         }
-        catch (Exception e) when (e is not (OperationCanceledException or ArgumentException))
+        catch (Exception e) when (e is not (OperationCanceledException or ArgumentException { ParamName: StoreNames.Parameter }))
         {
             throw AzureFaults.Explain(Description, name, e);
         }

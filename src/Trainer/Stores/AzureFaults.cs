@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Xml;
 using Azure;
 using Azure.Identity;
 
@@ -18,6 +19,7 @@ internal static class AzureFaults
             AuthenticationFailedException e => new(StoreFault.Denied,
                 $"{what}: no credential: set connectionString, sasToken or accountKey in the Secret of checkpoint.store.azureBlob.secretRef, or give the pod a workload identity ({FirstLine(e)})", e),
             RequestFailedException e => Explain(what, e),
+            InvalidDataException or ArgumentException or XmlException => new(StoreFault.Transient, $"{what}: bytes were damaged on the way ({FirstLine(error)})", error),
             IOException or HttpRequestException or SocketException => new(StoreFault.Transient, $"{what}: {Root(error).Message}", error),
             AggregateException e => Explain(where, name, e.InnerException ?? new IOException(e.Message)),
             _ => new(StoreFault.Permanent, $"{what}: {FirstLine(error)}", error),

@@ -160,6 +160,67 @@ public abstract class CommitLogContract
         Assert.Empty((await log.ReadAsync(Ct)).Checkpoints);
     }
 
+    /// <summary>Small limits, so that a few entries are a long log.</summary>
+    private static readonly LogLimits Short = new() { SnapshotEvery = 4, Margin = 4, ArchiveEntries = 8 };
+
+    [Fact]
+    public async Task A_compacted_log_says_the_same_from_snapshots_and_from_archives()
+    {
+        var store = await OpenAsync();
+        using var log = TestRun.Log(store, limits: Short);
+        await log.FenceAsync(1, adopt: false, Ct);
+        for (var step = 2; step <= 30; step++) await CommitAsync(log, 1, step);
+        var before = await log.ReadAsync(Ct);
+        var compactor = new LogCompactor(log.Files);
+        Assert.Equal(16, await compactor.RunAsync(Ct));   // the last snapshot but one is of 24: two archives of 8 lie 4 below it
+        Assert.Equal(0, await compactor.RunAsync(Ct));
+        Assert.Equal(Enumerable.Range(17, 14).Select(n => (long)n), await log.Files.EntriesAsync(Ct));
+
+        using var reader = TestRun.Log(store, limits: Short);
+        Assert.Equal(before.ToCatalogue(), (await reader.ReadAsync(Ct)).ToCatalogue());
+        foreach (var number in await log.Files.SnapshotsAsync(Ct)) await store.WriteAsync(LogFiles.SnapshotNameOf(number), new MemoryContent("{}"u8.ToArray()), Ct);
+        using var replayer = TestRun.Log(store, limits: Short);
+        Assert.Equal(before.ToCatalogue(), (await replayer.ReadAsync(Ct)).ToCatalogue());
+    }
+
+    [Fact]
+    public async Task A_writer_that_slept_through_a_compaction_cannot_hide_an_entry_in_the_hole()
+    {
+        var store = await OpenAsync();
+        using var sleeper = TestRun.Log(store, limits: Short);
+        await sleeper.FenceAsync(1, adopt: false, Ct);
+        await CommitAsync(sleeper, 1, step: 2);
+        using var other = TestRun.Log(store, limits: Short);
+        var slept = false;
+        async Task OvertakeAsync()
+        {
+            slept = true;
+            await other.FenceAsync(2, adopt: false, Ct);
+            for (var step = 4; step <= 30; step++) await CommitAsync(other, 2, step);
+            Assert.Equal(16, await new LogCompactor(other.Files).RunAsync(Ct));
+        }
+
+        // It is paused between reading to the end and creating entry 3, which is deleted by the time it wakes.
+        using var paused = TestRun.Log(new PausedStore(store, name => name == LogFiles.NameOf(3) && !slept ? OvertakeAsync() : Task.CompletedTask), limits: Short);
+        await Assert.ThrowsAsync<StoreFencedException>(() => CommitAsync(paused, 1, step: 3));
+        Assert.True(slept);
+        Assert.DoesNotContain((await other.ReadAsync(Ct)).Checkpoints.Values, c => c.Commit.Step == 3);
+        await Assert.ThrowsAsync<StoreFencedException>(() => CommitAsync(sleeper, 1, step: 3));   // nor does another one believe what lies in the hole
+        Assert.Equal(1, await new LogCompactor(other.Files).RunAsync(Ct));   // which the next run removes
+    }
+
+    [Fact]
+    public async Task A_reader_that_slept_through_a_compaction_sees_the_end_of_the_log()
+    {
+        var store = await OpenAsync();
+        using var sleeper = TestRun.Log(store, limits: Short);
+        using var writer = TestRun.Log(store, limits: Short);
+        await sleeper.FenceAsync(1, adopt: false, Ct);
+        for (var step = 2; step <= 30; step++) await CommitAsync(writer, 1, step);
+        await new LogCompactor(writer.Files).RunAsync(Ct);
+        Assert.Equal((await writer.ReadAsync(Ct)).ToCatalogue(), (await sleeper.ReadAsync(Ct)).ToCatalogue());
+    }
+
     protected static async Task<KnownCheckpoint> CommitAsync(CommitLog log, long epoch, long step)
     {
         var commit = new CommitEntry { Step = step, Attempt = step, Samples = step, Tokens = step, Path = CheckpointNames.Folder(step, step, epoch), ManifestDigest = "d", Bytes = 1, Parent = 0 };
@@ -170,7 +231,8 @@ public abstract class CommitLogContract
     private static async Task<List<LogEntry>> EntriesAsync(ICheckpointStore store)
     {
         var entries = new List<LogEntry>();
-        for (var n = 1; await store.TryReadAsync(CommitLog.NameOf(n), 1 << 20, Ct) is { } bytes; n++) entries.Add(System.Text.Json.JsonSerializer.Deserialize(bytes, CheckpointJson.Default.LogEntry)!);
+        var files = new LogFiles(store, LogLimits.Default);
+        for (var n = 1; await files.ReadEntryAsync(n, Ct) is { } entry; n++) entries.Add(entry);
         return entries;
     }
 }
@@ -195,6 +257,18 @@ public sealed class DirectoryCommitLogTests : CommitLogContract, IDisposable
         await log.FenceAsync(1, adopt: false, Ct);
         await File.WriteAllTextAsync(Path.Combine(_directories[0].Path, "log", "000000000002.json"), "{", Ct);
         Assert.Contains("000000000002.json of the commit log is damaged", (await Assert.ThrowsAsync<CheckpointException>(() => log.ReadAsync(Ct))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_entry_with_one_digit_changed_is_noticed()
+    {
+        var store = await OpenAsync();
+        using var log = TestRun.Log(store);
+        await log.FenceAsync(1, adopt: false, Ct);
+        var file = Path.Combine(_directories[0].Path, "log", "000000000001.json");
+        await File.WriteAllTextAsync(file, (await File.ReadAllTextAsync(file, Ct)).Replace("\"epoch\":1", "\"epoch\":7", StringComparison.Ordinal), Ct);
+        using var reader = TestRun.Log(store);
+        Assert.Contains("its SHA-256 is not the one at its end", (await Assert.ThrowsAsync<CheckpointException>(() => reader.ReadAsync(Ct))).Message, StringComparison.Ordinal);
     }
 }
 

@@ -16,6 +16,9 @@ internal enum Fault
     /// <summary>The disk is full.</summary>
     Full,
 
+    /// <summary>The disk was remounted read-only.</summary>
+    ReadOnly,
+
     /// <summary>Bytes read back are not those written.</summary>
     Damage,
 }
@@ -61,6 +64,7 @@ internal sealed class FaultyStore(ICheckpointStore inner, Func<string, string, F
         var what = fault(verb, name);
         if (what == Fault.LostRequest) throw new StoreException(StoreFault.Transient, $"{verb} {name}: connection reset");
         if (what == Fault.Full) throw new StoreException(StoreFault.Full, $"{verb} {name}: no space left");
+        if (what == Fault.ReadOnly && (verb is "create" or "write" or "delete")) throw new StoreException(StoreFault.ReadOnly, $"{verb} {name}: read-only file system");
         var answer = await request();
         if (what == Fault.LostAnswer) throw new StoreException(StoreFault.Transient, $"{verb} {name}: the answer was lost");
         if (what == Fault.Damage) damage?.Invoke();

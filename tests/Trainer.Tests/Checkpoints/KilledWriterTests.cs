@@ -9,7 +9,7 @@ namespace Opt.Trainer.Tests.Checkpoints;
 public sealed class KilledWriterTests
 {
     private const int Seed = 20260105;
-    private static readonly int Kills = Environment.GetEnvironmentVariable("OPT_SOAK") == "1" ? 300 : 20;
+    private static readonly int Kills = Environment.GetEnvironmentVariable("OPT_SOAK") == "1" ? 300 : 8;
 
     [Fact]
     public async Task Killing_a_writer_at_random_moments_loses_nothing_that_was_committed()

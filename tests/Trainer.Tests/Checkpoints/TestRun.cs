@@ -20,7 +20,7 @@ internal sealed class TestRun : IAsyncDisposable
     public TestRank[] Ranks { get; }
     public CheckpointSession[] Sessions { get; }
 
-    public static TestRun Start(ICheckpointStore store, long epoch, TestRank[] ranks, CheckpointSpec? spec = null, string uid = JobUid, Opt.Api.ModelDimensions? model = null, Func<int, ICheckpointStore>? storeOf = null)
+    public static TestRun Start(ICheckpointStore store, long epoch, TestRank[] ranks, CheckpointSpec? spec = null, string uid = JobUid, Opt.Api.ModelDimensions? model = null, Func<int, ICheckpointStore>? storeOf = null, TimeProvider? time = null, LogLimits? limits = null)
     {
         var exchange = InProcessExchange.Create(ranks.Length);
         var sessions = ranks.Select((rank, i) => new CheckpointSession(new()
@@ -34,7 +34,8 @@ internal sealed class TestRun : IAsyncDisposable
             Buffers = rank.Buffers,
             Exchange = exchange[i],
             Writer = $"test-{i}",
-        }, TimeProvider.System, NullLogger<CheckpointSession>.Instance)).ToArray();
+            LogLimits = limits ?? LogLimits.Default,
+        }, time ?? TimeProvider.System, NullLogger<CheckpointSession>.Instance)).ToArray();
         return new(ranks, sessions);
     }
 
@@ -45,7 +46,7 @@ internal sealed class TestRun : IAsyncDisposable
         HealthyWhen = new() { AfterSteps = afterSteps },
     };
 
-    public static CommitLog Log(ICheckpointStore store, string uid = JobUid) => new(store, uid, "test", TimeProvider.System);
+    public static CommitLog Log(ICheckpointStore store, string uid = JobUid, LogLimits? limits = null) => new(store, uid, "test", TimeProvider.System, limits ?? LogLimits.Default);
 
     /// <summary>Saves on all ranks and waits for the outcome.</summary>
     public async Task<SaveOutcome> SaveAsync(long step)

@@ -54,7 +54,7 @@ public sealed class Azurite : IAsyncDisposable
     {
         var folder = Directory.CreateTempSubdirectory("opt-azurite-").FullName;
         var port = FreePort();
-        var command = $"'{Program}' --silent --location '{folder}' --skipApiVersionCheck --disableTelemetry --blobHost 127.0.0.1 --blobPort {port} >/dev/null 2>&1 & cat >/dev/null; kill $!; wait";
+        var command = $"'{Program}' --silent --location '{folder}' --skipApiVersionCheck --disableTelemetry --blobHost 127.0.0.1 --blobPort {port} > '{folder}/azurite.log' 2>&1 & cat >/dev/null; kill $!; wait";
         var process = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", command]) { RedirectStandardInput = true })!;
         await WaitUntilListeningAsync(port);
         return new(process, folder, $"http://127.0.0.1:{port}/{Account}");

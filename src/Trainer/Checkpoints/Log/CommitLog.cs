@@ -1,7 +1,3 @@
-using System.Globalization;
-using System.Text.Json;
-using Opt.Api;
-using Opt.Api.Protocol;
 using Opt.Trainer.Stores;
 
 namespace Opt.Trainer.Checkpoints;
@@ -9,22 +5,38 @@ namespace Opt.Trainer.Checkpoints;
 /// <summary>
 /// The append-only log of one store (DESIGN: store fence). A writer reads to the end, checks the rules, then creates the next number if it
 /// is absent; when another writer was faster it reads on and checks again. So no entry of an older epoch can follow a newer fence.
+/// Old entries are compacted into snapshots and archives, so a number that is absent may be one that was there: whoever reads looks whether a snapshot
+/// lies beyond what it read, and whoever created an entry looks whether snapshots had passed it by more than the margin below which entries
+/// are never deleted. If so, it slept through a compaction: nobody may see its entry, so the log is read anew and the entry proposed again.
 /// Safe for concurrent use.
 /// </summary>
-public sealed class CommitLog(ICheckpointStore store, string jobUid, string writer, TimeProvider time) : IDisposable
+public sealed class CommitLog : IDisposable
 {
     /// <summary>Folder of the entries.</summary>
     public const string Folder = "log/";
 
-    private const string Snapshots = "log/snapshots/";
-    private const int SnapshotEvery = 32;
     private const int ReadAhead = 8;
-    private const int MaxEntryBytes = 1 << 20;
-    private const int MaxSnapshotBytes = 64 << 20;
+    private const int Restarts = 3;
+    private readonly LogFiles _files;
+    private readonly string _jobUid, _writer;
+    private readonly TimeProvider _time;
     private readonly SemaphoreSlim _gate = new(1, 1);
     private LogState? _state;
 
-    public ICheckpointStore Store => store;
+    public CommitLog(ICheckpointStore store, string jobUid, string writer, TimeProvider time)
+        : this(store, jobUid, writer, time, LogLimits.Default)
+    {
+    }
+
+    internal CommitLog(ICheckpointStore store, string jobUid, string writer, TimeProvider time, LogLimits limits)
+    {
+        _files = new(store, limits);
+        (_jobUid, _writer, _time) = (jobUid, writer, time);
+    }
+
+    public ICheckpointStore Store => _files.Store;
+
+    internal LogFiles Files => _files;
 
     public void Dispose() => _gate.Dispose();
 
@@ -58,9 +70,9 @@ public sealed class CommitLog(ICheckpointStore store, string jobUid, string writ
             {
                 var state = await CatchUpAsync(ct);
                 if (propose(state) is not { } proposed) return state;
-                var entry = proposed with { Number = state.Entry + 1, JobUid = jobUid, Writer = writer, Nonce = Guid.NewGuid().ToString("n"), At = time.GetUtcNow() };
+                var entry = proposed with { Number = state.Entry + 1, JobUid = _jobUid, Writer = _writer, Nonce = Guid.NewGuid().ToString("n"), At = _time.GetUtcNow() };
                 Check(state, entry);
-                if (await TryCreateAsync(entry, ct)) return await AdvanceAsync(entry, ct);
+                if (await TryCreateAsync(entry, ct) && !await WasPassedAsync(entry, ct)) return await AdvanceAsync(entry, ct);
             }
         }
         finally
@@ -73,23 +85,19 @@ public sealed class CommitLog(ICheckpointStore store, string jobUid, string writ
     /// <param name="adopt">Take over a store of another job.</param>
     public Task<LogState> FenceAsync(long epoch, bool adopt, CancellationToken ct) => AppendAsync(state =>
     {
-        if (state.FencedEpoch == epoch && state.JobUid == jobUid) return null;
-        var adopts = adopt && state.JobUid != jobUid ? state.JobUid : null;
+        if (state.FencedEpoch == epoch && state.JobUid == _jobUid) return null;
+        var adopts = adopt && state.JobUid != _jobUid ? state.JobUid : null;
         return Entry(LogEntryKind.Fence, epoch) with { Fence = new() { Adopts = adopts } };
     }, ct);
 
     /// <summary>Fences at the epoch after the last one: for a run that has the store to itself.</summary>
     public Task<LogState> FenceNextAsync(bool adopt, CancellationToken ct) => AppendAsync(state => Entry(LogEntryKind.Fence, state.FencedEpoch + 1) with
     {
-        Fence = new() { Adopts = adopt && state.JobUid != jobUid ? state.JobUid : null },
+        Fence = new() { Adopts = adopt && state.JobUid != _jobUid ? state.JobUid : null },
     }, ct);
 
     /// <summary>An entry to complete with its part.</summary>
     public static LogEntry Entry(LogEntryKind kind, long epoch) => new() { Number = 0, Kind = kind, JobUid = "", Epoch = epoch, Writer = "", Nonce = "", At = default };
-
-    internal static string NameOf(long number) => string.Create(CultureInfo.InvariantCulture, $"{Folder}{number:d12}.json");
-
-    private static string SnapshotNameOf(long number) => string.Create(CultureInfo.InvariantCulture, $"{Snapshots}{number:d12}.json");
 
     private static void Check(LogState state, LogEntry entry)
     {
@@ -100,93 +108,81 @@ public sealed class CommitLog(ICheckpointStore store, string jobUid, string writ
     /// <summary>True when the entry is in the log, which a lost answer may hide until it is read back.</summary>
     private async Task<bool> TryCreateAsync(LogEntry entry, CancellationToken ct)
     {
-        var bytes = JsonSerializer.SerializeToUtf8Bytes(entry, CheckpointJson.Default.LogEntry);
         try
         {
-            if (await store.TryCreateAsync(NameOf(entry.Number), bytes, ct)) return true;
+            if (await _files.TryCreateAsync(entry, ct)) return true;
         }
         catch (StoreException e) when (e.Fault == StoreFault.Transient)
         {
-            if ((await ReadEntryAsync(entry.Number, ct))?.Nonce == entry.Nonce) return true;
+            if ((await _files.ReadEntryAsync(entry.Number, ct))?.Nonce == entry.Nonce) return true;
             throw;
         }
 
-        return (await ReadEntryAsync(entry.Number, ct))?.Nonce == entry.Nonce;
+        return (await _files.ReadEntryAsync(entry.Number, ct))?.Nonce == entry.Nonce;
+    }
+
+    /// <summary>True when the entry may have filled a hole that compaction left, where nobody sees it: the state is read anew.</summary>
+    private async Task<bool> WasPassedAsync(LogEntry entry, CancellationToken ct)
+    {
+        if (entry.Number > await NewestSnapshotAsync(ct) - _files.Limits.Margin) return false;
+        _state = null;
+        return true;
     }
 
     private async Task<LogState> AdvanceAsync(LogEntry entry, CancellationToken ct)
     {
         _state = _state!.Apply(entry);
-        if (entry.Number % SnapshotEvery == 0) await WriteSnapshotAsync(_state, ct);
-        return _state;
-    }
-
-    private async Task WriteSnapshotAsync(LogState state, CancellationToken ct)
-    {
+        if (entry.Number % _files.Limits.SnapshotEvery != 0) return _state;
         try
         {
-            await store.TryCreateAsync(SnapshotNameOf(state.Entry), JsonSerializer.SerializeToUtf8Bytes(LogSnapshot.Of(state), CheckpointJson.Default.LogSnapshot), ct);
-            await foreach (var old in store.ListAsync(Snapshots, ct))
-            {
-                // The two newest stay: a reader may hold the name of the one before.
-                if (string.CompareOrdinal(old.Name, SnapshotNameOf(state.Entry - SnapshotEvery)) < 0) await store.DeleteAsync(old.Name, ct);
-            }
+            await _files.WriteSnapshotAsync(_state, ct);
         }
         catch (StoreException)
         {
             // The entry is in the log already, which is all that counts; the next snapshot covers for this one.
         }
+
+        return _state;
     }
 
     private async Task<LogState> CatchUpAsync(CancellationToken ct)
     {
-        _state ??= await ReadSnapshotAsync(ct);
+        for (var restarts = 0; ;)
+        {
+            _state ??= await ReadSnapshotAsync(ct);
+            await ReadOnAsync(ct);
+            var newest = await NewestSnapshotAsync(ct);
+            if (newest <= _state.Entry) return _state;
+            if (await _files.ReadEntryAsync(_state.Entry + 1, ct) is not null) continue;   // others were appending meanwhile
+            if (++restarts > Restarts) throw _files.Damaged(LogFiles.SnapshotNameOf(newest), $"it cannot be read, and the entries end at {_state.Entry}", null);
+            _state = null;   // what follows was compacted away
+        }
+    }
+
+    private async Task ReadOnAsync(CancellationToken ct)
+    {
         for (var ahead = 1; ; ahead = ReadAhead)
         {
-            var from = _state.Entry + 1;
-            var entries = await Task.WhenAll(Enumerable.Range(0, ahead).Select(i => ReadEntryAsync(from + i, ct)));
+            var from = _state!.Entry + 1;
+            var entries = await Task.WhenAll(Enumerable.Range(0, ahead).Select(i => _files.ReadEntryAsync(from + i, ct)));
             foreach (var entry in entries.TakeWhile(e => e is not null)) _state = _state.Apply(entry!);
-            if (entries[^1] is null) return _state;
+            if (entries[^1] is null) return;
         }
     }
 
+    private async Task<long> NewestSnapshotAsync(CancellationToken ct) => (await _files.SnapshotsAsync(ct)).DefaultIfEmpty(0).Max();
+
+    /// <summary>The newest snapshot that can be read, else what the archives say.</summary>
     private async Task<LogState> ReadSnapshotAsync(CancellationToken ct)
     {
-        string? newest = null;
-        await foreach (var found in store.ListAsync(Snapshots, ct))
+        var snapshots = await _files.SnapshotsAsync(ct);
+        foreach (var number in snapshots.Reverse())
         {
-            if (string.CompareOrdinal(found.Name, newest) > 0) newest = found.Name;
+            if (await _files.ReadSnapshotAsync(number, ct) is { } state) return state;
         }
 
-        if (newest is null || await store.TryReadAsync(newest, MaxSnapshotBytes, ct) is not { } bytes) return LogState.Empty;
-        try
-        {
-            return Parse(newest, bytes, CheckpointJson.Default.LogSnapshot).ToState();
-        }
-        catch (CheckpointException)
-        {
-            return LogState.Empty;   // only a cache: the entries are all there
-        }
+        var replayed = LogState.Empty;
+        while (snapshots.Count > 0 && await _files.ReadArchiveAsync(replayed.Entry + 1, ct) is { } archive) replayed = archive.Entries.Aggregate(replayed, (s, e) => s.Apply(e));
+        return replayed;
     }
-
-    private async Task<LogEntry?> ReadEntryAsync(long number, CancellationToken ct)
-    {
-        if (await store.TryReadAsync(NameOf(number), MaxEntryBytes, ct) is not { } bytes) return null;
-        var entry = Parse(NameOf(number), bytes, CheckpointJson.Default.LogEntry);
-        return entry.Number == number ? entry : throw Damaged(NameOf(number), $"it says it is entry {entry.Number}", null);
-    }
-
-    private T Parse<T>(string name, byte[] bytes, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize(bytes, type) ?? throw Damaged(name, "it is null", null);
-        }
-        catch (JsonException e)
-        {
-            throw Damaged(name, e.Message, e);
-        }
-    }
-
-    private CheckpointException Damaged(string name, string detail, Exception? inner) => new($"{store.Description}: {name} of the commit log is damaged: {detail}", inner);
 }

@@ -12,6 +12,7 @@ namespace Opt.Trainer.Checkpoints;
 public sealed class CheckpointReader
 {
     private const long MemoryInFlight = 256L << 20;
+    private const int Reads = 3;
     private readonly ICheckpointStore _store;
 
     private CheckpointReader(ICheckpointStore store, CheckpointSummary summary, Manifest manifest)
@@ -28,8 +29,7 @@ public sealed class CheckpointReader
     public static async Task<CheckpointReader> OpenAsync(ICheckpointStore store, CheckpointSummary summary, CancellationToken ct)
     {
         var name = $"{summary.Path}/{Manifest.FileName}";
-        var bytes = await store.TryReadAsync(name, Manifest.MaxBytes, ct) ?? throw new CheckpointException($"{store.Description}: {name} is missing");
-        if (Convert.ToHexStringLower(SHA256.HashData(bytes)) != summary.ManifestDigest) throw new CheckpointException($"{store.Description}: {name} is damaged: its SHA-256 is not the one in the commit log");
+        var bytes = await ReadManifestAsync(store, name, summary.ManifestDigest, ct);
         try
         {
             var manifest = JsonSerializer.Deserialize(bytes, CheckpointJson.Default.Manifest)!;
@@ -109,6 +109,16 @@ public sealed class CheckpointReader
         }
     }
 
+    private static async Task<byte[]> ReadManifestAsync(ICheckpointStore store, string name, string digest, CancellationToken ct)
+    {
+        for (var read = 1; ; read++)
+        {
+            var bytes = await store.TryReadAsync(name, Manifest.MaxBytes, ct) ?? throw new CheckpointException($"{store.Description}: {name} is missing");
+            if (Convert.ToHexStringLower(SHA256.HashData(bytes)) == digest) return bytes;
+            if (read == Reads) throw new CheckpointException($"{store.Description}: {name} is damaged: its SHA-256 is not the one in the commit log");
+        }
+    }
+
     private static void Check(Manifest manifest, string name)
     {
         if (manifest.Format != Manifest.CurrentFormat) throw new CheckpointException($"{name} has format {manifest.Format}; this version reads {Manifest.CurrentFormat}");
@@ -141,20 +151,24 @@ public sealed class CheckpointReader
 
     private async Task ReadChunkAsync(ObjectRecord record, int index, Memory<byte> destination, CancellationToken ct)
     {
-        // Once more on a mismatch: bytes damaged on the way differ from bytes damaged at rest by healing.
-        for (var attempt = 1; ; attempt++)
+        // Again on a mismatch: bytes damaged on the way differ from bytes damaged at rest by healing.
+        for (var read = 1; ; read++)
         {
-            await ReadOrExplainAsync(record, (long)index * record.ChunkBytes, destination, ct);
-            if (record.Verify(index, destination.Span)) return;
-            if (attempt == 2) throw new CheckpointException($"{_store.Description}: {NameOf(record)} is damaged: chunk {index} of {record.ChunkCount} does not have its SHA-256");
+            if (await TryReadAsync(record, (long)index * record.ChunkBytes, destination, last: read == Reads, ct) && record.Verify(index, destination.Span)) return;
+            if (read == Reads) throw new CheckpointException($"{_store.Description}: {NameOf(record)} is damaged: chunk {index} of {record.ChunkCount} does not have its SHA-256");
         }
     }
 
-    private async Task ReadOrExplainAsync(ObjectRecord record, long offset, Memory<byte> destination, CancellationToken ct)
+    private async Task<bool> TryReadAsync(ObjectRecord record, long offset, Memory<byte> destination, bool last, CancellationToken ct)
     {
         try
         {
             await _store.ReadAsync(NameOf(record), offset, destination, ct);
+            return true;
+        }
+        catch (StoreException e) when (e.Fault == StoreFault.Damaged && !last)
+        {
+            return false;
         }
         catch (StoreException e) when (e.Fault is StoreFault.NotFound or StoreFault.Damaged)
         {

@@ -68,7 +68,7 @@ internal sealed class RestoreProtocol(CheckpointSessionOptions options, CommitLo
         {
             return new() { Checkpoints = [.. Candidates(await log.ReadAsync(ct), resume)] };
         }
-        catch (StoreException e)
+        catch (Exception e) when (e is StoreException or CheckpointException)
         {
             return new() { Error = e.Message };   // the other ranks would wait for the list in vain
         }

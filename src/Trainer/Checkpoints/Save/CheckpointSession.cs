@@ -37,7 +37,7 @@ public sealed partial class CheckpointSession : ICheckpointSession
         _logger = logger;
         _format = new ShardFormat(options.Layout, options.Buffers);
         _snapshot = new HostSnapshot(_format, options.Buffers);
-        _log = new CommitLog(options.Store, options.JobUid, options.Writer, time);
+        _log = new CommitLog(options.Store, options.JobUid, options.Writer, time, options.LogLimits);
         _coordinator = new SaveCoordinator(options, _log, _format, time);
         _health = new HealthMonitor(options.Spec.HealthyWhen);
         _housekeeper = new Housekeeper(_log, options.Epoch, options.Spec.Keep, logger);

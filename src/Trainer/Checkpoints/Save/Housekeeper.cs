@@ -42,6 +42,7 @@ internal sealed partial class Housekeeper : IAsyncDisposable
     public void Prune() => Add("retention", async ct =>
     {
         await _pruner.RetireAsync(_keep, ct);
+        await new LogCompactor(_log.Files).RunAsync(ct);
         if (_cleaned) return;
         foreach (var folder in await _pruner.DeleteLeftoversAsync(ct)) Log.Deleted(_logger, folder);
         _cleaned = true;

@@ -56,8 +56,9 @@ internal sealed class SaveCoordinator(CheckpointSessionOptions options, CommitLo
             Parent = parent,
             LastBadStep = lastBadStep,
         };
-        var after = await log.AppendAsync(s => s.Exists(folder) ? null : CommitLog.Entry(LogEntryKind.Commit, options.Epoch) with { Commit = commit }, ct);
-        return (after.Checkpoints.Values.Single(c => c.Commit.Path == folder), manifest.Bytes);
+        var after = await log.AppendAsync(s => s.Exists(folder) || s.Retired.Contains(folder) ? null : CommitLog.Entry(LogEntryKind.Commit, options.Epoch) with { Commit = commit }, ct);
+        var committed = after.Checkpoints.Values.SingleOrDefault(c => c.Commit.Path == folder) ?? throw new CheckpointException("it was retired while it was committed");
+        return (committed, manifest.Bytes);
     }
 
     private Manifest Describe(TrainingState state, long parent, ObjectRecord slices, IReadOnlyList<ObjectRecord> objects) => new()
