@@ -14,9 +14,14 @@ var bindAddress = new Option<IPAddress?>("--bind-address") { Description = "addr
 var leaderElect = new Option<bool>("--leader-elect") { Description = "act only while holding a lease, so that several replicas can run" };
 var leaderNamespace = new Option<string?>("--leader-election-namespace") { Description = "namespace of the lease; without it, the pod's own" };
 var leaderId = new Option<string>("--leader-election-id") { Description = "name of the lease", DefaultValueFactory = _ => "opt-operator" };
-foreach (var port in new[] { healthPort, metricsPort }) port.Validators.Add(Port);
+var webhookPort = new Option<int>("--webhook-port") { Description = "port of the admission webhooks (TLS); 0 for none" };
+var webhookNames = new Option<string[]>("--webhook-names") { Description = "names or addresses under which the API server calls the webhooks", AllowMultipleArgumentsPerToken = true };
+var webhookSecret = new Option<string>("--webhook-secret") { Description = "Secret for the webhooks' certificates, in the operator's namespace", DefaultValueFactory = _ => "opt-operator-webhooks" };
+var webhookConfiguration = new Option<string?>("--webhook-configuration") { Description = "name of the webhook configurations whose caBundle to keep" };
+var webhookCertificates = new Option<string?>("--webhook-certificates") { Description = "folder of tls.crt and tls.key that somebody else renews; without it, the operator makes and rotates them" };
+foreach (var port in new[] { healthPort, metricsPort, webhookPort }) port.Validators.Add(Port);
 
-var run = new Command("run", "Reconcile OptTrainingJobs until stopped.") { kubeConfig, scope, statusInterval, healthPort, metricsPort, bindAddress, leaderElect, leaderNamespace, leaderId };
+var run = new Command("run", "Reconcile OptTrainingJobs until stopped.") { kubeConfig, scope, statusInterval, healthPort, metricsPort, bindAddress, leaderElect, leaderNamespace, leaderId, webhookPort, webhookNames, webhookSecret, webhookConfiguration, webhookCertificates };
 run.SetAction((parsed, ct) => RunCommand.ExecuteAsync(new()
 {
     KubeConfig = parsed.GetValue(kubeConfig),
@@ -28,6 +33,11 @@ run.SetAction((parsed, ct) => RunCommand.ExecuteAsync(new()
     LeaderElect = parsed.GetValue(leaderElect),
     LeaderElectionNamespace = parsed.GetValue(leaderNamespace),
     LeaderElectionId = parsed.GetValue(leaderId)!,
+    WebhookPort = parsed.GetValue(webhookPort),
+    WebhookNames = parsed.GetValue(webhookNames) ?? [],
+    WebhookSecret = parsed.GetValue(webhookSecret)!,
+    WebhookConfiguration = parsed.GetValue(webhookConfiguration),
+    WebhookCertificates = parsed.GetValue(webhookCertificates),
 }, ct));
 
 var crds = new Command("crds", "Print the CustomResourceDefinitions.");

@@ -62,3 +62,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") 
 app.kubernetes.io/name: opt-trainer
 app.kubernetes.io/managed-by: opt-operator
 {{- end }}
+
+{{/* "true" when the webhooks are served: their configurations are the cluster's, out of reach of one namespace. */}}
+{{- define "opt-operator.webhooks" -}}
+{{- and .Values.webhooks.enabled (eq .Values.scope "cluster") }}
+{{- end }}

@@ -35,4 +35,19 @@ public sealed record OperatorOptions
 
     /// <summary>The port agents listen on.</summary>
     public int AgentPort { get; init; } = Rendering.Names.AgentPort;
+
+    /// <summary>Port of the admission webhooks; 0 for none.</summary>
+    public int WebhookPort { get; init; }
+
+    /// <summary>DNS names and IP addresses under which the API server calls the webhooks.</summary>
+    public IReadOnlyList<string> WebhookNames { get; init; } = [];
+
+    /// <summary>Name of the Secret that keeps the webhooks' certificates, in the operator's namespace.</summary>
+    public string WebhookSecret { get; init; } = "opt-operator-webhooks";
+
+    /// <summary>Name of the webhook configurations that get our authorities as caBundle.</summary>
+    public string? WebhookConfiguration { get; init; }
+
+    /// <summary>A folder whose tls.crt and tls.key are served instead of certificates of our own.</summary>
+    public string? WebhookCertificates { get; init; }
 }

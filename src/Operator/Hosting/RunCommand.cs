@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 using Opt.Kubernetes;
 using Opt.Operator.Agents;
 using Opt.Operator.Rendering;
+using Opt.Operator.Webhooks;
 
 namespace Opt.Operator.Hosting;
 
@@ -48,6 +49,7 @@ internal static partial class RunCommand
         Log.Connected(logger, configuration.Host, version, nodes);
         await using var runtime = new OperatorRuntime(options, client, agents, nodes, clock, logs, new ControllerMetrics(meters));
         await using var endpoints = await Endpoints.StartAsync(options, () => runtime.IsReady, exporter, ct);
+        await using var webhooks = await WebhooksAsync(options, client, clock, logs, ct);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var following = runtime.FollowAsync(stopping.Token);
         try
@@ -60,6 +62,19 @@ internal static partial class RunCommand
             await following;
         }
     }
+
+    /// <summary>Null when none are asked for. Every replica serves them, leading or not.</summary>
+    private static async Task<WebhookServer?> WebhooksAsync(OperatorOptions options, KubernetesClient client, TimeProvider clock, ILoggerFactory logs, CancellationToken ct) => options.WebhookPort == 0 ? null : await WebhookServer.StartAsync(
+        new()
+        {
+            Port = options.WebhookPort,
+            BindAddress = options.BindAddress,
+            Names = options.WebhookNames is { Count: > 0 } names ? names : ["localhost", "127.0.0.1"],
+            Secret = new(Environment.GetEnvironmentVariable("POD_NAMESPACE") ?? client.Namespace, options.WebhookSecret),
+            Configuration = options.WebhookConfiguration,
+            Directory = options.WebhookCertificates,
+        },
+        client, clock, logs, ct);
 
     private static async Task LeadAsync(OperatorOptions options, KubernetesClientConfiguration configuration, KubernetesClientOptions clientOptions, OperatorRuntime runtime, string @namespace, TimeProvider clock, ILoggerFactory logs, ClientMetrics metrics, CancellationToken ct)
     {

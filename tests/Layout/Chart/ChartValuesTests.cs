@@ -14,6 +14,7 @@ public sealed class ChartValuesTests
         ["metrics.podMonitor.labels"] = "metrics.podMonitor.enabled=true",
         ["metrics.podMonitor.interval"] = "metrics.podMonitor.enabled=true",
         ["metrics.rules.labels"] = "metrics.rules.enabled=true",
+        ["webhooks.certManager.issuerRef"] = "webhooks.certManager.enabled=true",
         ["networkPolicy.apiServerPorts"] = "networkPolicy.enabled=true",
         ["networkPolicy.metricsFrom"] = "networkPolicy.enabled=true",
         ["networkPolicy.trainerNamespaces"] = "networkPolicy.enabled=true",
@@ -39,6 +40,8 @@ public sealed class ChartValuesTests
         ["metrics.port"] = "9000",
         ["metrics.serviceMonitor.interval"] = "\"15s\"",
         ["metrics.podMonitor.interval"] = "\"15s\"",
+        ["webhooks.failurePolicy"] = "\"Fail\"",
+        ["webhooks.certManager.issuerRef"] = """{"name": "corporate", "kind": "ClusterIssuer"}""",
         ["networkPolicy.apiServerPorts"] = "[8443]",
         ["networkPolicy.metricsFrom"] = """[{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}]""",
         ["networkPolicy.trainerNamespaces"] = """["research"]""",
@@ -68,6 +71,8 @@ public sealed class ChartValuesTests
     [InlineData("image.digest=sha256:12", "digest")]
     [InlineData("metrics.port=80", "port")]
     [InlineData("metrics.port=8081", "differ")]
+    [InlineData("webhooks.port=8080", "differ")]
+    [InlineData("webhooks.failurePolicy=Open", "failurePolicy")]
     public async Task A_mistaken_value_is_refused_and_named(string setting, string named)
     {
         var result = await Helm.TemplateAsync("--set", setting);

@@ -39,7 +39,7 @@ public sealed class InstalledCluster : IAsyncDisposable
     /// <summary>"kind/name" of everything the release labels as its own, in order.</summary>
     public async Task<IReadOnlyList<string>> ObjectsAsync()
     {
-        const string Kinds = "serviceaccounts,services,deployments,poddisruptionbudgets,networkpolicies,roles,rolebindings,clusterroles,clusterrolebindings";
+        const string Kinds = "serviceaccounts,services,deployments,poddisruptionbudgets,networkpolicies,roles,rolebindings,clusterroles,clusterrolebindings,mutatingwebhookconfigurations,validatingwebhookconfigurations";
         var listed = await KubectlAsync("get", Kinds, "--all-namespaces", "-l", "app.kubernetes.io/instance=opt", "-o", "name");
         return [.. listed.Succeeded().Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal)];
     }
