@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Training speed of opt-trainer beside eager PyTorch on the same libtorch, same model, same threads: interleaved rounds, paired ratios.
 
-  trainer_speed.py [--model 10m|tiny|125m] [--rounds N] [--steps N] [--workers N] [--trainer PATH]
+  trainer_speed.py [--model 10m|tiny|125m] [--batch N] [--rounds N] [--steps N] [--warmup N] [--workers N] [--activation-checkpointing none|full] [--trainer PATH]
 
 Prints one JSON line a model: tokens/s of both (medians over steps and rounds), the median of the paired ratios and their range.
 """
@@ -61,18 +61,20 @@ def main():
     parser.add_argument("--model", choices=MODELS, action="append")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--warmup", type=int, default=2)
+    parser.add_argument("--batch", type=int, help="sequences a step")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--activation-checkpointing", choices=["none", "full"], default="none")
     parser.add_argument("--trainer", default=os.path.join(HERE, "..", "bin", "opt-trainer"))
     args = parser.parse_args()
     if subprocess.run(["/usr/bin/python3", "-c", "import torch"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
         sys.exit("trainer_speed: python3-torch is not installed: apt-get install python3-torch")
-    warmup = 2
+    warmup = args.warmup
     cores = os.cpu_count() or 1
     environment = dict(os.environ, OMP_NUM_THREADS=str(max(1, cores // args.workers)), OPENBLAS_NUM_THREADS=str(max(1, cores // args.workers)))
     whole = dict(os.environ, OMP_NUM_THREADS=str(cores), OPENBLAS_NUM_THREADS=str(cores))
     for name in args.model or ["10m"]:
-        m = MODELS[name]
+        m = dict(MODELS[name], batch=args.batch or MODELS[name]["batch"])
         with tempfile.TemporaryDirectory() as folder:
             corpus, config = os.path.join(folder, "random"), os.path.join(folder, "train.yaml")
             write_corpus(corpus, m["vocabulary"], 40 * m["batch"] * (m["length"] + 1))

@@ -40,6 +40,19 @@ public sealed class CollectiveTests
 
     [Theory]
     [MemberData(nameof(Worlds))]
+    public void Groups_count_the_bytes_they_send(int world) => Ranks.Run(world, group =>
+    {
+        using var scope = NewDisposeScope();
+        Wait(group.all_gather_into_tensor(empty([5 * world], float16), empty([5], float16)));
+        Assert.Equal((world - 1) * 10, group.bytes_sent);
+        Wait(group.reduce_scatter_tensor(empty([3], float32), zeros([3 * world], float32)));
+        Assert.Equal((world - 1) * (10 + 12), group.bytes_sent);
+        Wait(group.all_reduce(zeros([4 * world], float32)));
+        Assert.Equal((world - 1) * (10 + 12 + 32), group.bytes_sent);
+    });
+
+    [Theory]
+    [MemberData(nameof(Worlds))]
     public void Reduce_scatter_gives_each_rank_its_part_of_the_sum(int world) => Ranks.Run(world, group =>
     {
         foreach (var type in new[] { float32, float16, bfloat16, int64 })

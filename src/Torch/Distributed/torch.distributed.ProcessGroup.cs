@@ -31,6 +31,9 @@ public static partial class torch
 
             public int size { get; }
 
+            /// <summary>Bytes of payload that this rank has sent by gathers, reduce-scatters and all-reduces of this group (the latter by the formula of a ring).</summary>
+            public virtual long bytes_sent => Inner?.bytes_sent ?? 0;
+
             /// <summary>For a group that adds something to another: the other, which autograd nodes use natively.</summary>
             protected virtual ProcessGroup? Inner => null;
 
@@ -73,6 +76,15 @@ public static partial class torch
         private abstract class NativeProcessGroup(nint handle, int rank, int size) : ProcessGroup(rank, size)
         {
             internal override GroupHandle Handle { get; } = new(handle);
+
+            public override long bytes_sent
+            {
+                get
+                {
+                    Native.Check(Native.GroupBytesSent(Handle, out var bytes));
+                    return bytes;
+                }
+            }
 
             public override Work all_reduce(Tensor tensor, ReduceOp op = ReduceOp.SUM)
             {

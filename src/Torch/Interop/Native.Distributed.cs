@@ -50,6 +50,9 @@ internal static unsafe partial class Native
     [LibraryImport(Library, EntryPoint = "opt_group_free")]
     public static partial void GroupFree(nint group);
 
+    [LibraryImport(Library, EntryPoint = "opt_group_bytes_sent")]
+    public static partial int GroupBytesSent(GroupHandle group, out long bytes);
+
     [LibraryImport(Library, EntryPoint = "opt_all_reduce")]
     public static partial int AllReduce(GroupHandle group, Tensor tensor, int reduceOp, out nint work);
 

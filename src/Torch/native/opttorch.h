@@ -178,6 +178,8 @@ OPT_API int32_t opt_group_gloo(opt_store store, int32_t rank, int32_t size, cons
                                opt_group* group);
 OPT_API int32_t opt_group_nccl(opt_store store, int32_t rank, int32_t size, int64_t timeout_ms, opt_group* group);
 OPT_API void opt_group_free(opt_group group);
+// Payload this rank sent by gathers, reduce-scatters and all-reduces (the latter by the formula of a ring).
+OPT_API int32_t opt_group_bytes_sent(opt_group group, int64_t* bytes);
 OPT_API int32_t opt_all_reduce(opt_group group, opt_tensor tensor, int32_t reduce_op, opt_work* work);
 OPT_API int32_t opt_broadcast(opt_group group, opt_tensor tensor, int32_t root, opt_work* work);
 OPT_API int32_t opt_all_gather_into_tensor(opt_group group, opt_tensor output, opt_tensor input, opt_work* work);

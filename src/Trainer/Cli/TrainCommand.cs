@@ -3,6 +3,7 @@ using System.Text.Json;
 using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
 using Opt.Trainer.Parallel;
+using Opt.Trainer.Tracing;
 using static Opt.Torch.torch;
 
 namespace Opt.Trainer.Cli;
@@ -18,8 +19,9 @@ internal static class TrainCommand
         var device = new Option<DeviceKind>("--device") { Description = "Where tensors live: cpu, cuda or auto", DefaultValueFactory = _ => DeviceKind.Auto };
         var resume = new Option<string?>("--resume") { Description = "What to start from: \"latest\" or a step of the configured store, a checkpoint folder, or a Hugging Face folder" };
         var quiet = new Option<bool>("--quiet") { Description = "No progress lines" };
-        var command = new Command("train", "Train on this machine, without Kubernetes") { config, workers, steps, device, resume, quiet };
-        command.SetAction((r, ct) => RunAsync(new(r.GetValue(config)!, r.GetValue(workers), r.GetValue(steps), r.GetValue(device), r.GetValue(resume), r.GetValue(quiet)), ct));
+        var profile = new Option<FileInfo?>("--profile") { Description = "File for a trace of computation, collectives and waits, for chrome://tracing or ui.perfetto.dev" };
+        var command = new Command("train", "Train on this machine, without Kubernetes") { config, workers, steps, device, resume, quiet, profile };
+        command.SetAction((r, ct) => RunAsync(new(r.GetValue(config)!, r.GetValue(workers), r.GetValue(steps), r.GetValue(device), r.GetValue(resume), r.GetValue(quiet), r.GetValue(profile)), ct));
         return command;
     }
 
@@ -36,7 +38,9 @@ internal static class TrainCommand
             var planFile = Path.Combine(run.FullName, "plan.json");
             await File.WriteAllBytesAsync(planFile, JsonSerializer.SerializeToUtf8Bytes(Plan(config, choices.Workers, store?.port ?? 0, start), ProtocolJson.Default.RunPlan), ct);
             choices.Steps?.Delete();
-            return await new LocalRanks(TimeProvider.System).RunAsync(choices.Workers, planFile, config.Data.Root, run.FullName, Arguments(choices, start), ct);
+            var exit = await new LocalRanks(TimeProvider.System).RunAsync(choices.Workers, planFile, config.Data.Root, run.FullName, Arguments(choices, start), ct);
+            if (choices.Profile is { } profile) TraceFiles.Join(run.FullName, profile.FullName);
+            return exit;
         }
         finally
         {
@@ -50,6 +54,7 @@ internal static class TrainCommand
         if (choices.Steps is { } steps) arguments.AddRange(["--steps-out", steps.FullName]);
         if (start.InitialWeights is { } folder) arguments.AddRange(["--initial-weights", folder]);
         if (choices.Quiet) arguments.Add("--quiet");
+        if (choices.Profile is not null) arguments.Add("--profile");
         return arguments;
     }
 
@@ -71,5 +76,5 @@ internal static class TrainCommand
         Resume = start.Resume,
     };
 
-    private sealed record Choices(FileInfo File, int Workers, FileInfo? Steps, DeviceKind Device, string? Resume, bool Quiet);
+    private sealed record Choices(FileInfo File, int Workers, FileInfo? Steps, DeviceKind Device, string? Resume, bool Quiet, FileInfo? Profile);
 }

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Opt.Api.Protocol;
 using Opt.Trainer.Loop;
 using Opt.Trainer.Stores;
+using Opt.Trainer.Tracing;
 using Opt.Trainer.Workers;
 
 namespace Opt.Trainer.Cli;
@@ -17,13 +18,14 @@ internal static partial class WorkerCommand
         var steps = new Option<FileInfo?>("--steps-out") { Description = "File for the step records of rank 0" };
         var quiet = new Option<bool>("--quiet") { Description = "No progress lines" };
         var weights = new Option<DirectoryInfo?>("--initial-weights") { Description = "Hugging Face folder to start from" };
-        var command = new Command("worker", "One rank, started by an agent or by train") { local, steps, quiet, weights };
+        var profile = new Option<bool>("--profile") { Description = "Leave a trace in the run directory" };
+        var command = new Command("worker", "One rank, started by an agent or by train") { local, steps, quiet, weights, profile };
         command.Hidden = true;
-        command.SetAction((r, _) => RunAsync(r.GetValue(local), r.GetValue(steps), r.GetValue(quiet), r.GetValue(weights)));
+        command.SetAction((r, _) => RunAsync(r.GetValue(local), r.GetValue(steps), r.GetValue(quiet), r.GetValue(weights), r.GetValue(profile)));
         return command;
     }
 
-    private static async Task<int> RunAsync(bool local, FileInfo? steps, bool quiet, DirectoryInfo? weights)
+    private static async Task<int> RunAsync(bool local, FileInfo? steps, bool quiet, DirectoryInfo? weights, bool profile)
     {
         var environment = WorkerEnvironment.Read(name => name == WorkerEnvironment.ChannelVariable && local ? "0" : Environment.GetEnvironmentVariable(name));
         var plan = ReadPlan(environment.PlanFile);
@@ -34,11 +36,14 @@ internal static partial class WorkerCommand
             Console.Error.WriteLine(ExitCodes.Line(WorkerExit.AgentLost, $"rank {environment.Rank}: what started this worker is gone"));
             ExitAtOnce(WorkerExit.AgentLost);
         });
-        var worker = new Worker(plan, environment.Rank, environment.DataRoot, channel, TimeProvider.System, Log) { OpenStore = OpenStore, InitialWeights = weights?.FullName };
+        var trace = profile ? new TraceRecorder(TimeProvider.System, environment.Rank) : null;
+        var worker = new Worker(plan, environment.Rank, environment.DataRoot, channel, TimeProvider.System, Log) { OpenStore = OpenStore, InitialWeights = weights?.FullName, Trace = trace };
         try
         {
             // A thread of its own: gradient modes and dispose scopes belong to threads, and 16 MiB of stack suffice for deep graphs.
-            return (int)await OnOwnThread(worker.Run);
+            var exit = await OnOwnThread(worker.Run);
+            if (trace is not null) TraceFiles.WritePart(TraceFiles.PartOf(environment.RunDirectory, environment.Rank), trace.Events);
+            return (int)exit;
         }
         catch (Exception e)
         {

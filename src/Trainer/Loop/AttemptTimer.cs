@@ -5,11 +5,13 @@ namespace Opt.Trainer.Loop;
 /// <summary>Splits the wall time of an attempt into its parts, from running totals kept where the time is spent.</summary>
 internal sealed class AttemptTimer(TrainingEngine engine, Parallel.World world, TimeProvider time)
 {
+    private readonly AttemptTrace _trace = new(world);
     private long _start;
     private (TimeSpan Data, TimeSpan Forward, TimeSpan Backward, TimeSpan Exposed) _before;
 
     public void Start()
     {
+        _trace.Start();
         _start = time.GetTimestamp();
         _before = Totals();
     }
@@ -17,6 +19,7 @@ internal sealed class AttemptTimer(TrainingEngine engine, Parallel.World world, 
     /// <summary>Whole seconds of the attempt and its parts.</summary>
     public (double Seconds, StepTiming Parts) Stop(TimeSpan optimizer, TimeSpan checkpointStall)
     {
+        _trace.Stop();
         var now = Totals();
         var parts = new StepTiming
         {

@@ -4,6 +4,7 @@ using Opt.Trainer.Data;
 using Opt.Trainer.Model;
 using Opt.Trainer.Optimization;
 using Opt.Trainer.Parallel;
+using Opt.Trainer.Tracing;
 using static Opt.Torch.torch;
 
 namespace Opt.Trainer.Loop;
@@ -32,7 +33,7 @@ internal sealed class TrainingEngine : IDisposable
         // 16-bit arithmetic is slow or absent on CPUs: there 16 bit is for storage and wire. A kept graph refers to the gathered parameters.
         _parameters = new(Storage, world.Data, world.Collectives, onCpu ? float32 : Storage.WireType, resident: !recompute || !config.ReshardAfterForward, device);
         _gradients = new(Storage, world.Data, world.Collectives, world.WireSumsIn16Bit, device);
-        Schedule = new(config.Model, Storage, new(world.Tensor), _parameters, _gradients, recompute, config.Seed, time);
+        Schedule = new(config.Model, Storage, new(world.Tensor), _parameters, _gradients, recompute, config.Seed, time, world.Trace);
     }
 
     public ShardStorage Storage { get; }
@@ -69,6 +70,7 @@ internal sealed class TrainingEngine : IDisposable
     /// <summary>Applies the gradient in the shards.</summary>
     public void Update(HyperParameters values, long step, double gradientScale)
     {
+        using var span = TraceRecorder.Span(_world.Trace, "compute", "optimizer");
         ShardedOptimizer.Update(Storage, values, step, gradientScale);
         _parameters.Invalidate();
     }

@@ -6,6 +6,7 @@ using Opt.Trainer.Data;
 using Opt.Trainer.Export;
 using Opt.Trainer.Parallel;
 using Opt.Trainer.Stores;
+using Opt.Trainer.Tracing;
 using Opt.Trainer.Workers;
 using static Opt.Torch.torch;
 
@@ -20,6 +21,9 @@ internal sealed record Worker(RunPlan Plan, int Rank, string DataRoot, IWorkerCh
     /// <summary>Hugging Face folder to take the initial weights from instead of drawing them.</summary>
     public string? InitialWeights { get; init; }
 
+    /// <summary>Records what this rank does when; null: nothing is recorded.</summary>
+    public TraceRecorder? Trace { get; init; }
+
     /// <summary>Runs to the end.</summary>
     /// <exception cref="Exception">Any failure; <see cref="Cli.ExitCodes"/> says what it means.</exception>
     public WorkerExit Run()
@@ -33,6 +37,7 @@ internal sealed record Worker(RunPlan Plan, int Rank, string DataRoot, IWorkerCh
         Channel.ReportState(WorkerState.Rendezvous);
         using var store = mesh.WorldSize > 1 ? Rendezvous.Connect(Plan, Rank) : null;
         using var world = store is null ? World.Single(Time) : Rendezvous.Join(store, Plan, mesh, device, Time);
+        world.Trace = Trace;
         using var engine = new TrainingEngine(config, world, device, Time);
         using var stop = new StopSignal();
         var checkpoints = RankCheckpoints.Open(Plan, mesh, engine.Storage, OpenStore, Time);

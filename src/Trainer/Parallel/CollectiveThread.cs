@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
 using Opt.Trainer.Data;
+using Opt.Trainer.Tracing;
 using static Opt.Torch.torch;
 
 namespace Opt.Trainer.Parallel;
@@ -29,14 +30,19 @@ internal sealed class CollectiveThread : IDisposable
     /// <summary>Time callers have spent in <see cref="Pending.Wait"/>: communication that no computation hid.</summary>
     public TimeSpan Exposed { get; private set; }
 
+    /// <summary>Where issues, collectives and waits are recorded; null: nowhere.</summary>
+    public TraceRecorder? Trace { get; set; }
+
     /// <summary>Queues a collective.</summary>
     /// <param name="kind">What it is, for the digest of the sequence.</param>
     /// <param name="issue">Starts it; runs on the collective thread.</param>
     /// <param name="after">Runs on the collective thread when the result is there; may be null.</param>
-    public Pending Submit(string kind, long elements, Func<distributed.Work> issue, Action? after = null)
+    /// <param name="unit">The unit it moves, for the trace; 0 is the root.</param>
+    public Pending Submit(string kind, long elements, Func<distributed.Work> issue, Action? after = null, int? unit = null)
     {
         Sequence = SplitMix.Key(Sequence, (ulong)kind.Length, kind[0], (ulong)elements);
-        var pending = new Pending(this);
+        var pending = new Pending(this) { Name = Trace is null ? kind : NameOf(kind, unit) };
+        Trace?.Instant("issue", pending.Name, TraceRecorder.TrainingThread, new() { Elements = elements });
         _queue.Add(new(issue, after, pending));
         return pending;
     }
@@ -60,8 +66,12 @@ internal sealed class CollectiveThread : IDisposable
             try
             {
                 _failure?.Throw();
-                using (var work = item.Issue()) work.Wait();
-                item.After?.Invoke();
+                using (TraceRecorder.Span(Trace, "collective", item.Pending.Name, thread: TraceRecorder.CollectiveThread))
+                {
+                    using (var work = item.Issue()) work.Wait();
+                    item.After?.Invoke();
+                }
+
                 item.Pending.Complete(null);
             }
             catch (Exception e)
@@ -72,6 +82,13 @@ internal sealed class CollectiveThread : IDisposable
         }
     }
 
+    private static string NameOf(string kind, int? unit) => unit switch
+    {
+        null => kind,
+        0 => $"{kind} root",
+        _ => $"{kind} block {unit - 1}",
+    };
+
     private sealed record Item(Func<distributed.Work> Issue, Action? After, Pending Pending);
 
     /// <summary>A collective under way.</summary>
@@ -81,15 +98,20 @@ internal sealed class CollectiveThread : IDisposable
         private ExceptionDispatchInfo? _error;
         private bool _done;
 
+        public required string Name { get; init; }
+
         /// <summary>Blocks until the result is there; throws what the collective threw.</summary>
         public void Wait()
         {
             lock (_gate)
             {
                 var start = owner._time.GetTimestamp();
-                var waited = !_done;
-                while (!_done) Monitor.Wait(_gate);
-                if (waited) owner.Exposed += owner._time.GetElapsedTime(start);
+                if (!_done)
+                {
+                    using var span = TraceRecorder.Span(owner.Trace, "wait", Name);
+                    while (!_done) Monitor.Wait(_gate);
+                    owner.Exposed += owner._time.GetElapsedTime(start);
+                }
             }
 
             _error?.Throw();

@@ -1,5 +1,6 @@
 using Opt.Api;
 using Opt.Trainer.Model;
+using Opt.Trainer.Tracing;
 using static Opt.Torch.torch;
 
 namespace Opt.Trainer.Parallel;
@@ -22,14 +23,15 @@ internal sealed class FsdpSchedule
     private readonly bool _recompute;
     private readonly ulong _seed;
     private readonly TimeProvider _time;
+    private readonly TraceRecorder? _trace;
     private readonly Dictionary<(int Slot, nint Flat), Tensor[]> _opened = [];
 
-    public FsdpSchedule(ModelDimensions model, ShardStorage storage, TensorParallel tensor, ParameterGather parameters, GradientReduction gradients, bool recompute, long seed, TimeProvider time)
+    public FsdpSchedule(ModelDimensions model, ShardStorage storage, TensorParallel tensor, ParameterGather parameters, GradientReduction gradients, bool recompute, long seed, TimeProvider time, TraceRecorder? trace = null)
     {
         _root = new(model, storage.Layouts[0], tensor);
         _blocks = [.. Enumerable.Range(0, model.Layers).Select(layer => new OptBlock(model, layer, tensor))];
         _leaves = BlockLeaves.Of(storage.Layouts[1]);
-        (_parameters, _gradients, _recompute, _seed, _time) = (parameters, gradients, recompute, (ulong)seed, time);
+        (_parameters, _gradients, _recompute, _seed, _time, _trace) = (parameters, gradients, recompute, (ulong)seed, time, trace);
     }
 
     /// <summary>Time spent in forward and in backward passes so far, waiting for collectives included.</summary>
@@ -46,10 +48,10 @@ internal sealed class FsdpSchedule
         var root = _parameters.Use(0);
         var forward = _time.GetTimestamp();
         using var off = no_grad();
-        var head = _root.Head(root, _gradients.RootSum, batch, h, seed);
+        var head = Head(root, batch, h, seed);
         var dh = head.Gradient!;
         for (var layer = _blocks.Length - 1; layer >= 0; layer--) dh = Backward(layer, kept[layer], dh, context, first);
-        _root.EmbedBackward(root, _gradients.RootSum, batch, dh);
+        EmbedBackward(root, batch, dh);
         Spent = (Spent.Forward + _time.GetElapsedTime(start, forward), Spent.Backward + _time.GetElapsedTime(forward));
         return new(head.Loss, batch.Tokens == 0 ? 0 : head.ActivationNorm);
     }
@@ -91,6 +93,18 @@ internal sealed class FsdpSchedule
         return h;
     }
 
+    private HeadResult Head(Tensor root, TokenBatch batch, Tensor h, double seed)
+    {
+        using var span = TraceRecorder.Span(_trace, "compute", "head");
+        return _root.Head(root, _gradients.RootSum, batch, h, seed);
+    }
+
+    private void EmbedBackward(Tensor root, TokenBatch batch, Tensor dh)
+    {
+        using var span = TraceRecorder.Span(_trace, "compute", "backward embedding");
+        _root.EmbedBackward(root, _gradients.RootSum, batch, dh);
+    }
+
     private Kept[] Forward(TokenBatch batch, in ForwardContext context, out Tensor h)
     {
         _parameters.Prefetch(0);
@@ -101,6 +115,7 @@ internal sealed class FsdpSchedule
         {
             var p = Open(layer);
             _parameters.Prefetch(layer + 2);   // one ahead; its slot was let go with the block before this one
+            using var span = TraceRecorder.Span(_trace, "compute", "forward", layer);
             kept[layer] = _recompute ? Inputs(h) : Run(layer, h, p, context);
             using var off = no_grad();
             h = kept[layer].Output?.detach() ?? _blocks[layer].Forward(h, p, context);
@@ -113,6 +128,7 @@ internal sealed class FsdpSchedule
     {
         var p = Open(layer);
         if (layer > 0) _parameters.Prefetch(layer);   // unit of block layer - 1
+        var span = TraceRecorder.Span(_trace, "compute", "backward", layer);
         if (kept.Output is null)
         {
             var input = kept.Input;
@@ -122,6 +138,7 @@ internal sealed class FsdpSchedule
 
         var gradients = autograd.grad([kept.Output!], [kept.Input, .. p], [dh]);
         foreach (var used in (Tensor[])[kept.Output!, kept.Input, dh]) used.Dispose();
+        span.Dispose();
         _gradients.Reduce(layer + 1, _leaves, gradients.AsSpan(1), first);
         for (var i = 1; i < gradients.Length; i++) gradients[i]!.Dispose();
         return gradients[0]!;

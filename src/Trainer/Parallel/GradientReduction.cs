@@ -60,7 +60,7 @@ internal sealed class GradientReduction : IDisposable
 
         if (_divide.Pre != 1) buffer.Flat.div_(_divide.Pre);
         buffer.Pending = _collectives.Submit("reduce-scatter", buffer.Flat.numel(), () => _group.reduce_scatter_tensor(buffer.Shard, buffer.Flat),
-            () => Collect(_storage.GradientOf(unit), buffer.Shard, first));
+            () => Collect(_storage.GradientOf(unit), buffer.Shard, first), unit);
     }
 
     /// <summary>End of an attempt: reduces the root and waits for everything.</summary>
@@ -77,7 +77,7 @@ internal sealed class GradientReduction : IDisposable
         else
         {
             if (_divide.Pre != 1) wire.div_(_divide.Pre);
-            _collectives.Submit("reduce-scatter", wire.numel(), () => _group.reduce_scatter_tensor(shard, wire), () => PostDivide(shard)).Wait();
+            _collectives.Submit("reduce-scatter", wire.numel(), () => _group.reduce_scatter_tensor(shard, wire), () => PostDivide(shard), unit: 0).Wait();
         }
 
         foreach (var buffer in _buffers) buffer.Pending?.Wait();

@@ -42,7 +42,7 @@ internal sealed class ParameterGather : IDisposable
             return;
         }
 
-        slot.Pending = _collectives.Submit("all-gather", slot.Wire.numel(), () => _group.all_gather_into_tensor(slot.Wire, _storage.WireOf(unit)), slot.Widen);
+        slot.Pending = _collectives.Submit("all-gather", slot.Wire.numel(), () => _group.all_gather_into_tensor(slot.Wire, _storage.WireOf(unit)), slot.Widen, unit);
     }
 
     /// <summary>The flat parameters of a unit in the compute type, padding at the end.</summary>

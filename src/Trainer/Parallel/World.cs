@@ -1,5 +1,6 @@
 using System.Globalization;
 using Opt.Torch;
+using Opt.Trainer.Tracing;
 using static Opt.Torch.torch;
 
 namespace Opt.Trainer.Parallel;
@@ -19,11 +20,21 @@ internal sealed class World : IDisposable
     public distributed.ProcessGroup? Data { get; private init; }
     public distributed.ProcessGroup? Tensor { get; private init; }
 
+    /// <summary>Where the parts of each attempt are recorded; null: nowhere. Set before the engine is made.</summary>
+    public TraceRecorder? Trace
+    {
+        get => Collectives.Trace;
+        set => Collectives.Trace = value;
+    }
+
     /// <summary>NCCL sums 16-bit gradients in 16 bit; the Gloo path sums in fp32.</summary>
     public bool WireSumsIn16Bit { get; private init; }
 
     /// <summary>A world of one process.</summary>
     public static World Single(TimeProvider time) => new(new(0, 1, 1), time);
+
+    /// <summary>One rank beside others that a test plays: <paramref name="data"/> stands for its data-parallel group.</summary>
+    public static World Of(Mesh mesh, distributed.ProcessGroup data, TimeProvider time) => new(mesh, time) { Data = data };
 
     /// <summary>Meets the other ranks through <paramref name="store"/>.</summary>
     /// <param name="address">Where peers reach this process.</param>

@@ -91,6 +91,7 @@ void exchange(Group& group, Pending& pending, Outgoing&& outgoing, Incoming&& in
   for (int distance = 1; distance < group.size; distance++) {
     const int peer = (group.rank + distance) % group.size;
     std::vector<at::Tensor> list{outgoing(peer)};
+    group.bytes_sent += static_cast<int64_t>(list[0].nbytes());
     pending.parts.push_back(group.backend->send(list, peer, tag));
   }
 }
@@ -100,6 +101,9 @@ at::Tensor part(const at::Tensor& flat, int64_t index, int64_t parts) {
   return flat.narrow(0, index * length, length);
 }
 
+// What a ring or a direct exchange sends: this part to, or past, every other rank once.
+void count_to_each_peer(Group& group, const at::Tensor& part) { group.bytes_sent += (group.size - 1) * static_cast<int64_t>(part.nbytes()); }
+
 // Gloo's send and recv know host memory only; its other collectives stage device memory through the host.
 bool direct(const Group& group, const at::Tensor& t) { return group.gloo && t.device().is_cpu(); }
 
@@ -107,7 +111,10 @@ void gather(Group& group, Pending& pending, at::Tensor output, at::Tensor input)
   if (direct(group, input)) {
     part(output, group.rank, group.size).copy_(input);
     exchange(group, pending, [&](int) { return input; }, [&](int peer) { return part(output, peer, group.size); });
-  } else if (group.gloo) {
+    return;
+  }
+  count_to_each_peer(group, input);
+  if (group.gloo) {
     std::vector<std::vector<at::Tensor>> outputs{output.chunk(group.size)};
     std::vector<at::Tensor> inputs{input};
     pending.parts.push_back(group.backend->allgather(outputs, inputs, asynchronous<c10d::AllgatherOptions>()));
@@ -123,6 +130,7 @@ void transpose_parts(Group& group, Pending& pending, at::Tensor rows, at::Tensor
     exchange(group, pending, [&](int peer) { return part(input, peer, group.size); },
              [&](int peer) { return part(rows, peer, group.size); });
   } else {
+    count_to_each_peer(group, part(input, 0, group.size));
     pending.parts.push_back(all_to_all_bytes(group, rows, input));
   }
 }
@@ -210,6 +218,7 @@ bool Pending::completed() {
   }
   return watch_->is_over();
 }
+
 std::unique_ptr<Pending> all_reduce(Group& group, at::Tensor tensor, int32_t reduce_op) {
   const auto op = reduce_op_of(reduce_op);
   auto pending = done();
@@ -225,6 +234,7 @@ std::unique_ptr<Pending> all_reduce(Group& group, at::Tensor tensor, int32_t red
   options.reduceOp = op;
   std::vector<at::Tensor> list{wire};
   pending->keep = {tensor, wire};
+  group.bytes_sent += 2 * (group.size - 1) * static_cast<int64_t>(wire.nbytes()) / group.size; // a ring's
   pending->parts.push_back(group.backend->allreduce(list, options));
   if (upcast) {
     pending->finish = [target, wire]() mutable { target.copy_(wire); };
@@ -280,6 +290,7 @@ std::unique_ptr<Pending> reduce_scatter(Group& group, at::Tensor output, at::Ten
   }
   at::Tensor wire = out.scalar_type() == input.scalar_type() ? out.view({-1}) : at::empty({output.numel()}, input.options());
   at::Tensor flat = input.detach().view({-1});
+  count_to_each_peer(group, part(flat, 0, group.size));
   pending->keep = {output, input, wire};
   pending->parts.push_back(group.backend->_reduce_scatter_base(wire, flat, asynchronous<c10d::ReduceScatterOptions>()));
   if (!wire.is_alias_of(out)) {

@@ -13,6 +13,7 @@
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 #endif
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -41,6 +42,7 @@ struct Group : torch::CustomClassHolder {
   bool gloo = false;
   int rank = 0, size = 1;
   milliseconds timeout{0};
+  std::atomic<int64_t> bytes_sent{0}; // by this rank, payload only
   int next_tag = 1 << 20; // above what callers of send and recv use; every rank counts alike
 };
 

@@ -79,6 +79,10 @@ OPT_API void opt_group_free(opt_group handle) {
   guarded([&] { delete static_cast<GroupPointer*>(handle); });
 }
 
+OPT_API int32_t opt_group_bytes_sent(opt_group handle, int64_t* bytes) {
+  return guarded([&] { *bytes = group(handle)->bytes_sent.load(); });
+}
+
 OPT_API int32_t opt_all_reduce(opt_group handle, opt_tensor t, int32_t reduce_op, opt_work* work) {
   return guarded([&] { *work = own_work(all_reduce(*group(handle), tensor(t), reduce_op)); });
 }

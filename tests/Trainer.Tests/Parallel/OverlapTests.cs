@@ -1,0 +1,67 @@
+using Opt.Trainer.Data;
+using Opt.Trainer.Loop;
+using Opt.Trainer.Parallel;
+using Opt.Trainer.Tests.Data;
+using Opt.Trainer.Tests.Loop;
+using Opt.Trainer.Tracing;
+using Xunit;
+using static Opt.Torch.torch;
+
+namespace Opt.Trainer.Tests.Parallel;
+
+[Collection("alone")]
+public sealed class OverlapTests : IDisposable
+{
+    /// <summary>The delay per collective that the schedule must hide.</summary>
+    private static readonly TimeSpan Delay = TimeSpan.FromMilliseconds(50);
+
+    private readonly TemporaryFolder _folder = new();
+
+    public OverlapTests()
+    {
+        TinyRun.RequireTorch();
+        TinyRun.WriteTokens(_folder);
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    /// <summary>The exposed ones are those that nothing can hide: no block computes before the first gathers or after the last reductions.</summary>
+    [Fact]
+    public void Only_the_first_gathers_and_the_last_reductions_are_waited_for()
+    {
+        using var wire = new SlowWire();
+        using var world = World.Of(new(0, 1, 1), wire, TimeProvider.System);
+        world.Trace = new(TimeProvider.System, 0);
+        var config = Config();
+        using var data = Dataset.Open(config.Data, config.SequenceLength, config.Seed, config.Model);
+        using var engine = new TrainingEngine(config, world, CPU, TimeProvider.System);
+        engine.Storage.Initialise(config.Seed);
+        engine.ParametersChanged();
+        var sequences = EnoughWork(engine, world.Trace, data);
+        wire.Delay = Delay;
+        engine.ParametersChanged();
+        var before = world.Trace.Events.Count;
+        engine.Run(data, BatchCursor.Read(0, sequences, []), lossSeed: 1);
+        var events = world.Trace.Events.Skip(before).ToList();
+        var waited = events.Where(e => e.Cat == "wait" && e.Dur > 0.5 * Delay.TotalMicroseconds).Select(e => e.Name).ToHashSet();
+        Assert.Subset(new HashSet<string> { "all-gather root", "all-gather block 0", "reduce-scatter block 0", "reduce-scatter root" }, waited);
+        Assert.Superset(new HashSet<string> { "all-gather root", "reduce-scatter root" }, waited);
+        Assert.Equal(18, events.Count(e => e.Cat == "collective" && e.Dur >= 0.9 * Delay.TotalMicroseconds));
+        Assert.InRange(events.Where(e => e.Cat == "wait").Sum(e => e.Dur!.Value), 1.5 * Delay.TotalMicroseconds, 5.5 * Delay.TotalMicroseconds);
+    }
+
+    // So many sequences that a block's forward pass takes longer than one collective, on whatever machine this is.
+    private static int EnoughWork(TrainingEngine engine, TraceRecorder trace, Dataset data)
+    {
+        const int Few = 8;
+        for (var i = 0; i < 2; i++) engine.Run(data, BatchCursor.Read(0, Few, []), lossSeed: 1);
+        var fastest = trace.Events.Where(e => e.Cat == "compute" && e.Name.StartsWith("forward block", StringComparison.Ordinal)).Min(e => e.Dur!.Value);
+        return (int)Math.Ceiling(Few * 1.5 * Delay.TotalMicroseconds / fastest);
+    }
+
+    private Api.Protocol.TrainingConfig Config()
+    {
+        var config = TinyRun.Config(_folder.Path);
+        return config with { Model = config.Model with { Layers = 6, HiddenSize = 128, EmbeddingSize = 128, FfnSize = 512 }, SequenceLength = 32, MicroBatchSequences = 100_000 };
+    }
+}
