@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make bench`: prints the measurements as JSON lines while they are made, then as a table. Only some: bench/run.sh trainer|system.
+# `make bench`: prints the measurements as JSON lines while they are made, then as a table. Only some: bench/run.sh trainer|system|checkpoints.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../eng/common.sh"
 
@@ -15,7 +15,11 @@ system() { # apply to first step, SIGKILL to training again, what the operator c
     dotnet run --project bench/System -c Release
 }
 
-[ $# -gt 0 ] || set -- trainer system
+checkpoints() { # stall, transfers beside the Azure SDK and cp, restores from each tier
+    dotnet run --project bench/Checkpoints -c Release
+}
+
+[ $# -gt 0 ] || set -- trainer system checkpoints
 for what in "$@"; do
     say "$what"
     "$what" | tee -a "$RESULTS"

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace Opt.Bench.Kubernetes;
+namespace Opt.Bench;
 
 internal static class Figures
 {

@@ -70,6 +70,9 @@ public sealed record WorkerStatus
 
     /// <summary>Share of the restore that is done, 0 to 1, while restoring.</summary>
     public double? RestoreProgress { get; init; }
+
+    /// <summary>Estimate of what is left of it, from its pace so far; null until there is one.</summary>
+    public double? RestoreSecondsLeft { get; init; }
 }
 
 /// <summary>Life of a worker process.</summary>
@@ -192,6 +195,15 @@ public sealed record StepsPage
 
     public EquatableList<StepRecord> Records { get; set; } = [];
 }
+
+/// <summary>Answer of <c>GET /v1/copies</c>: copies of checkpoint objects that the node holds.</summary>
+public sealed record CopyList
+{
+    public EquatableList<HeldCopy> Copies { get; set; } = [];
+}
+
+/// <summary>A copy by the name its object has in the store.</summary>
+public readonly record struct HeldCopy(string Name, long Bytes);
 
 /// <summary>A refusal by the agent: <c>{"error": "..."}</c> with status 400, 401, 409 or 503.</summary>
 public sealed record AgentError

@@ -17,6 +17,7 @@ namespace Opt.Api.Protocol;
 [JsonSerializable(typeof(Catalogue))]
 [JsonSerializable(typeof(ControlRequest))]
 [JsonSerializable(typeof(AgentError))]
+[JsonSerializable(typeof(CopyList))]
 [JsonSerializable(typeof(CheckpointSummary))]
 [JsonSerializable(typeof(HyperParameters))]
 [JsonSerializable(typeof(TrainingConfig))]

@@ -103,6 +103,7 @@ internal static class AgentEnvironment
             Value("OPT_WORKERS", $"{job.Spec.Topology.AcceleratorsPerNode}"),
             Value("OPT_DATA_ROOT", job.Spec.Data.Root),
             Value("OPT_RUN_DIR", runPath),
+            Value("OPT_MEMORY_DIR", "/dev/shm"),
             Value("OPT_STORE", JsonSerializer.Serialize(store, ProtocolJson.Default.StoreSpec)));
         if (store.Directory is { } directory) env.Add((JsonNode)Value("OPT_STORE_DIRECTORY", directory.Path));
         if (store.AzureBlob?.SecretRef is { } secret)

@@ -31,6 +31,12 @@ public sealed record AgentOptions
     /// <summary>Writable folder of the pod.</summary>
     public required string RunDirectory { get; init; }
 
+    /// <summary>Folders for copies of checkpoint objects, nearest first: shared memory where there is any, then the pod's own folder.</summary>
+    public IReadOnlyList<string> CopyFolders => MemoryDirectory is { } memory ? [Path.Combine(memory, "opt-copies"), Path.Combine(RunDirectory, "copies")] : [Path.Combine(RunDirectory, "copies")];
+
+    /// <summary>A folder in memory; null when there is none.</summary>
+    public string? MemoryDirectory { get; init; }
+
     /// <summary>OpenMP and BLAS threads of each worker; null: the processors, divided by the workers.</summary>
     public int? ThreadsPerWorker { get; init; }
 
@@ -55,6 +61,7 @@ public sealed record AgentOptions
             Store = StoreEnvironment.Read(variable),
             Workers = Number("OPT_WORKERS", 1, 64),
             RunDirectory = Text(WorkerEnvironment.RunDirectoryVariable),
+            MemoryDirectory = variable("OPT_MEMORY_DIR") is { Length: > 0 } memory ? memory : null,
             ThreadsPerWorker = variable("OPT_THREADS_PER_WORKER") is { Length: > 0 } ? Number("OPT_THREADS_PER_WORKER", 1, 1024) : null,
             WorkerCommand = variable("OPT_WORKER_COMMAND") is { Length: > 0 } command ? command.Split(' ', StringSplitOptions.RemoveEmptyEntries) : OwnProgram("worker"),
         };

@@ -6,6 +6,7 @@ using Opt.Api;
 using Opt.Api.Protocol;
 using Opt.Torch;
 using Opt.Trainer.Agent.Processes;
+using Opt.Trainer.Checkpoints;
 using Opt.Trainer.Workers;
 
 namespace Opt.Trainer.Agent;
@@ -42,7 +43,7 @@ internal sealed partial class Launch : IAsyncDisposable
         _spawner = parts.Spawner;
         _rendezvousHost = parts.Rendezvous;
         MemberIndex = plan.Members.ToList().FindIndex(m => m.PodUid == options.PodUid);
-        _seats = [.. Enumerable.Range(0, plan.WorkersPerMember).Select(local => new Seat(MemberIndex * plan.WorkersPerMember + local))];
+        _seats = [.. Enumerable.Range(0, plan.WorkersPerMember).Select(local => new Seat(MemberIndex * plan.WorkersPerMember + local, parts.Time))];
         _controlRevision = plan.Revision;
         Steps = new StepHistory(plan.Epoch, instance, parts.Time);
         if (MemberIndex == 0 && parts.Store is { } store) _archive = new StepArchive(store, plan.Epoch, parts.Time, parts.Logger);
@@ -186,6 +187,7 @@ internal sealed partial class Launch : IAsyncDisposable
         variables[WorkerEnvironment.PlanFileVariable] = planFile;
         variables[WorkerEnvironment.DataRootVariable] = _options.DataRoot;
         variables[WorkerEnvironment.RunDirectoryVariable] = _options.RunDirectory;
+        variables[TierEnvironment.FoldersVariable] = string.Join(':', _options.CopyFolders);
         // The libraries read these when they load; set_num_threads reaches neither pool.
         variables["OMP_NUM_THREADS"] = threads;
         variables["OPENBLAS_NUM_THREADS"] = threads;
@@ -228,8 +230,10 @@ internal sealed partial class Launch : IAsyncDisposable
     }
 
     /// <summary>One local rank.</summary>
-    private sealed class Seat(int rank)
+    private sealed class Seat(int rank, TimeProvider time)
     {
+        private long _restoring;
+
         public int Rank => rank;
         public WorkerProcess? Process { get; private set; }
         public WorkerStatus Status { get; private set; } = new() { Rank = rank, State = WorkerState.Starting };
@@ -243,11 +247,13 @@ internal sealed partial class Launch : IAsyncDisposable
         public void Take(WorkerReport report)
         {
             if (Status.State == WorkerState.Exited) return;
-            if (report.State is { } state) Status = Status with { State = state, RestoreProgress = null };
-            if (report.RestoreProgress is { } share && Status.State == WorkerState.Restoring) Status = Status with { RestoreProgress = share };
+            if (report.State is { } state) (_restoring, Status) = (time.GetTimestamp(), Status with { State = state, RestoreProgress = null, RestoreSecondsLeft = null });
+            if (report.RestoreProgress is { } share && Status.State == WorkerState.Restoring) Status = Status with { RestoreProgress = share, RestoreSecondsLeft = SecondsLeft(share) };
         }
 
-        public void Ended(WorkerEnd end) => Status = Status with { State = WorkerState.Exited, ExitCode = end.Code, Signal = end.Signal, RestoreProgress = null };
+        private double? SecondsLeft(double share) => share <= 0 ? null : Math.Round(time.GetElapsedTime(_restoring).TotalSeconds * (1 - share) / share, 1);
+
+        public void Ended(WorkerEnd end) => Status = Status with { State = WorkerState.Exited, ExitCode = end.Code, Signal = end.Signal, RestoreProgress = null, RestoreSecondsLeft = null };
     }
 
     private static partial class Log   // 53xx: agent

@@ -9,7 +9,7 @@ namespace Opt.Trainer.Checkpoints;
 /// <summary>Source-generated JSON of what lies in a checkpoint store.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, IgnoreReadOnlyProperties = true, Converters = [
     typeof(CamelCaseEnum<LogEntryKind>), typeof(CamelCaseEnum<HealthVerdict>), typeof(CamelCaseEnum<OptimizerType>), typeof(CamelCaseEnum<WeightDecayRule>),
-    typeof(CamelCaseEnum<LossScaleWindow>), typeof(CamelCaseEnum<RestoreTrouble>)])]
+    typeof(CamelCaseEnum<LossScaleWindow>), typeof(CamelCaseEnum<RestoreTrouble>), typeof(CamelCaseEnum<CheckpointTier>)])]
 [JsonSerializable(typeof(LogEntry))]
 [JsonSerializable(typeof(LogSnapshot))]
 [JsonSerializable(typeof(LogArchive))]

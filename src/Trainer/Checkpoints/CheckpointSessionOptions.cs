@@ -31,6 +31,9 @@ public sealed record CheckpointSessionOptions
     /// <summary>What wrote it, for the record: image and library versions.</summary>
     public string Software { get; init; } = "";
 
+    /// <summary>Copies nearer than the store, nearest first.</summary>
+    internal IReadOnlyList<INearbyCopies> Nearby { get; init; } = [];
+
     /// <summary>How the commit log is kept short.</summary>
     internal LogLimits LogLimits { get; init; } = LogLimits.Default;
 }

@@ -68,9 +68,15 @@ public sealed record RestoredCheckpoint
     /// <summary>Slots that were asked for but not in the checkpoint (optimizer states after a change of optimizer); left untouched.</summary>
     public EquatableList<string> MissingSlots { get; set; } = [];
 
+    /// <summary>What this rank read from where.</summary>
+    public EquatableList<TierBytes> Sources { get; set; } = [];
+
     /// <summary>Checkpoints that were skipped, newest first, and why.</summary>
     public EquatableList<SkippedCheckpoint> Skipped { get; set; } = [];
 }
+
+/// <summary>Bytes read from one tier.</summary>
+public readonly record struct TierBytes(CheckpointTier Tier, long Bytes);
 
 /// <summary>A checkpoint that could not be restored.</summary>
 public sealed record SkippedCheckpoint(long Step, string Path, string Reason);

@@ -36,6 +36,7 @@ internal sealed class RankCheckpoints : IAsyncDisposable
             Buffers = storage.Buffers(),
             Exchange = (IRankExchange?)exchange ?? InProcessExchange.Create(1)[0],
             Writer = plan.Members[mesh.Rank / plan.WorkersPerMember].Pod,
+            Nearby = TierEnvironment.Read(Environment.GetEnvironmentVariable, plan, mesh.Rank, time),
             Software = $"opt-trainer {typeof(RankCheckpoints).Assembly.GetName().Version}, libtorch {__version__}, {RuntimeInformation.FrameworkDescription}",
         }, time, _loggers.CreateLogger<CheckpointSession>());
     }

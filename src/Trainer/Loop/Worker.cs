@@ -89,6 +89,7 @@ internal sealed record Worker(RunPlan Plan, int Rank, string DataRoot, IWorkerCh
         Channel.ReportState(WorkerState.Restoring);
         var restored = checkpoints.RestoreAsync(Plan.Resume, new RestoreProgress(Channel), Channel.AgentLost).GetAwaiter().GetResult();
         engine.ParametersChanged();
+        Log($"restored step {restored.Checkpoint.Step}: {string.Join(", ", restored.Sources.Select(s => $"{s.Bytes} bytes from {s.Tier}"))}");
         foreach (var skipped in restored.Skipped) Log($"checkpoint of step {skipped.Step} was passed over: {skipped.Reason}");
         return restored.State;
     }

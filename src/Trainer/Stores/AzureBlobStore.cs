@@ -52,6 +52,7 @@ public sealed class AzureBlobStore(BlobContainerClient container, string prefix,
         {
             using var lease = buffers.Rent();
             var part = lease.Memory[..(int)Math.Min(blockBytes, content.Length - (long)i * blockBytes)];
+            if (options.Upload is { } limit) await limit.TakeAsync(part.Length, stop);
             content.Read((long)i * blockBytes, part.Span);
             await RequestAsync(name, async attempt => await WithContainerAsync(
                 () => blob.StageBlockAsync(ids[i], lease.Stream(part.Length), new BlockBlobStageBlockOptions { TransferValidation = UploadMd5 }, attempt), attempt), stop);
@@ -84,7 +85,8 @@ public sealed class AzureBlobStore(BlobContainerClient container, string prefix,
         await System.Threading.Tasks.Parallel.ForAsync(0, parts, new ParallelOptions { MaxDegreeOfParallelism = options.Parallelism, CancellationToken = ct }, async (i, stop) =>
         {
             var from = i * options.BlockBytes;
-            await ReadPartAsync(name, offset + from, destination[from..Math.Min(destination.Length, from + options.BlockBytes)], stop);
+            var part = destination[from..Math.Min(destination.Length, from + options.BlockBytes)];
+            await HedgedRead.RunAsync((memory, hedge) => ReadPartAsync(name, offset + from, memory, hedge), part, options.HedgeAfter, time, stop);
         });
     }
 

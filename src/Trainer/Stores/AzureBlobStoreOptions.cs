@@ -8,4 +8,10 @@ public sealed record AzureBlobStoreOptions
 
     /// <summary>Requests of one upload or one read under way at once. Default: 4.</summary>
     public int Parallelism { get; init; } = 4;
+
+    /// <summary>A part that is not read by then is asked for a second time, in parallel. Default: 10 s.</summary>
+    public TimeSpan HedgeAfter { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Limit of uploads; null for none.</summary>
+    public Bandwidth? Upload { get; init; }
 }

@@ -14,10 +14,13 @@ public sealed class DirectoryStore : ICheckpointStore
     private const int Chunk = 8 << 20;
     private readonly string _root;
     private readonly RetryPolicy _retry;
+    private readonly Bandwidth? _upload;
 
     /// <param name="root">Must exist unless <paramref name="createRoot"/>: a mount that is missing must not fill the pod's own disk.</param>
-    public DirectoryStore(string root, RetryPolicy retry, bool createRoot = false)
+    /// <param name="upload">Limit of writes of large objects; null for none.</param>
+    public DirectoryStore(string root, RetryPolicy retry, bool createRoot = false, Bandwidth? upload = null)
     {
+        _upload = upload;
         _root = Path.GetFullPath(root);
         _retry = retry;
         if (createRoot) Directory.CreateDirectory(_root);
@@ -46,6 +49,7 @@ public sealed class DirectoryStore : ICheckpointStore
 
     public Task WriteAsync(string name, IObjectContent content, CancellationToken ct)
     {
+        if (_upload is { } limit) content = new LimitedContent(content, limit, ct);
         // No attempt deadline over the whole object, which may be large: each chunk of it is bounded by cancellation alone.
         return GuardAsync(name, () => Task.Run(() =>
         {
@@ -220,6 +224,18 @@ public sealed class DirectoryStore : ICheckpointStore
         catch (DirectoryNotFoundException e)
         {
             throw new StoreException(StoreFault.Transient, $"{_root}: a folder vanished while {prefix} was listed", e);   // pruned by someone: list again
+        }
+    }
+
+    /// <summary>Content whose reader, a pool thread that writes files, waits for its turn.</summary>
+    private sealed class LimitedContent(IObjectContent content, Bandwidth limit, CancellationToken ct) : IObjectContent
+    {
+        public long Length => content.Length;
+
+        public void Read(long offset, Span<byte> destination)
+        {
+            limit.TakeAsync(destination.Length, ct).AsTask().GetAwaiter().GetResult();
+            content.Read(offset, destination);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
@@ -10,6 +11,9 @@ public sealed record StoreEnvironment
     public const string SpecVariable = "OPT_STORE";
     public const string DirectoryVariable = "OPT_STORE_DIRECTORY";
 
+    /// <summary>Most bytes a second that this process uploads.</summary>
+    public const string UploadVariable = "OPT_STORE_UPLOAD_BYTES_PER_SECOND";
+
     /// <summary>Null when no store is set.</summary>
     public StoreSpec? Spec { get; init; }
 
@@ -17,6 +21,9 @@ public sealed record StoreEnvironment
     public string? Directory { get; init; }
 
     public required StoreCredentials Credentials { get; init; }
+
+    /// <summary>Null for no limit.</summary>
+    public long? UploadBytesPerSecond { get; init; }
 
     public static StoreEnvironment Read() => Read(Environment.GetEnvironmentVariable);
 
@@ -26,14 +33,19 @@ public sealed record StoreEnvironment
         Spec = variable(SpecVariable) is { Length: > 0 } json ? Parse(json) : null,
         Directory = variable(DirectoryVariable) is { Length: > 0 } path ? path : null,
         Credentials = StoreCredentials.Read(variable),
+        UploadBytesPerSecond = variable(UploadVariable) is { Length: > 0 } limit ? Positive(limit) : null,
     };
 
     /// <param name="spec">Of a plan; the environment's where null.</param>
     public ICheckpointStore Open(TimeProvider time, StoreSpec? spec = null, bool createRoot = false, RetryOptions? retry = null)
     {
         var chosen = spec ?? Spec ?? throw new FormatException($"{SpecVariable} is not set: no checkpoint store");
-        return StoreFactory.Open(chosen, Credentials, time, chosen.Directory is null ? null : Directory, createRoot, retry);
+        return StoreFactory.Open(chosen, Credentials, time, chosen.Directory is null ? null : Directory, createRoot, retry, UploadBytesPerSecond);
     }
+
+    private static long Positive(string text) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0
+        ? number
+        : throw new FormatException($"{UploadVariable} is \"{text}\", which is not a whole number of at least 1");
 
     private static StoreSpec Parse(string json)
     {

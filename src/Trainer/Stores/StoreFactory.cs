@@ -14,13 +14,14 @@ public static class StoreFactory
     /// <param name="directory">Overrides directory.path, where the volume is mounted elsewhere.</param>
     /// <param name="createRoot">Create a missing directory: for a machine of one's own, not for a pod whose mount may be missing.</param>
     /// <exception cref="FormatException">The spec or the credentials cannot be used; the message names the field.</exception>
-    public static ICheckpointStore Open(StoreSpec spec, StoreCredentials credentials, TimeProvider time, string? directory = null, bool createRoot = false, RetryOptions? retry = null)
+    public static ICheckpointStore Open(StoreSpec spec, StoreCredentials credentials, TimeProvider time, string? directory = null, bool createRoot = false, RetryOptions? retry = null, long? uploadBytesPerSecond = null)
     {
+        var upload = uploadBytesPerSecond is { } limit ? new Bandwidth(limit, time) : null;
         var policy = new RetryPolicy(retry ?? new(), time, Random.Shared.NextDouble);
         return (spec.Directory, spec.AzureBlob) switch
         {
-            ({ } folder, null) => new DirectoryStore(directory ?? folder.Path, policy, createRoot),
-            (null, { } blob) => new AzureBlobStore(Container(blob, credentials, policy.Options), blob.Prefix, policy, new(), time),
+            ({ } folder, null) => new DirectoryStore(directory ?? folder.Path, policy, createRoot, upload),
+            (null, { } blob) => new AzureBlobStore(Container(blob, credentials, policy.Options), blob.Prefix, policy, new() { Upload = upload }, time),
             _ => throw new FormatException("checkpoint.store: set exactly one of directory and azureBlob"),
         };
     }

@@ -20,7 +20,7 @@ internal sealed class TestRun : IAsyncDisposable
     public TestRank[] Ranks { get; }
     public CheckpointSession[] Sessions { get; }
 
-    public static TestRun Start(ICheckpointStore store, long epoch, TestRank[] ranks, CheckpointSpec? spec = null, string uid = JobUid, Opt.Api.ModelDimensions? model = null, Func<int, ICheckpointStore>? storeOf = null, TimeProvider? time = null, LogLimits? limits = null)
+    public static TestRun Start(ICheckpointStore store, long epoch, TestRank[] ranks, CheckpointSpec? spec = null, string uid = JobUid, Opt.Api.ModelDimensions? model = null, Func<int, ICheckpointStore>? storeOf = null, TimeProvider? time = null, LogLimits? limits = null, Func<int, IReadOnlyList<INearbyCopies>>? nearby = null)
     {
         var exchange = InProcessExchange.Create(ranks.Length);
         var sessions = ranks.Select((rank, i) => new CheckpointSession(new()
@@ -34,6 +34,7 @@ internal sealed class TestRun : IAsyncDisposable
             Buffers = rank.Buffers,
             Exchange = exchange[i],
             Writer = $"test-{i}",
+            Nearby = nearby?.Invoke(i) ?? [],
             LogLimits = limits ?? LogLimits.Default,
         }, time ?? TimeProvider.System, NullLogger<CheckpointSession>.Instance)).ToArray();
         return new(ranks, sessions);
@@ -57,8 +58,13 @@ internal sealed class TestRun : IAsyncDisposable
         return Sessions[0].TryTakeOutcome(out var outcome) ? outcome : throw new InvalidOperationException("no outcome");
     }
 
-    public async Task<RestoredCheckpoint> RestoreAsync(CheckpointSummary resume) =>
-        (await Task.WhenAll(Sessions.Select(s => s.RestoreAsync(resume, null, default))))[0];
+    public async Task<RestoredCheckpoint> RestoreAsync(CheckpointSummary resume) => (await RestoreAllAsync(resume))[0];
+
+    /// <summary>What each rank says.</summary>
+    public Task<RestoredCheckpoint[]> RestoreAllAsync(CheckpointSummary resume) => Task.WhenAll(Sessions.Select(s => s.RestoreAsync(resume, null, default)));
+
+    /// <summary>Whether every rank holds the state of the step.</summary>
+    public bool Holds(long step, int dataParallel, int tensorParallel = 1) => Ranks.Zip(TestModel.World(dataParallel, tensorParallel, step)).All(pair => pair.First.HasSameStateAs(pair.Second));
 
     public static TrainingState State(long step) => new()
     {

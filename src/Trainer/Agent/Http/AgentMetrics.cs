@@ -16,6 +16,8 @@ internal static class AgentMetrics
         Gauge(text, "opt_store_reachable", "Whether the checkpoint store can be read.", status.Store.Reachable ? 1 : 0);
         Header(text, "opt_worker_up", "1 while the worker of a rank runs.");
         foreach (var worker in status.Workers) Sample(text, string.Create(CultureInfo.InvariantCulture, $"opt_worker_up{{rank=\"{worker.Rank}\"}}"), worker.State == WorkerState.Exited ? 0 : 1);
+        Header(text, "opt_worker_restore_progress", "Share of a rank's restore that is done, 0 to 1, while it restores.");
+        foreach (var worker in status.Workers.Where(w => w.RestoreProgress is not null)) Sample(text, string.Create(CultureInfo.InvariantCulture, $"opt_worker_restore_progress{{rank=\"{worker.Rank}\"}}"), worker.RestoreProgress!.Value);
         Header(text, "opt_device_healthy", "1 for a healthy accelerator.");
         foreach (var device in status.Devices) Sample(text, string.Create(CultureInfo.InvariantCulture, $"opt_device_healthy{{index=\"{device.Index}\"}}"), device.Healthy ? 1 : 0);
         Gauge(text, "opt_attempt", "Newest attempt any worker of this node finished.", status.LastAttempt);

@@ -69,6 +69,9 @@ public sealed record CommitEntry
 
     /// <summary>Newest step before this one that was not good; 0 for none. Health goes on from here after a restart.</summary>
     public long LastBadStep { get; init; }
+
+    /// <summary>Nearer tiers that held a copy of every rank's object at the commit. What is left of them shows when it is read.</summary>
+    public EquatableList<CheckpointTier> Copies { get; set; } = [];
 }
 
 /// <summary>Health of a checkpoint.</summary>

@@ -14,10 +14,12 @@ public sealed class CheckpointReader
     private const long MemoryInFlight = 256L << 20;
     private const int Reads = 3;
     private readonly ICheckpointStore _store;
+    private readonly IReadOnlyList<INearbyCopies> _nearby;
+    private readonly long[] _bytes = new long[Enum.GetValues<CheckpointTier>().Length];
 
-    private CheckpointReader(ICheckpointStore store, CheckpointSummary summary, Manifest manifest)
+    private CheckpointReader(ICheckpointStore store, CheckpointSummary summary, Manifest manifest, IReadOnlyList<INearbyCopies> nearby)
     {
-        _store = store;
+        (_store, _nearby) = (store, nearby);
         Summary = summary;
         Manifest = manifest;
     }
@@ -25,8 +27,14 @@ public sealed class CheckpointReader
     public CheckpointSummary Summary { get; }
     public Manifest Manifest { get; }
 
+    /// <summary>What was read from where so far.</summary>
+    public EquatableList<TierBytes> Sources => [.. Enum.GetValues<CheckpointTier>().Select(t => new TierBytes(t, Volatile.Read(ref _bytes[(int)t]))).Where(t => t.Bytes > 0)];
+
     /// <exception cref="CheckpointException">The manifest is missing or damaged.</exception>
-    public static async Task<CheckpointReader> OpenAsync(ICheckpointStore store, CheckpointSummary summary, CancellationToken ct)
+    public static Task<CheckpointReader> OpenAsync(ICheckpointStore store, CheckpointSummary summary, CancellationToken ct) => OpenAsync(store, summary, [], ct);
+
+    /// <param name="nearby">Where to look for objects before the store, in this order.</param>
+    internal static async Task<CheckpointReader> OpenAsync(ICheckpointStore store, CheckpointSummary summary, IReadOnlyList<INearbyCopies> nearby, CancellationToken ct)
     {
         var name = $"{summary.Path}/{Manifest.FileName}";
         var bytes = await ReadManifestAsync(store, name, summary.ManifestDigest, ct);
@@ -34,7 +42,7 @@ public sealed class CheckpointReader
         {
             var manifest = JsonSerializer.Deserialize(bytes, CheckpointJson.Default.Manifest)!;
             Check(manifest, name);
-            return new(store, summary, manifest);
+            return new(store, summary, manifest, nearby);
         }
         catch (JsonException e)
         {
@@ -151,12 +159,28 @@ public sealed class CheckpointReader
 
     private async Task ReadChunkAsync(ObjectRecord record, int index, Memory<byte> destination, CancellationToken ct)
     {
+        if (await TryReadNearbyAsync(record, index, destination, ct)) return;
         // Again on a mismatch: bytes damaged on the way differ from bytes damaged at rest by healing.
         for (var read = 1; ; read++)
         {
-            if (await TryReadAsync(record, (long)index * record.ChunkBytes, destination, last: read == Reads, ct) && record.Verify(index, destination.Span)) return;
+            if (await TryReadAsync(record, (long)index * record.ChunkBytes, destination, last: read == Reads, ct) && record.Verify(index, destination.Span)) break;
             if (read == Reads) throw new CheckpointException($"{_store.Description}: {NameOf(record)} is damaged: chunk {index} of {record.ChunkCount} does not have its SHA-256");
         }
+
+        Interlocked.Add(ref _bytes[(int)CheckpointTier.Store], destination.Length);
+    }
+
+    /// <summary>From the nearest copy that has the right bytes.</summary>
+    private async Task<bool> TryReadNearbyAsync(ObjectRecord record, int index, Memory<byte> destination, CancellationToken ct)
+    {
+        foreach (var copies in _nearby)
+        {
+            if (!await copies.TryReadAsync(NameOf(record), (long)index * record.ChunkBytes, destination, ct) || !record.Verify(index, destination.Span)) continue;
+            Interlocked.Add(ref _bytes[(int)copies.Tier], destination.Length);
+            return true;
+        }
+
+        return false;
     }
 
     private async Task<bool> TryReadAsync(ObjectRecord record, long offset, Memory<byte> destination, bool last, CancellationToken ct)

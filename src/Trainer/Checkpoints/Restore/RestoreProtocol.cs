@@ -78,10 +78,10 @@ internal sealed class RestoreProtocol(CheckpointSessionOptions options, CommitLo
     {
         try
         {
-            var reader = await CheckpointReader.OpenAsync(options.Store, candidate, ct);
+            var reader = await CheckpointReader.OpenAsync(options.Store, candidate, options.Nearby, ct);
             reader.RequireModel(options.Model);
             var missing = await reader.LoadAsync(options.Layout, options.Buffers, progress, ct);
-            return (new(), new() { Checkpoint = candidate, State = reader.Manifest.State, MissingSlots = [.. missing] });
+            return (new(), new() { Checkpoint = candidate, State = reader.Manifest.State, MissingSlots = [.. missing], Sources = reader.Sources });
         }
         catch (OtherModelException e)
         {

@@ -79,6 +79,7 @@ public sealed partial class CheckpointSession : ICheckpointSession
         _parent = restored.Checkpoint.Entry;
         _lossScaling = restored.State.Scaler is not null;
         foreach (var skipped in restored.Skipped) Log.Skipped(_logger, skipped.Step, skipped.Path, skipped.Reason);
+        Log.Restored(_logger, restored.Checkpoint.Step, string.Join(", ", restored.Sources.Select(s => $"{s.Bytes} bytes from {s.Tier}")));
         if (IsRankZero) _health.Resume(await _log.ReadAsync(ct), restored.Checkpoint.Entry);
         return restored;
     }
@@ -129,10 +130,12 @@ public sealed partial class CheckpointSession : ICheckpointSession
         var name = CheckpointNames.Shard(_options.Layout.Rank);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var digests = Task.Run(() => ObjectDigests.Of(name, _snapshot, both.Token), both.Token);
+        var copies = Task.WhenAll(_options.Nearby.Select(n => Task.Run(() => n.TryKeepAsync($"{folder}/{name}", _snapshot, both.Token), both.Token)));
         try
         {
             await _options.Store.WriteAsync($"{folder}/{name}", _snapshot, ct);
-            return new() { Object = await digests };
+            var kept = await copies;
+            return new() { Object = await digests, Copies = [.. _options.Nearby.Where((_, i) => kept[i]).Select(n => n.Tier)] };
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
@@ -142,7 +145,7 @@ public sealed partial class CheckpointSession : ICheckpointSession
         {
             // Nothing may read the snapshot once this returns.
             await both.CancelAsync();
-            await digests.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            await Task.WhenAll(digests, copies).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
     }
 
@@ -150,10 +153,10 @@ public sealed partial class CheckpointSession : ICheckpointSession
     {
         using var deadline = new CancellationTokenSource(SaveTimeout, _time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(ct, deadline.Token);
-        IReadOnlyList<ObjectRecord> objects;
+        IReadOnlyList<ShardResult> shards;
         try
         {
-            objects = await _coordinator.GatherAsync(state.Attempt, mine, both.Token);
+            shards = await _coordinator.GatherAsync(state.Attempt, mine, both.Token);
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested && !ct.IsCancellationRequested)
         {
@@ -167,7 +170,7 @@ public sealed partial class CheckpointSession : ICheckpointSession
             return;
         }
 
-        var (committed, bytes) = await _coordinator.CommitAsync(folder, state, _parent, _health.LastBadStep, objects, ct);
+        var (committed, bytes) = await _coordinator.CommitAsync(folder, state, _parent, _health.LastBadStep, shards, ct);
         _health.Committed(committed.Entry, state.Step);
         _outcomes.Enqueue(new() { Step = state.Step, Committed = true, Path = folder, Bytes = bytes, Duration = _time.GetElapsedTime(start) });
         Log.Committed(_logger, state.Step, folder, bytes, _time.GetElapsedTime(start).TotalSeconds);
@@ -187,6 +190,9 @@ public sealed partial class CheckpointSession : ICheckpointSession
 
         [LoggerMessage(5102, LogLevel.Warning, "The checkpoint of step {Step} was not saved: {Reason}")]
         public static partial void NotSaved(ILogger logger, long step, string reason);
+
+        [LoggerMessage(5104, LogLevel.Information, "Restored the checkpoint of step {Step}: {Sources}")]
+        public static partial void Restored(ILogger logger, long step, string sources);
 
         [LoggerMessage(5103, LogLevel.Warning, "Skipped the checkpoint of step {Step} at {Path}: {Reason}")]
         public static partial void Skipped(ILogger logger, long step, string path, string reason);

@@ -21,7 +21,7 @@ internal sealed class SaveCoordinator(CheckpointSessionOptions options, CommitLo
 
     /// <summary>Every rank's object, in rank order.</summary>
     /// <exception cref="CheckpointException">A rank could not write its object. All ranks have answered, so nobody writes any more.</exception>
-    public async Task<IReadOnlyList<ObjectRecord>> GatherAsync(long attempt, ShardResult mine, CancellationToken ct)
+    public async Task<IReadOnlyList<ShardResult>> GatherAsync(long attempt, ShardResult mine, CancellationToken ct)
     {
         var results = new ShardResult[options.Exchange.WorldSize];
         results[0] = mine;
@@ -33,15 +33,15 @@ internal sealed class SaveCoordinator(CheckpointSessionOptions options, CommitLo
         }
 
         var failed = Array.FindIndex(results, r => r.Object is null);
-        return failed < 0 ? [.. results.Select(r => r.Object!)] : throw new CheckpointException($"rank {failed}: {results[failed].Error}");
+        return failed < 0 ? results : throw new CheckpointException($"rank {failed}: {results[failed].Error}");
     }
 
     /// <summary>Makes the checkpoint exist.</summary>
-    public async Task<(KnownCheckpoint Committed, long Bytes)> CommitAsync(string folder, TrainingState state, long parent, long lastBadStep, IReadOnlyList<ObjectRecord> objects, CancellationToken ct)
+    public async Task<(KnownCheckpoint Committed, long Bytes)> CommitAsync(string folder, TrainingState state, long parent, long lastBadStep, IReadOnlyList<ShardResult> shards, CancellationToken ct)
     {
         var slices = _slices ??= await GatherSlicesAsync(ct);
         await options.Store.WriteAsync($"{folder}/{SliceTable.FileName}", new MemoryContent(slices.Bytes), ct);
-        var manifest = Describe(state, parent, slices.Record, objects);
+        var manifest = Describe(state, parent, slices.Record, shards);
         var bytes = JsonSerializer.SerializeToUtf8Bytes(manifest, CheckpointJson.Default.Manifest);
         await options.Store.WriteAsync($"{folder}/{Manifest.FileName}", new MemoryContent(bytes), ct);
         var commit = new CommitEntry
@@ -55,13 +55,14 @@ internal sealed class SaveCoordinator(CheckpointSessionOptions options, CommitLo
             Bytes = manifest.Bytes,
             Parent = parent,
             LastBadStep = lastBadStep,
+            Copies = [.. shards.Select(s => s.Copies.AsEnumerable()).Aggregate((a, b) => a.Intersect(b)).Order()],
         };
         var after = await log.AppendAsync(s => s.Exists(folder) || s.Retired.Contains(folder) ? null : CommitLog.Entry(LogEntryKind.Commit, options.Epoch) with { Commit = commit }, ct);
         var committed = after.Checkpoints.Values.SingleOrDefault(c => c.Commit.Path == folder) ?? throw new CheckpointException("it was retired while it was committed");
         return (committed, manifest.Bytes);
     }
 
-    private Manifest Describe(TrainingState state, long parent, ObjectRecord slices, IReadOnlyList<ObjectRecord> objects) => new()
+    private Manifest Describe(TrainingState state, long parent, ObjectRecord slices, IReadOnlyList<ShardResult> shards) => new()
     {
         JobUid = options.JobUid,
         Epoch = options.Epoch,
@@ -74,7 +75,7 @@ internal sealed class SaveCoordinator(CheckpointSessionOptions options, CommitLo
         Software = options.Software,
         SavedAt = time.GetUtcNow(),
         Slices = slices,
-        Objects = [.. objects],
+        Objects = [.. shards.Select(s => s.Object!)],
     };
 
     private async Task<(byte[], ObjectRecord)> GatherSlicesAsync(CancellationToken ct)

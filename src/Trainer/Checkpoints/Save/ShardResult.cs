@@ -1,8 +1,13 @@
+using Opt.Api;
+
 namespace Opt.Trainer.Checkpoints;
 
 /// <summary>What a rank tells rank 0 about its part of a save: the object is durable, or why not.</summary>
 internal sealed record ShardResult
 {
     public ObjectRecord? Object { get; init; }
+
+    /// <summary>Where copies of it lie besides the store.</summary>
+    public EquatableList<CheckpointTier> Copies { get; set; } = [];
     public string? Error { get; init; }
 }

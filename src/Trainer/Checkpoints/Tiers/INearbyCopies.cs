@@ -1,0 +1,17 @@
+namespace Opt.Trainer.Checkpoints;
+
+/// <summary>
+/// Copies of committed objects nearer than the store. Whatever is read here is verified against the manifest like any other bytes, so a copy that is
+/// stale, torn or damaged costs a second read and nothing else. Members never throw for a copy that is not to be had. Safe for concurrent use.
+/// </summary>
+internal interface INearbyCopies
+{
+    CheckpointTier Tier { get; }
+
+    /// <summary>Keeps a copy; false when there is no room or nobody to keep it.</summary>
+    /// <param name="name">Of the object in the store.</param>
+    Task<bool> TryKeepAsync(string name, Stores.IObjectContent content, CancellationToken ct);
+
+    /// <summary>Fills <paramref name="destination"/> from byte <paramref name="offset"/> on; false when there is no such copy.</summary>
+    Task<bool> TryReadAsync(string name, long offset, Memory<byte> destination, CancellationToken ct);
+}

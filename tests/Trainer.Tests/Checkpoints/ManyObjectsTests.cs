@@ -1,0 +1,44 @@
+using Opt.Trainer.Checkpoints;
+using Xunit;
+
+namespace Opt.Trainer.Tests.Checkpoints;
+
+/// <summary>The object count of a 175B run: 992 ranks, few bytes each.</summary>
+public sealed class ManyObjectsTests
+{
+    private const int Ranks = 992;
+
+    [Fact]
+    public async Task A_catalogue_a_verification_and_a_prune_of_992_objects_each_take_seconds_in_bounded_memory()
+    {
+        using var directory = new TestDirectory();
+        var store = directory.Open();
+        using var log = TestRun.Log(store);
+        await log.FenceAsync(1, adopt: false, default);
+        var ranks = TestModel.World(Ranks / 2, 2, step: 1);
+        Assert.Equal(Ranks, ranks.Length);
+        await using (var run = TestRun.Start(store, 1, ranks))
+        {
+            for (var step = 1; step <= 3; step++) Assert.True((await run.SaveAsync(step)).Committed);
+        }
+
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        using var reading = TestRun.Log(store);
+        LogState state = LogState.Empty;
+        await WithinAsync(2, async () => state = await reading.ReadAsync(default));
+        Assert.Equal(3, state.Checkpoints.Count);
+        var reader = await CheckpointReader.OpenAsync(store, state.Checkpoints.Values.Last().ToSummary(), default);
+        Assert.Equal(Ranks, reader.Manifest.Objects.Count);
+        await WithinAsync(10, () => reader.VerifyAsync(null, default));
+        await WithinAsync(10, () => new Pruner(reading, 1).RetireAsync(new() { Last = 1, EverySteps = 0 }, default));
+        Assert.Equal(Ranks + 2, Directory.GetFiles(Path.Combine(directory.Path, "checkpoints"), "*", SearchOption.AllDirectories).Length);
+        Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before, long.MinValue, 32 << 20);
+    }
+
+    private static async Task WithinAsync(int seconds, Func<Task> work)
+    {
+        var start = TimeProvider.System.GetTimestamp();
+        await work();
+        Assert.InRange(TimeProvider.System.GetElapsedTime(start).TotalSeconds, 0, seconds);
+    }
+}
