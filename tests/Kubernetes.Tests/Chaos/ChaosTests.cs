@@ -54,6 +54,7 @@ public sealed class ChaosTests
         await running;
 
         Assert.Equal(1, world.MostAtOnce);
+        if (faults >= 500) Assert.All([Fault.Late, Fault.WatchLag, Fault.WatchStall, Fault.WatchGone, Fault.Refuse429], fault => Assert.True(proxy.Injected.ContainsKey(fault), $"{fault} never happened"));
         Assert.True(world.Reconciled > 0 && written > 0);
     }
 

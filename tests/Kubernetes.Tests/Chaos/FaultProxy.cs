@@ -15,6 +15,7 @@ internal enum Fault
 {
     None,
     Delay,
+    Late,
     Refuse429,
     Refuse500,
     Refuse503,
@@ -27,6 +28,7 @@ internal enum Fault
     WatchCut,
     WatchHalfLine,
     WatchStall,
+    WatchLag,
     WatchDuplicate,
     WatchEnd,
 }
@@ -37,8 +39,8 @@ internal enum Fault
 /// </summary>
 internal sealed class FaultProxy : IAsyncDisposable
 {
-    private static readonly Fault[] OnAnything = [Fault.Delay, Fault.Refuse429, Fault.Refuse500, Fault.Refuse503, Fault.CutBefore, Fault.CutAfter, Fault.CutBody];
-    private static readonly Fault[] OnWatches = [Fault.WatchGone, Fault.WatchCut, Fault.WatchHalfLine, Fault.WatchStall, Fault.WatchDuplicate, Fault.WatchEnd];
+    private static readonly Fault[] OnAnything = [Fault.Delay, Fault.Late, Fault.Refuse429, Fault.Refuse500, Fault.Refuse503, Fault.CutBefore, Fault.CutAfter, Fault.CutBody];
+    private static readonly Fault[] OnWatches = [Fault.WatchGone, Fault.WatchCut, Fault.WatchHalfLine, Fault.WatchStall, Fault.WatchLag, Fault.WatchDuplicate, Fault.WatchEnd];
     private readonly WebApplication _app;
     private readonly HttpMessageInvoker _upstream;
     private readonly Uri _target;
@@ -89,6 +91,8 @@ internal sealed class FaultProxy : IAsyncDisposable
         if (fault == Fault.Delay) await Task.Delay(TimeSpan.FromMilliseconds(Next(40)), TimeProvider.System, context.RequestAborted);
         if (await RefuseAsync(context, fault)) return;
         using var answer = await ForwardAsync(context);
+        // The server has acted; other connections tell of it before this answer arrives.
+        if (fault == Fault.Late) await Task.Delay(TimeSpan.FromMilliseconds(Next(120)), TimeProvider.System, context.RequestAborted);
         if (fault == Fault.CutAfter)
         {
             context.Abort();
@@ -200,6 +204,11 @@ internal sealed class FaultProxy : IAsyncDisposable
             case Fault.WatchStall:
                 await Task.Delay(TimeSpan.FromSeconds(10), TimeProvider.System, context.RequestAborted);
                 return false;
+            case Fault.WatchLag:
+                // This watch falls behind the answers and the other watches; what it tells stays in order.
+                await Task.Delay(TimeSpan.FromMilliseconds(Next(120)), TimeProvider.System, context.RequestAborted);
+                await WriteAsync(context, line + "\n");
+                return true;
             case Fault.WatchDuplicate:
                 await WriteAsync(context, line + "\n" + line + "\n");
                 return true;

@@ -74,6 +74,8 @@ internal sealed class MemoryStreamOfLines : Stream
     private readonly MemoryStream _unread = new();
     private TaskCompletionSource? _arrival;
     private long _read;
+    private bool _ended;
+    private bool _broken;
 
     public override bool CanRead => true;
     public override bool CanSeek => false;
@@ -88,10 +90,26 @@ internal sealed class MemoryStreamOfLines : Stream
         InPlace(arrival => arrival.TrySetResult());
     }
 
+    /// <summary>The server ends the answer as it should.</summary>
+    public void End()
+    {
+        _ended = true;
+        InPlace(arrival => arrival.TrySetResult());
+    }
+
+    /// <summary>The connection is gone.</summary>
+    public void Break()
+    {
+        _broken = true;
+        InPlace(arrival => arrival.TrySetResult());
+    }
+
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         while (_unread.Length == _read)
         {
+            if (_broken) throw new IOException("the connection broke");
+            if (_ended) return 0;
             _arrival = new TaskCompletionSource();
             await using var cancel = cancellationToken.Register(() => InPlace(arrival => arrival.TrySetCanceled(cancellationToken)));
             await _arrival.Task.ConfigureAwait(false);
