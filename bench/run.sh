@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make bench`: prints the measurements as JSON lines while they are made, then as a table. Only some: bench/run.sh trainer|system|checkpoints.
+# `make bench`: prints the measurements as JSON lines while they are made, then as a table. Only some: bench/run.sh trainer|system|checkpoints|replay.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../eng/common.sh"
 
@@ -19,7 +19,11 @@ checkpoints() { # stall, transfers beside the Azure SDK and cp, restores from ea
     dotnet run --project bench/Checkpoints -c Release
 }
 
-[ $# -gt 0 ] || set -- trainer system checkpoints
+replay() { # OPT-175B's failures under the planner: ETTR and its breakdown, seeds, rates, spares, sensitivity
+    dotnet run --project bench/opt-replay -c Release -- --svg artifacts/opt-replay.svg
+}
+
+[ $# -gt 0 ] || set -- trainer system checkpoints replay
 for what in "$@"; do
     say "$what"
     "$what" | tee -a "$RESULTS"

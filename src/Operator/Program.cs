@@ -19,9 +19,11 @@ var webhookNames = new Option<string[]>("--webhook-names") { Description = "name
 var webhookSecret = new Option<string>("--webhook-secret") { Description = "Secret for the webhooks' certificates, in the operator's namespace", DefaultValueFactory = _ => "opt-operator-webhooks" };
 var webhookConfiguration = new Option<string?>("--webhook-configuration") { Description = "name of the webhook configurations whose caBundle to keep" };
 var webhookCertificates = new Option<string?>("--webhook-certificates") { Description = "folder of tls.crt and tls.key that somebody else renews; without it, the operator makes and rotates them" };
+var quarantineNodes = new Option<int?>("--quarantine-limit") { Description = "never put aside more nodes of the cluster at a time, over all jobs" };
+var quarantinePercent = new Option<double>("--quarantine-limit-percent") { Description = "nor more than this percent of them; the first three are always allowed", DefaultValueFactory = _ => 20 };
 foreach (var port in new[] { healthPort, metricsPort, webhookPort }) port.Validators.Add(Port);
 
-var run = new Command("run", "Reconcile OptTrainingJobs until stopped.") { kubeConfig, scope, statusInterval, healthPort, metricsPort, bindAddress, leaderElect, leaderNamespace, leaderId, webhookPort, webhookNames, webhookSecret, webhookConfiguration, webhookCertificates };
+var run = new Command("run", "Reconcile OptTrainingJobs until stopped.") { kubeConfig, scope, statusInterval, healthPort, metricsPort, bindAddress, leaderElect, leaderNamespace, leaderId, webhookPort, webhookNames, webhookSecret, webhookConfiguration, webhookCertificates, quarantineNodes, quarantinePercent };
 run.SetAction((parsed, ct) => RunCommand.ExecuteAsync(new()
 {
     KubeConfig = parsed.GetValue(kubeConfig),
@@ -38,6 +40,7 @@ run.SetAction((parsed, ct) => RunCommand.ExecuteAsync(new()
     WebhookSecret = parsed.GetValue(webhookSecret)!,
     WebhookConfiguration = parsed.GetValue(webhookConfiguration),
     WebhookCertificates = parsed.GetValue(webhookCertificates),
+    Breaker = new(parsed.GetValue(quarantineNodes), parsed.GetValue(quarantinePercent)),
 }, ct));
 
 var crds = new Command("crds", "Print the CustomResourceDefinitions.");

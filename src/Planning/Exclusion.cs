@@ -9,23 +9,32 @@ internal static class Exclusion
     /// <param name="Quarantines">Nodes to label and cordon now.</param>
     /// <param name="Uses">Budget uses after that.</param>
     /// <param name="Refused">The incident that found the budget used up; null when all were allowed.</param>
-    public sealed record Result(EquatableList<PlannedAction> Quarantines, EquatableList<BudgetUse> Uses, Incident? Refused);
+    /// <param name="Held">Why some evidence was not acted on; null when all was.</param>
+    public sealed record Result(EquatableList<PlannedAction> Quarantines, EquatableList<BudgetUse> Uses, Incident? Refused, Fact? Held);
 
     /// <summary>Decides on every suspect node of the job, members and spares alike.</summary>
     public static Result Decide(Situation s, Incident? incident, bool replaceCulprit)
     {
         var uses = Budgets.Current(s);
         var actions = new List<PlannedAction>();
+        var held = Outage.Found(s);
         foreach (var suspect in Suspects(s, replaceCulprit ? incident : null))
         {
             var node = s.Seen.Nodes.FirstOrDefault(n => n.Name == suspect.Node);
+            if (Outage.Found(s) is not null && node is { Ready: false }) continue;
+            if (node?.Quarantine is null && actions.Count >= s.Seen.QuarantineRoom)
+            {
+                held = Fact.False(ConditionTypes.NodeActionsAllowed, "BreakerOpen", $"as many nodes of the cluster are quarantined as the operator may put aside; {suspect.Node} stays although {suspect.Message}");
+                continue;
+            }
+
             if (node?.Quarantine is not null || uses.Any(u => u.Budget == Budgets.ReplaceNode && u.CauseId == suspect.CauseId)) continue;
-            if (!Budgets.Allows(s, uses, Budgets.ReplaceNode)) return new([.. actions], uses, suspect);
+            if (!Budgets.Allows(s, uses, Budgets.ReplaceNode)) return new([.. actions], uses, suspect, held);
             uses = Budgets.Add(uses, Budgets.ReplaceNode, suspect.CauseId, s.Now);
             if (node is not null) actions.Add(new QuarantineNode(node.Name, node.Uid, suspect.CauseId, suspect.Reason, suspect.Message));
         }
 
-        return new([.. actions], uses, null);
+        return new([.. actions], uses, null, held);
     }
 
     private static IEnumerable<Incident> Suspects(Situation s, Incident? culprit)

@@ -37,6 +37,9 @@ public sealed record Observation
     /// <summary>Whether nodes can be read, labelled and cordoned: not in a single-namespace install.</summary>
     public bool CanActOnNodes { get; init; } = true;
 
+    /// <summary>How many more nodes of the cluster may be quarantined (<see cref="QuarantineBreaker"/>).</summary>
+    public int QuarantineRoom { get; init; } = int.MaxValue;
+
     public Memory Memory { get; init; } = new();
 }
 

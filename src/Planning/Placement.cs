@@ -19,7 +19,8 @@ internal static class Placement
         }
 
         var times = 1 + (s.Seen.StatefulSet!.Release?.Times ?? 0);
-        return new Move { Phase = JobPhase.Provisioning, Account = Accounts.Provision, Memory = memory with { ShortSince = null }, Notes = [new("released all pods", $"not all members could be placed within {Opt.Api.DurationConverter.Format(s.Policy.ProvisionDeadline)}: {why}")] }
+        // What led here is settled: pods that come back are judged by what they do then, not by a machine they no longer sit on.
+        return new Move { Phase = JobPhase.Provisioning, Account = Accounts.Provision, Memory = memory with { ShortSince = null, Incident = null }, Notes = [new("released all pods", $"not all members could be placed within {Opt.Api.DurationConverter.Format(s.Policy.ProvisionDeadline)}: {why}")] }
             .Then(new ScaleStatefulSet(s.Seen.StatefulSet.Uid, 0, Release: new(s.Now, times), CountersSince: s.Seen.StatefulSet.CountersSince))
             .With(Fact.False(ConditionTypes.MembersPlaced, "Released", why))
             .WakeIn(BackOff(times));
@@ -30,7 +31,8 @@ internal static class Placement
     {
         if (s.Seen.StatefulSet is not { Release: { } release, Replicas: 0 } set) return null;
         var left = release.At + BackOff(release.Times) - s.Now;
-        var move = new Move { Phase = JobPhase.Provisioning, Account = Accounts.Provision, Memory = s.Seen.Memory with { ShortSince = null } };
+        // A pod on a dead machine would stay Terminating for ever, and its ordinal with it.
+        var move = new Move { Phase = JobPhase.Provisioning, Account = Accounts.Provision, Memory = s.Seen.Memory with { ShortSince = null } }.Then([.. Provisioning.Stuck(s)]);
         return left > TimeSpan.Zero ? move.WakeIn(left) : move.Then(new ScaleStatefulSet(set.Uid, s.Replicas, Release: release, CountersSince: set.CountersSince)).WakeIn(TimeSpan.FromSeconds(2));
     }
 

@@ -41,7 +41,7 @@ internal static class Provisioning
     }
 
     /// <summary>A pod on an unreachable node stays Terminating for ever. What its workers might still write is cut off by the next epoch's fence.</summary>
-    private static IEnumerable<PlannedAction> Stuck(Situation s) => s.Seen.Pods.Where(p => p.Terminating && s.NodeOf(p) is { Ready: false }).Select(p => new DeletePod(p.Name, p.Uid, Now: true));
+    public static IEnumerable<PlannedAction> Stuck(Situation s) => s.Seen.Pods.Where(p => p.Terminating && s.NodeOf(p) is { Ready: false }).Select(p => new DeletePod(p.Name, p.Uid, Now: true));
 
     /// <summary>Brings pods back after a suspension or an intervention; null when there are some.</summary>
     public static Move? ScaleUp(Situation s)

@@ -20,18 +20,21 @@ internal static class Recovery
         if (exclusion.Quarantines.Count > 0)
         {
             // The label and the cordon must stand before the pod can be recreated: nothing else in this pass.
-            return Waiting(s, memory, Accounts.Diagnose) with { Actions = exclusion.Quarantines };
+            return Held(exclusion, Waiting(s, memory, Accounts.Diagnose) with { Actions = exclusion.Quarantines });
         }
 
-        var cause = new Opt.Api.Protocol.PlanCause { Id = incident.CauseId, Reason = incident.Reason, Message = incident.Message, Node = replace ? incident.Node : null };
-        return Launch.Decide(s, memory, cause, uses, incident.BadCheckpoint, replace ? incident : null).With(Fact.False(ConditionTypes.Running, incident.Reason, incident.Message));
+        var cause = new Opt.Api.Protocol.PlanCause { Id = incident.CauseId, Reason = incident.Reason, Message = exclusion.Held is { } held ? $"{incident.Message} ({held.Message})" : incident.Message, Node = replace || incident.Severity is Severity.Process ? incident.Node : null };
+        return Held(exclusion, Launch.Decide(s, memory, cause, uses, incident.BadCheckpoint, replace ? incident : null).With(Fact.False(ConditionTypes.Running, incident.Reason, incident.Message)));
     }
+
+    private static Move Held(Exclusion.Result exclusion, Move move) => exclusion.Held is { } why ? move.With(why) : move;
 
     /// <summary>Whether to replace the node; null when neither rung is left.</summary>
     private static bool? Replace(Situation s, Incident incident) => incident.Severity switch
     {
         Severity.Planned => false,
         Severity.Node => true,
+        Severity.Process when Suspicion.Falls(s, incident) => true,
         _ when Budgets.Allows(s, Without(s, incident), Budgets.RelaunchInPlace) => false,
         Severity.Process when incident.Node is not null => true,
         _ => null,

@@ -62,8 +62,8 @@ internal sealed class StepFollower(AgentTarget target, long epoch, IAgentClient 
                 after = page.Next;
             }
 
-            // An agent that answers at once with nothing (another epoch, a restart) is not asked in a tight loop.
-            if (page.Records.Count == 0 && clock.GetElapsedTime(started) < TimeSpan.FromSeconds(1)) await Task.Delay(TimeSpan.FromSeconds(1), clock, ct);
+            // An agent that answers at once with nothing new (another epoch, a restart) is not asked in a tight loop.
+            if ((page.Epoch != epoch || page.Records.Count == 0) && clock.GetElapsedTime(started) < TimeSpan.FromSeconds(1)) await Task.Delay(TimeSpan.FromSeconds(1), clock, ct);
         }
         catch (AgentException)
         {

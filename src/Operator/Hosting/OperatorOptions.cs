@@ -33,6 +33,9 @@ public sealed record OperatorOptions
     /// <summary>Jobs worked on at the same time.</summary>
     public int Workers { get; init; } = 4;
 
+    /// <summary>Bounds the nodes that all jobs together may put aside.</summary>
+    public Planning.QuarantineBreaker Breaker { get; init; } = new();
+
     /// <summary>The port agents listen on.</summary>
     public int AgentPort { get; init; } = Rendering.Names.AgentPort;
 

@@ -11,7 +11,7 @@ using Opt.Planning;
 namespace Opt.Operator.Jobs;
 
 /// <summary>Takes the snapshot a decision is made from: informers, agents, and what only a request can tell (the token, whether the template would be accepted).</summary>
-internal sealed class Observer(OperatorInformers informers, KubernetesClient client, PlanReader plans, EvidenceStore evidence, bool canActOnNodes, int agentPort)
+internal sealed class Observer(OperatorInformers informers, KubernetesClient client, PlanReader plans, EvidenceStore evidence, bool canActOnNodes, int agentPort, QuarantineBreaker breaker)
 {
     private readonly ResourceClient<V1Secret> _secrets = client.Resource(Resources.Secrets);
     private readonly ResourceClient<V1StatefulSet> _sets = client.Resource(Resources.StatefulSets);
@@ -43,6 +43,7 @@ internal sealed class Observer(OperatorInformers informers, KubernetesClient cli
             PodDigest = digest,
             TemplateFaults = await TemplateFaultsAsync(job, state, set, digest, ct),
             CanActOnNodes = canActOnNodes,
+            QuarantineRoom = QuarantineRoom(),
             Memory = state.Memory,
         };
     }
@@ -62,6 +63,13 @@ internal sealed class Observer(OperatorInformers informers, KubernetesClient cli
         var used = pods.Select(p => p.Node).OfType<string>().ToHashSet(StringComparer.Ordinal);
         return informers.Nodes.Snapshot.Items.Where(n => used.Contains(n.Metadata.Name!) || n.Metadata.Labels?.ContainsKey(Names.QuarantinedLabel) == true)
             .Select(NodeReader.Read).Where(n => used.Contains(n.Name) || n.Quarantine?.JobUid == job.Metadata.Uid);
+    }
+
+    private int QuarantineRoom()
+    {
+        if (!canActOnNodes) return 0;
+        var nodes = informers.Nodes.Snapshot.Items.ToArray();
+        return breaker.Room(nodes.Length, nodes.Count(n => n.Metadata.Labels?.ContainsKey(Names.QuarantinedLabel) == true));
     }
 
     private async Task<string?> ReadTokenAsync(OptTrainingJob job, CancellationToken ct)

@@ -37,6 +37,7 @@ internal sealed class SimulatedWorld
     public PresentObjects Owned { get; private set; } = new();
     public List<PlannedAction> Done { get; } = [];
     public int CommitEvery { get; init; } = 5;
+    public int QuarantineRoom { get; init; } = int.MaxValue;
     public EquatableList<string> TemplateFaults { get; set; } = [];
     public OptTrainingJobStatus Status => Job.Status ?? new();
     public RunPlan? Plan => Plans.Count == 0 ? null : Plans[^1].Plan;
@@ -128,6 +129,7 @@ internal sealed class SimulatedWorld
             Steps = new() { Newest = Newest(), AdvancedAt = _advancedAt, MedianSeconds = 1, New = [.. _records] },
             PodDigest = PodInputs.Digest(Job.Spec),
             TemplateFaults = Set?.PodDigest == PodInputs.Digest(Job.Spec) ? [] : TemplateFaults,
+            QuarantineRoom = QuarantineRoom,
             Memory = _memory,
         };
     }

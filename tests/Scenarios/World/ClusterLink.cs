@@ -18,6 +18,16 @@ internal abstract class ClusterLink : HttpMessageHandler, IAsyncDisposable
     /// <summary>Nothing is on its way between the two sides, as far as a thread pool cannot tell.</summary>
     public virtual bool IsQuiet => true;
 
+    /// <summary>The line is cut right after that many more writes have been answered: the operator dies there, as far as the cluster can tell.</summary>
+    public int? DieAfterWrites { get; set; }
+
+    /// <summary>A request was answered.</summary>
+    protected void Answered(HttpMethod method)
+    {
+        if (method == HttpMethod.Get || DieAfterWrites is not > 0) return;
+        if (--DieAfterWrites == 0) Cut();
+    }
+
     /// <summary>Worlds that <paramref name="play"/> makes use sockets instead of memory.</summary>
     public static async Task OverHttpAsync(Func<Task> play)
     {

@@ -27,7 +27,9 @@ internal sealed class InProcessTransport(HttpApi api) : ClusterLink
         var exchange = new Exchange(request, await BodyAsync(request, cancellationToken), _line.Token);
         _ = exchange.RunAsync(api);
         await using var cancel = cancellationToken.Register(exchange.Abort);
-        return await exchange.Response.WaitAsync(cancellationToken);
+        var response = await exchange.Response.WaitAsync(cancellationToken);
+        Answered(request.Method);
+        return response;
     }
 
     private static async Task<byte[]> BodyAsync(HttpRequestMessage request, CancellationToken ct) => request.Content is null ? [] : await request.Content.ReadAsByteArrayAsync(ct);

@@ -1,0 +1,38 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+
+namespace Opt.Replay;
+
+/// <summary>Prints outcomes: one JSON line a figure, as the other benches do, and tables for people.</summary>
+public static class Report
+{
+    public static void Line(string name, Outcome o) => Console.WriteLine(new JsonObject
+    {
+        ["name"] = name,
+        ["ettr"] = Math.Round(o.Ettr, 5),
+        ["ettrWhileMachinesExist"] = Math.Round(o.EttrWithMachines, 5),
+        ["days"] = Math.Round(o.Seconds / 86400, 2),
+        ["restarts"] = o.Status.Restarts.Total,
+        ["interventions"] = o.Interventions.Count,
+    }.ToJsonString());
+
+    public static void Details(Outcome o)
+    {
+        Text($"wall time {o.Seconds / 86400:0.00} days; {o.Faults.Count} faults struck; {o.MachinesReplaced} machines replaced; checkpoint every {o.MeanInterval:0} s on average");
+        Text($"faults: {string.Join(", ", o.Faults.GroupBy(f => f.Kind).OrderBy(g => g.Key).Select(g => $"{g.Key} {g.Count()}"))}");
+        Text($"restarts by cause: {string.Join(", ", o.Status.Restarts.ByCause.Select(c => $"{c.Cause} {c.Count}"))}");
+        var total = o.Status.Goodput.Sum(a => a.Seconds);
+        foreach (var account in o.Status.Goodput) Text($"  {account.Account,-16} {account.Seconds,12:0} s  {100 * account.Seconds / total,7:0.000} %");
+        Text($"planner passes {o.Passes}: p50 {o.Percentile(0.5):0} us, p99 {o.Percentile(0.99):0} us, worst {o.Percentile(1):0} us");
+        foreach (var (at, why) in o.Interventions) Text($"  a person was asked on day {at / 86400:0.00}: {why}");
+    }
+
+    public static void Row(string name, Outcome o) =>
+        Text($"| {name} | {100 * o.Ettr:0.00} % | {100 * o.EttrWithMachines:0.00} % | {o.Seconds / 86400:0.00} | {o.Status.Restarts.Total} | {o.Interventions.Count} |");
+
+    public static void Head() => Text("| | ETTR | while machines exist | days | restarts | interventions |\n|---|---|---|---|---|---|");
+
+    public static void Text(FormattableString text) => Console.WriteLine(text.ToString(CultureInfo.InvariantCulture));
+
+    public static void Text(string text) => Console.WriteLine(text);
+}

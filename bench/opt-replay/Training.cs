@@ -1,0 +1,144 @@
+using Opt.Api.Protocol;
+using Opt.Trainer.Checkpoints;
+
+namespace Opt.Replay;
+
+/// <summary>The workers of one epoch after another: launch stages, synchronous steps, asynchronous checkpoints.</summary>
+public sealed class Training(Stages stages, Random random, Cluster cluster, Func<double, DateTimeOffset> time)
+{
+    private RunPlan? _plan;
+    private Pod[] _members = [];
+    private double _stepsFrom, _restoresFrom, _next;
+    private (long Step, double Ends)? _upload;
+    private SavePoint _saved;
+    private double _stall;
+    private bool _stuck;
+    private double _breaks = double.MaxValue;
+
+    public List<StepRecord> Fresh { get; } = [];
+    public List<CheckpointSummary> Commits { get; } = [];
+    public StepRecord? Newest { get; private set; }
+    public double AdvancedAt { get; private set; }
+    public bool Ended { get; private set; } = true;
+    public long FencedEpoch { get; set; }
+    public List<double> Intervals { get; } = [];
+
+    /// <summary>Steps advance and nothing is wrong yet.</summary>
+    public bool IsSteady(double now) => !Ended && !_stuck && now >= _stepsFrom && _members.All(m => m.Answers);
+
+    public double NextStep => _next;
+    public double BreaksAt => _breaks;
+
+    /// <summary>All members took the plan: workers start.</summary>
+    public void Launch(RunPlan plan, double now)
+    {
+        (_plan, Ended, _stuck, _upload, _stall, Newest) = (plan, false, false, null, 0, null);
+        _members = [.. plan.Members.Select(m => cluster.Pods.First(p => p.Uid == m.PodUid))];
+        _restoresFrom = now + stages.StopWorkers + stages.StartWorkers + stages.Rendezvous;
+        var stalled = random.NextDouble() < History.ReadStalls ? stages.ReadStall : 0;
+        _stepsFrom = _restoresFrom + (plan.Resume is null ? 0 : stages.Restore + stalled);
+        _next = _stepsFrom + stages.Step;
+        _saved = new(plan.Resume?.Step ?? 0, TimeSpan.Zero);
+        var failing = _members.Where(m => m.Machine!.FailsAfter is not null).Select(m => m.Machine!.FailsAfter!.Value).DefaultIfEmpty(double.MaxValue).Min();
+        _breaks = Math.Min(failing, _members.Any(m => m.Machine!.Hangs) ? 300 + 900 * random.NextDouble() : double.MaxValue);
+        if (_breaks < double.MaxValue) _breaks += _stepsFrom;
+        foreach (var pod in _members) pod.Agent = pod.Agent! with { State = AgentState.Launching, Failure = null, LastAttempt = 0, Workers = [new() { Rank = 0, State = WorkerState.Rendezvous }] };
+    }
+
+    public void Move(double now)
+    {
+        if (Ended || _stuck) return;
+        if (_members.Any(m => !m.Answers)) { Ended = true; return; }   // survivors wait in a collective, and say nothing
+        if (now >= _breaks) Break(now);
+        if (Ended || _stuck) return;
+        if (now >= _restoresFrom && now < _stepsFrom) SetWorkers(WorkerState.Restoring);
+        while (now >= _next && !Ended) Step();
+    }
+
+    /// <summary>A worker of that member ends; its peers wait.</summary>
+    public void Fail(Pod pod, WorkerExit exit, double now, string message)
+    {
+        if (Ended || !_members.Contains(pod)) return;
+        Ended = true;
+        pod.Agent = pod.Agent! with { State = AgentState.Failed, Failure = new() { Rank = 8 * Array.IndexOf(_members, pod), Exit = exit, ExitCode = (int)exit, Message = message, At = time(now) } };
+    }
+
+    /// <summary>All ranks wait for one that never comes; with a culprit, that rank is one attempt behind.</summary>
+    public void Hang(Pod? culprit)
+    {
+        if (Ended || _stuck) return;
+        _stuck = true;
+        if (culprit is not null) culprit.Agent = culprit.Agent! with { LastAttempt = Math.Max(0, culprit.Agent.LastAttempt - 1) };
+    }
+
+    public Pod Member(double draw) => _members[(int)(draw * _members.Length)];
+
+    private void Break(double now)
+    {
+        _breaks = double.MaxValue;
+        if (_members.FirstOrDefault(m => m.Machine!.FailsAfter is not null) is { } bad) Fail(bad, WorkerExit.Device, now, "NCCL error on a new machine");
+        else Hang(_members.FirstOrDefault(m => m.Machine!.Hangs));
+    }
+
+    private void Step()
+    {
+        var (seconds, ends) = (stages.Step + _stall, _next);
+        if (_upload is { } upload && upload.Ends <= ends) Commit(upload.Step, ends);
+        var step = (Newest?.Step ?? _plan!.Resume?.Step ?? 0) + 1;
+        var live = _plan!.Training.HyperParameters;
+        Newest = new()
+        {
+            Epoch = _plan.Epoch, Revision = 0, Attempt = step, Step = step, Samples = step * 992, Tokens = step * 2031616, Loss = 2, LearningRate = 1e-4, LossScale = 1, Skipped = false,
+            Time = time(ends), Seconds = seconds, TokensPerSecond = 2031616 / seconds, HyperParameters = live, Timing = new() { CheckpointStall = _stall },
+        };
+        (AdvancedAt, _stall) = (ends, 0);
+        Fresh.Add(Newest);
+        if (step == 1 + (_plan.Resume?.Step ?? 0)) SetWorkers(WorkerState.Training);
+        var done = step >= live.TotalSteps;
+        var now = new SavePoint(step, TimeSpan.FromSeconds(ends - _stepsFrom));
+        var auto = SaveSchedule.Auto(TimeSpan.FromSeconds(stages.Stall), TimeSpan.FromSeconds(stages.Upload), _members.Length);
+        if (_upload is null && (done || SaveSchedule.IsDue(_plan.Training.Checkpoint.Every, _saved, now, auto)))
+        {
+            Intervals.Add((now.Elapsed - _saved.Elapsed).TotalSeconds);
+            (_upload, _saved, _stall) = ((step, ends + stages.Upload), now, stages.Stall);
+        }
+
+        if (done) Finish(step, ends);
+        _next = ends + stages.Step + _stall;
+    }
+
+    private void Commit(long step, double now)
+    {
+        _upload = null;
+        if (_plan!.Epoch < FencedEpoch) return;
+        Commits.Add(new()
+        {
+            Step = step, Attempt = step, Samples = step * 992, Tokens = step * 2031616, Epoch = _plan.Epoch, Entry = Commits.Count == 0 ? 1 : Commits[^1].Entry + 1, Path = $"step-{step}", ManifestDigest = $"digest-{_plan.Epoch}-{step}",
+            Bytes = 2_100_000_000_000, CommittedAt = time(now),
+        });
+        if (Commits.Count > 6) Commits.RemoveAt(0);
+    }
+
+    private void Finish(long step, double now)
+    {
+        Commit(step, now);
+        Ended = true;
+        foreach (var pod in _members) pod.Agent = pod.Agent! with { State = AgentState.Completed, LastAttempt = step, LastStep = Newest };
+    }
+
+    private void SetWorkers(WorkerState state)
+    {
+        foreach (var pod in _members.Where(p => p.Agent!.Workers[0].State != state))
+        {
+            pod.Agent = pod.Agent! with { State = state is WorkerState.Training ? AgentState.Running : AgentState.Launching, LastAttempt = state is WorkerState.Training ? Newest!.Attempt : 0, Workers = [new() { Rank = 0, State = state }] };
+        }
+    }
+
+    /// <summary>Called when a poll reads an agent: every member that takes part has finished the newest attempt.</summary>
+    public AgentStatus StatusOf(Pod pod)
+    {
+        var status = pod.Agent!;
+        if (status.State is AgentState.Running && Newest is not null && !_stuck && status.LastAttempt != Newest.Attempt) pod.Agent = status = status with { LastAttempt = Newest.Attempt };
+        return status;
+    }
+}

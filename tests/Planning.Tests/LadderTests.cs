@@ -1,0 +1,100 @@
+using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
+using Opt.Planning.Tests.World;
+using Xunit;
+
+namespace Opt.Planning.Tests;
+
+/// <summary>Rungs that look beyond one incident: repeat offenders, outages, the breaker.</summary>
+public sealed class LadderTests
+{
+    [Fact]
+    public void A_node_named_by_a_second_hang_within_a_day_is_replaced_although_the_budget_for_relaunches_is_not_used_up()
+    {
+        var world = new SimulatedWorld(Make.Job(nodes: 3, totalSteps: 20000), nodes: 4);
+        world.RunUntil(w => w.Status is { Phase: JobPhase.Running, Step: >= 12 });
+        var suspect = world.Plan!.Members[1].Node;
+        Hang(world);
+        world.RunUntil(w => w.Status is { Epoch: 2, Phase: JobPhase.Running });
+        Assert.Null(world.Nodes.Single(n => n.Name == suspect).Quarantine);
+        world.Run(2400);   // the budget's window of half an hour is long over
+        Hang(world);
+        world.RunUntil(w => w.Status is { Epoch: 3, Phase: JobPhase.Running });
+
+        Assert.NotNull(world.Nodes.Single(n => n.Name == suspect).Quarantine);
+        Assert.NotEqual(suspect, world.Plan.Members[1].Node);
+    }
+
+    [Fact]
+    public void A_worker_that_fails_on_the_same_node_through_the_day_is_at_last_the_nodes_fault()
+    {
+        var world = new SimulatedWorld(Make.Job(nodes: 2, totalSteps: 20000), nodes: 3);
+        var suspect = "";
+        for (var time = 1; time <= 4; time++)
+        {
+            var epoch = time;
+            world.RunUntil(w => w.Status.Phase is JobPhase.Running && w.Status.Epoch == epoch && w.Status.Step % 7 == 6);
+            suspect = suspect.Length == 0 ? world.Plan!.Members[1].Node : suspect;
+            Assert.Null(world.Nodes.Single(n => n.Name == suspect).Quarantine);
+            world.Agents.First(a => a.PodUid == world.Plan!.Members[1].PodUid).Fail(WorkerExit.Internal, world.Now);
+            if (time < 4) world.Run(2000);
+        }
+
+        world.RunUntil(w => w.Status is { Epoch: 5, Phase: JobPhase.Running });
+        Assert.NotNull(world.Nodes.Single(n => n.Name == suspect).Quarantine);
+    }
+
+    [Fact]
+    public void When_most_machines_fall_silent_none_is_quarantined_and_the_job_goes_on_when_they_are_back()
+    {
+        var world = new SimulatedWorld(Make.Job(nodes: 12, totalSteps: 1000), nodes: 13);
+        world.RunUntil(w => w.Status is { Phase: JobPhase.Running, Step: >= 12 });
+        foreach (var node in world.Nodes.Take(10)) (node.Alive, node.DeadSince) = (false, world.Now);
+        world.RunUntil(w => w.Status.Conditions.Any(c => c is { Type: ConditionTypes.NodeActionsAllowed, Status: "False", Reason: "Outage" }), limit: 120);
+        world.Run(3 * 3600);
+        Assert.All(world.Nodes, n => Assert.Null(n.Quarantine));
+        foreach (var node in world.Nodes) node.Alive = true;
+
+        world.RunUntil(w => w.Status.Phase is JobPhase.Succeeded, limit: 8000);
+        Assert.All(world.Nodes, n => Assert.Null(n.Quarantine));
+    }
+
+    [Fact]
+    public void Five_machines_lost_at_once_are_all_replaced()
+    {
+        var world = new SimulatedWorld(Make.Job(nodes: 24, spares: 6, totalSteps: 1000), nodes: 30);
+        world.RunUntil(w => w.Status is { Phase: JobPhase.Running, Step: >= 12 });
+        foreach (var node in world.Nodes.Take(5)) (node.Alive, node.DeadSince) = (false, world.Now);
+        world.RunUntil(w => w.Status is { Epoch: 2, Phase: JobPhase.Running }, limit: 120);
+        Assert.Equal(5, world.Nodes.Count(n => n.Quarantine is not null));
+    }
+
+    [Fact]
+    public void An_open_breaker_keeps_the_node_and_relaunches_on_it()
+    {
+        var world = new SimulatedWorld(Make.Job(nodes: 2, totalSteps: 1000), nodes: 3) { QuarantineRoom = 0 };
+        world.RunUntil(w => w.Status is { Phase: JobPhase.Running, Step: >= 12 });
+        world.Agents.First(a => a.PodUid == world.Plan!.Members[1].PodUid).Fail(WorkerExit.Device, world.Now);
+        world.RunUntil(w => w.Status.Phase is JobPhase.Succeeded, limit: 3000);
+
+        Assert.All(world.Nodes, n => Assert.Null(n.Quarantine));
+        Assert.Equal(2, world.Status.Epoch);
+        Assert.Contains(world.Status.Logbook, e => e.Why.Contains("as many nodes of the cluster are quarantined as the operator may put aside", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(3, 0, 3)]      // three are always allowed
+    [InlineData(3, 3, 0)]
+    [InlineData(130, 0, 26)]   // a fifth
+    [InlineData(130, 26, 0)]
+    [InlineData(2000, 39, 1)]  // the absolute bound is the tighter one
+    [InlineData(2000, 90, 0)]
+    public void The_breaker_holds_both_bounds(int total, int quarantined, int room) => Assert.Equal(room, new QuarantineBreaker(Nodes: 40).Room(total, quarantined));
+
+    private static void Hang(SimulatedWorld world)
+    {
+        var agent = world.Agents.First(a => a.PodUid == world.Plan!.Members[1].PodUid);
+        agent.Stopped = true;
+        agent.LastAttempt--;
+    }
+}

@@ -1,0 +1,41 @@
+using System.Text.Json.Nodes;
+using Opt.Api.V1Alpha1;
+using Opt.LocalCluster.ApiServer;
+using Opt.Planning;
+using Opt.Scenarios.World;
+using Xunit;
+
+namespace Opt.Scenarios;
+
+/// <summary>Edits of a running job, each taken as its field says.</summary>
+public sealed class EditScenarios
+{
+    [Fact]
+    public Task A_live_edit_is_in_force_within_seconds_and_proved_by_the_trainer() => Scenario.RunAsync(nodes: 2, async world =>
+    {
+        await world.CreateJobAsync(LifecycleScenarios.Manifest);
+        await world.UntilAsync(s => s.Step >= 5);
+        var launches = world.Agents.Launches;
+        await world.EditJobAsync(new JsonObject { ["spec"] = new JsonObject { ["training"] = new JsonObject { ["learningRate"] = new JsonObject { ["peak"] = 5e-4 } } } });
+        var status = await world.UntilAsync(s => s is { Revision: 1, LearningRate: 5e-4 } && s.Conditions.Any(c => c is { Type: ConditionTypes.SpecInForce, Status: "True" }), seconds: 30);
+        Assert.Equal(1, status.Epoch);
+        Assert.Equal(launches, world.Agents.Launches);
+        Assert.Contains(status.Logbook, e => e.What == "sent revision 1 of epoch 1" && e.Why.Contains("0.001 -> 0.0005", StringComparison.Ordinal));
+    });
+
+    [Fact]
+    public Task A_new_image_recreates_all_pods_in_one_transition_and_loses_no_step() => Scenario.RunAsync(nodes: 2, async world =>
+    {
+        await world.CreateJobAsync(LifecycleScenarios.Manifest);
+        await world.UntilAsync(s => s.Step >= 12);
+        var before = (await world.ListAsync(ResourceId.Pods)).Select(p => (string?)p["metadata"]!["uid"]).ToArray();
+        await world.EditJobAsync(new JsonObject { ["spec"] = new JsonObject { ["pod"] = new JsonObject { ["image"] = "opt-trainer:2" } } });
+        var status = await world.UntilAsync(s => s is { Epoch: 2, Phase: JobPhase.Running }, seconds: 60);
+
+        var pods = await world.ListAsync(ResourceId.Pods);
+        Assert.All(pods, p => Assert.Equal("opt-trainer:2", (string?)p["spec"]!["containers"]![0]!["image"]));
+        Assert.Empty(pods.Select(p => (string?)p["metadata"]!["uid"]).Intersect(before));
+        Assert.Equal(Reasons.SpecChanged, Assert.Single(status.Restarts.ByCause).Cause);
+        Assert.Equal(0, status.Goodput.Single(a => a.Account == Accounts.Recompute).Seconds);
+    });
+}

@@ -1,0 +1,83 @@
+using System.Text.Json.Nodes;
+using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
+using Opt.LocalCluster.ApiServer;
+using Opt.Scenarios.World;
+using Xunit;
+
+namespace Opt.Scenarios;
+
+/// <summary>The operator may die at any moment, and may not be noticed by the workers when it does.</summary>
+public sealed class OperatorDeathScenarios
+{
+    [Fact]
+    public Task A_restarted_operator_finds_everything_again_and_touches_no_worker() => Scenario.RunAsync(nodes: 2, async world =>
+    {
+        await world.CreateJobAsync(LifecycleScenarios.Manifest.Replace("totalTokens: 3840", "totalTokens: 12800", StringComparison.Ordinal));
+        await world.UntilAsync(s => s.Step >= 5);
+        var (launches, plans) = (world.Agents.Launches, (await world.ListAsync(new("", "v1", "configmaps"))).Count);
+        await world.KillOperatorAsync();
+        await world.AdvanceAsync(TimeSpan.FromSeconds(60));
+        // Even what the status says is only a cache.
+        await world.Api.PatchAsync(Scenario.Jobs, "ml", "opt", PatchKind.Merge, new JsonObject { ["status"] = null }, Scenario.User, TestContext.Current.CancellationToken, subresource: "status");
+        world.StartOperator();
+
+        var status = await world.UntilAsync(s => s.Step >= 80, seconds: 60);
+        Assert.Equal((JobPhase.Running, 1L, 0), (status.Phase, status.Epoch, status.Restarts.Total));
+        Assert.Equal(launches, world.Agents.Launches);
+        Assert.Equal(plans, (await world.ListAsync(new("", "v1", "configmaps"))).Count);
+    });
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(5)]
+    [InlineData(6)]
+    [InlineData(7)]
+    [InlineData(9)]
+    public Task An_operator_that_dies_after_any_of_its_writes_is_continued_by_the_next(int writes) => Scenario.RunAsync(nodes: 3, async world =>
+    {
+        // First through creation and launch, then through the replacement of a node.
+        world.Link.DieAfterWrites = writes;
+        await world.CreateJobAsync(LifecycleScenarios.Manifest);
+        await DieAndComeBackAsync(world);
+        await world.UntilAsync(s => s.Step >= 12, seconds: 120);
+        Assert.Equal(1, (await world.PlanAsync()).Epoch);
+
+        var dead = (await world.PlanAsync()).Members[1];
+        world.Link.DieAfterWrites = writes;
+        world.Nodes.Kill(dead.Node);
+        await world.AdvanceAsync(TimeSpan.FromSeconds(50));
+        await DieAndComeBackAsync(world);
+        var done = await world.UntilAsync(s => s.Phase == JobPhase.Succeeded, seconds: 240);
+
+        Assert.Equal(60, done.Step);
+        Assert.Equal(1, done.Restarts.Total);
+        Assert.Equal(dead.Node, Assert.Single(done.Nodes.Quarantined).Name);
+        var plans = (await world.ListAsync(new("", "v1", "configmaps"))).Count(m => m["data"]?["plan.json"] is not null);
+        Assert.Equal(2, plans);
+    });
+
+    [Fact]
+    public Task Training_goes_on_while_the_API_server_cannot_be_reached() => Scenario.RunAsync(nodes: 2, async world =>
+    {
+        await world.CreateJobAsync(LifecycleScenarios.Manifest.Replace("totalTokens: 3840", "totalTokens: 25600", StringComparison.Ordinal));
+        await world.UntilAsync(s => s.Step >= 5);
+        var launches = world.Agents.Launches;
+        world.Link.Cut();
+        await world.AdvanceAsync(TimeSpan.FromMinutes(3));
+        world.Link.Mend();
+        var status = await world.UntilAsync(s => s.Step >= 185, seconds: 60);
+        Assert.Equal((1L, 0), (status.Epoch, status.Restarts.Total));
+        Assert.Equal(launches, world.Agents.Launches);
+    });
+
+    private static async Task DieAndComeBackAsync(Scenario world)
+    {
+        for (var i = 0; i < 30 && world.Link.DieAfterWrites > 0; i++) await world.AdvanceAsync(TimeSpan.FromSeconds(1));
+        await world.KillOperatorAsync();
+        world.Link.DieAfterWrites = null;
+        world.Link.Mend();
+        world.StartOperator();
+    }
+}
