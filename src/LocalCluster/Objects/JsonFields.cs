@@ -1,6 +1,6 @@
 using System.Globalization;
-using System.Text.Json;
 using System.Text.Json.Nodes;
+using Opt.LocalCluster.ApiServer.Json;
 
 namespace Opt.LocalCluster.Objects;
 
@@ -10,15 +10,7 @@ internal static class JsonFields
     private const string SecondsFormat = "yyyy-MM-dd'T'HH:mm:ss'Z'";
     private const string MicroFormat = "yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'";
 
-    public static JsonNode? At(this JsonNode? node, params ReadOnlySpan<string> path)
-    {
-        foreach (var step in path)
-        {
-            node = (node as JsonObject)?[step];
-        }
-
-        return node;
-    }
+    public static JsonNode? At(this JsonNode? node, params ReadOnlySpan<string> path) => JsonAccess.At(node, path);
 
     public static string? Text(this JsonNode? node, params ReadOnlySpan<string> path) => At(node, path) switch
     {
@@ -27,22 +19,17 @@ internal static class JsonFields
         _ => null,
     };
 
-    public static long? Number(this JsonNode? node, params ReadOnlySpan<string> path) =>
-        At(node, path) is JsonValue v && v.GetValueKind() == JsonValueKind.Number
-        && decimal.TryParse(v.ToJsonString(), NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? (long)number : null;
+    public static long? Number(this JsonNode? node, params ReadOnlySpan<string> path) => JsonAccess.Long(node, path);
 
-    public static bool Flag(this JsonNode? node, params ReadOnlySpan<string> path) =>
-        At(node, path) is JsonValue v && v.GetValueKind() == JsonValueKind.True;
+    public static bool Flag(this JsonNode? node, params ReadOnlySpan<string> path) => JsonAccess.Bool(At(node, path)) == true;
 
     public static DateTimeOffset? Time(this JsonNode? node, params ReadOnlySpan<string> path) =>
         DateTimeOffset.TryParse(Text(node, path), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time) ? time : null;
 
     /// <summary>The objects of a list field; empty when the field is missing.</summary>
-    public static IEnumerable<JsonObject> Objects(this JsonNode? node, params ReadOnlySpan<string> path) =>
-        At(node, path) is JsonArray array ? array.OfType<JsonObject>() : [];
+    public static IEnumerable<JsonObject> Objects(this JsonNode? node, params ReadOnlySpan<string> path) => JsonAccess.Items(node, path);
 
-    public static IEnumerable<string> Strings(this JsonNode? node, params ReadOnlySpan<string> path) =>
-        At(node, path) is JsonArray array ? array.Select(item => item.Text()).OfType<string>() : [];
+    public static IReadOnlyList<string> Strings(this JsonNode? node, params ReadOnlySpan<string> path) => JsonAccess.Strings(node, path);
 
     /// <summary>A string map field such as labels; empty when the field is missing.</summary>
     public static IReadOnlyDictionary<string, string> Map(this JsonNode? node, params ReadOnlySpan<string> path) =>
@@ -53,16 +40,11 @@ internal static class JsonFields
     /// <summary>The object at a path, created with every step that is missing.</summary>
     public static JsonObject Ensure(this JsonObject root, params ReadOnlySpan<string> path)
     {
-        foreach (var step in path)
-        {
-            if (root[step] is not JsonObject next) root[step] = next = [];
-            root = next;
-        }
-
+        foreach (var step in path) root = JsonAccess.Ensure(root, step);
         return root;
     }
 
-    public static T Copy<T>(this T node) where T : JsonNode => (T)node.DeepClone();
+    public static T Copy<T>(this T node) where T : JsonNode => JsonAccess.Copy(node);
 
     /// <summary><c>metav1.Time</c>: whole seconds, UTC.</summary>
     public static string ToKubernetesTime(this DateTimeOffset time) => time.UtcDateTime.ToString(SecondsFormat, CultureInfo.InvariantCulture);

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Opt.LocalCluster.ApiServer.Selectors;
 using Opt.LocalCluster.Objects;
 
 namespace Opt.LocalCluster.Scheduling;
@@ -20,16 +21,18 @@ internal sealed record NodeSelectorTerms(IReadOnlyList<NodeSelectorTerms.Term> T
             .Select(p => (Term.From((JsonObject)p["preference"]!), (int)(p.Number("weight") ?? 0))),
     ];
 
-    internal sealed record Term(IReadOnlyList<SelectorRequirement> Labels, IReadOnlyList<SelectorRequirement> Fields)
+    internal sealed record Term(IReadOnlyList<LabelRequirement?> Labels, IReadOnlyList<LabelRequirement?> Fields)
     {
         public static Term From(JsonObject o) =>
-            new([.. o.Objects("matchExpressions").Select(SelectorRequirement.From)], [.. o.Objects("matchFields").Select(SelectorRequirement.From)]);
+            new([.. o.Objects("matchExpressions").Select(LabelRequirement.FromExpression)], [.. o.Objects("matchFields").Select(LabelRequirement.FromExpression)]);
 
         public bool Matches(string nodeName, IReadOnlyDictionary<string, string> labels)
         {
             if (Labels.Count == 0 && Fields.Count == 0) return false;
-            return Labels.All(requirement => requirement.Matches(labels))
-                && Fields.All(requirement => requirement.Matches(new Dictionary<string, string> { ["metadata.name"] = nodeName }));
+
+            // One with an operator that is unknown matches nothing.
+            return Labels.All(requirement => requirement?.Matches(labels.GetValueOrDefault(requirement.Key)) == true)
+                && Fields.All(requirement => requirement?.Matches(requirement.Key == "metadata.name" ? nodeName : null) == true);
         }
     }
 }

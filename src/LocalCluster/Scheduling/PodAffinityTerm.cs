@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Opt.LocalCluster.ApiServer.Selectors;
 using Opt.LocalCluster.Objects;
 
 namespace Opt.LocalCluster.Scheduling;
@@ -23,6 +24,6 @@ internal sealed record PodAffinityTerm(LabelSelector? Selector, string TopologyK
     {
         string[] named = [.. term.Strings("namespaces")];
         var everywhere = term["namespaceSelector"] is JsonObject { Count: 0 };
-        return new(LabelSelector.From(term["labelSelector"]), term.Text("topologyKey") ?? "", named.Length > 0 ? named : [pod.Namespace], everywhere, weight, $"{string.Join(',', named)}|{pod.Namespace}|{term.ToJsonString()}");
+        return new(LabelSelector.FromAccepted(term["labelSelector"]), term.Text("topologyKey") ?? "", named.Length > 0 ? named : [pod.Namespace], everywhere, weight, $"{string.Join(',', named)}|{pod.Namespace}|{term.ToJsonString()}");
     }
 }

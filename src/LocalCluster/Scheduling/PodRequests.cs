@@ -22,12 +22,12 @@ internal static class PodRequests
 
         Add(total, sidecars);
         Raise(total, peak, []);
-        Add(total, Quantity.List(pod.At("spec", "overhead")));
+        Add(total, Amounts.List(pod.At("spec", "overhead")));
         return total;
     }
 
     private static IEnumerable<KeyValuePair<string, decimal>> Requests(JsonObject container) =>
-        Quantity.List(container.At("resources", "requests"));
+        Amounts.List(container.At("resources", "requests"));
 
     private static void Add(Dictionary<string, decimal> sum, IEnumerable<KeyValuePair<string, decimal>> more)
     {

@@ -13,7 +13,7 @@ internal sealed class SchedulingNode(JsonObject node)
     public IReadOnlyDictionary<string, string> Labels { get; } = node.Labels;
     public IReadOnlyList<Taint> Taints { get; } = Taint.Of(node);
     public bool IsUnschedulable { get; } = node.Flag("spec", "unschedulable");
-    public IReadOnlyDictionary<string, decimal> Allocatable { get; } = Quantity.List(node.At("status", "allocatable")).ToDictionary(StringComparer.Ordinal);
+    public IReadOnlyDictionary<string, decimal> Allocatable { get; } = Amounts.List(node.At("status", "allocatable")).ToDictionary(StringComparer.Ordinal);
     public IReadOnlyCollection<SchedulingPod> Pods => _pods.Values;
 
     public decimal Free(string resource) => Allocatable.GetValueOrDefault(resource) - _requested.GetValueOrDefault(resource);

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Opt.LocalCluster.ApiServer.Selectors;
 using Opt.LocalCluster.Objects;
 
 namespace Opt.LocalCluster.Scheduling;
@@ -11,7 +12,7 @@ internal sealed record SchedulingPod(JsonObject Object)
     public IReadOnlyDictionary<string, string> Labels { get; } = Object.Labels;
     public IReadOnlyDictionary<string, decimal> Requests { get; } = PodRequests.Of(Object);
     public IReadOnlyList<Toleration> Tolerations { get; } = Toleration.Of(Object);
-    public LabelSelector? NodeSelector { get; } = Object.At("spec", "nodeSelector") is JsonObject selector ? LabelSelector.FromMap(selector.Map()) : null;
+    public LabelSelector? NodeSelector { get; } = Object.At("spec", "nodeSelector") is JsonObject selector ? LabelSelector.FromMap(selector) : null;
     public NodeSelectorTerms? NodeAffinity { get; } = NodeSelectorTerms.Required(Object);
     public IReadOnlyList<(NodeSelectorTerms.Term Term, int Weight)> PreferredNodes { get; } = NodeSelectorTerms.Preferred(Object);
     public IReadOnlyList<PodAffinityTerm> Affinity { get; } = PodAffinityTerm.Required(Object, "podAffinity");

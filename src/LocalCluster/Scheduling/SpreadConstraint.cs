@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Opt.LocalCluster.ApiServer.Selectors;
 using Opt.LocalCluster.Objects;
 
 namespace Opt.LocalCluster.Scheduling;
@@ -9,6 +10,6 @@ internal sealed record SpreadConstraint(string TopologyKey, int MaxSkew, bool Is
     public static IReadOnlyList<SpreadConstraint> Of(JsonObject pod) =>
     [
         .. pod.Objects("spec", "topologySpreadConstraints").Select(c => new SpreadConstraint(
-            c.Text("topologyKey") ?? "", (int)(c.Number("maxSkew") ?? 1), c.Text("whenUnsatisfiable") != "ScheduleAnyway", LabelSelector.From(c["labelSelector"]))),
+            c.Text("topologyKey") ?? "", (int)(c.Number("maxSkew") ?? 1), c.Text("whenUnsatisfiable") != "ScheduleAnyway", LabelSelector.FromAccepted(c["labelSelector"]))),
     ];
 }

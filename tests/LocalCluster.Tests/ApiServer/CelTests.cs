@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
+using Opt.LocalCluster.ApiServer.Schema;
 using Opt.LocalCluster.ApiServer.Schema.Cel;
+using Opt.LocalCluster.ApiServer.Schema.Cel.Typing;
 using Xunit;
 
 namespace Opt.LocalCluster.Tests.ApiServer;
@@ -54,6 +56,46 @@ public sealed class CelTests
     [InlineData("self.n in")]
     [InlineData("1 2")]
     public void What_is_not_an_expression_is_refused_with_its_place(string text) => Assert.StartsWith("ERROR: <input>:1:", Assert.Throws<CelSyntaxException>(() => CelProgram.Compile(text)).Message, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("self.n == 'a'", "ERROR: <input>:1:8: found no matching overload for '_==_' applied to '(int, string)'\n | self.n == 'a'\n | .......^")]
+    [InlineData("self.none == 1", "ERROR: <input>:1:5: undefined field 'none'\n | self.none == 1\n | ....^")]
+    [InlineData("has(self.s) && slef.n > 1", "ERROR: <input>:1:16: undeclared reference to 'slef' (in container '')\n | has(self.s) && slef.n > 1\n | ...............^")]
+    [InlineData("self.s.startsWith(3)", "ERROR: <input>:1:18: found no matching overload for 'startsWith' applied to 'string.(int)'\n | self.s.startsWith(3)\n | .................^")]
+    [InlineData("self.n.all(x, x > 1)", "ERROR: <input>:1:11: expression of type 'int' cannot be range of a comprehension (must be list, map, or dynamic)\n | self.n.all(x, x > 1)\n | ..........^")]
+    [InlineData("nosuch(self.n)", "ERROR: <input>:1:7: undeclared reference to 'nosuch' (in container '')\n | nosuch(self.n)\n | ......^")]
+    [InlineData("self.l[0] == 'x'", "ERROR: <input>:1:11: found no matching overload for '_==_' applied to '(int, string)'\n | self.l[0] == 'x'\n | ..........^")]
+    [InlineData("self.n.x", "ERROR: <input>:1:7: type 'int' does not support field selection\n | self.n.x\n | ......^")]
+    public void A_rule_that_cannot_work_is_refused_before_it_runs(string rule, string error) => Assert.Equal([error], Check(rule).Errors);
+
+    [Theory]
+    [InlineData("self.l.all(x, x > 0) && self.l.map(x, string(x)).join(',') != '' && size(self.l) < 1.5")]
+    [InlineData("self == oldSelf && self.o == oldSelf.o && has(self.o.x)")]
+    [InlineData("self.any == 'x' || self.any == 3")]
+    [InlineData("self.m.all(k, self.m[k] > 1) && 'k' in self.m && self.m.k > 1")]
+    [InlineData("self.?s.orValue('none') == 'x' && optional.of(1).hasValue()")]
+    [InlineData("self.d > duration('1s') && self.metadata.name.size() < 50 && quantity('1').isLessThan(quantity('2'))")]
+    [InlineData("[1, 2].exists(x, x in self.l) ? self.n == 1 : self.r == 1.5")]
+    [InlineData("self.x__dash__y == 1 && sets.contains([1], self.l) && math.greatest(1, 2) == 2")]
+    public void A_rule_that_fits_its_schema_is_accepted(string rule)
+    {
+        var (errors, type) = Check(rule);
+        Assert.Empty(errors);
+        Assert.Equal("bool", type.ToString());
+    }
+
+    private static (IReadOnlyList<string> Errors, CelStaticType Type) Check(string rule)
+    {
+        var schema = StructuralSchema.Read((JsonObject)JsonNode.Parse("""
+            {"type":"object","properties":{"n":{"type":"integer"},"r":{"type":"number"},"s":{"type":"string"},"d":{"type":"string","format":"duration"},"x-y":{"type":"integer"},
+             "l":{"type":"array","items":{"type":"integer"}},"o":{"type":"object","properties":{"x":{"type":"string"}}},"m":{"type":"object","additionalProperties":{"type":"integer"}},
+             "any":{"x-kubernetes-int-or-string":true}}}
+            """)!);
+        var self = CelStaticType.Of(schema, isRoot: true)!;
+        var checker = new CelChecker(rule, new Dictionary<string, CelStaticType> { ["self"] = self, ["oldSelf"] = self });
+        var type = checker.Check(CelProgram.Compile(rule).Expression);
+        return (checker.Errors, type);
+    }
 
     [Fact]
     public void Free_variables_leave_out_what_macros_bind() =>

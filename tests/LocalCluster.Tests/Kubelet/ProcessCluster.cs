@@ -6,6 +6,7 @@ using Opt.LocalCluster.Controllers.NodeLifecycle;
 using Opt.LocalCluster.Kubelet;
 using Opt.LocalCluster.Kubelet.Images;
 using Opt.LocalCluster.Kubelet.Pods;
+using Opt.LocalCluster.Kubelet.Processes;
 using Opt.LocalCluster.Kubelet.Volumes;
 using Opt.LocalCluster.Objects;
 
@@ -14,32 +15,40 @@ namespace Opt.LocalCluster.Tests.Kubelet;
 /// <summary>A cluster whose pods are real shell processes, in real time with short periods.</summary>
 internal sealed class ProcessCluster : IAsyncDisposable
 {
-    private static readonly Caller Tester = new("tester", "tests", ["system:masters", "system:authenticated"]);
+    public static readonly Caller Tester = new("tester", "tests", ["system:masters", "system:authenticated"]);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    private ProcessCluster(Cluster cluster, string data) => (Cluster, Data) = (cluster, data);
+    private readonly ClusterOptions _options;
 
-    public Cluster Cluster { get; }
+    private ProcessCluster(Cluster cluster, ClusterOptions options, string data) => (Cluster, _options, Data) = (cluster, options, data);
+
+    public Cluster Cluster { get; private set; }
     public string Data { get; }
     public IClusterApi Api => Cluster.Api;
 
-    public static async Task<ProcessCluster> StartAsync(int nodes = 1, int accelerators = 0, string? data = null, double backoff = 0.02)
+    public static async Task<ProcessCluster> StartAsync(int nodes = 1, int accelerators = 0, string? data = null, double backoff = 0.02, bool persist = false, long logBytes = 10 << 20, int logFiles = 5)
     {
         data ??= Directory.CreateTempSubdirectory("opt-local-test-").FullName;
-        var cluster = await Cluster.StartAsync(
-            new ClusterOptions
+        var options = new ClusterOptions
+        {
+            ApiDataDirectory = persist ? Path.Combine(data, "api") : null,
+            Nodes = new NodeOptions
             {
-                Nodes = new NodeOptions
-                {
-                    Count = nodes, AcceleratorsPerNode = accelerators, DataDirectory = data, Backoff = new Backoff(backoff), HeartbeatInterval = TimeSpan.FromMilliseconds(500),
-                    Images = new ImageStore([KeyValuePair.Create("sh", "/bin/sh")]), HostPaths = new HostPaths([KeyValuePair.Create("/var/lib/opt", Path.Combine(data, "host"))]),
-                },
-                NodeLifecycle = new NodeLifecycleOptions { MonitorPeriod = TimeSpan.FromMilliseconds(500), MonitorGracePeriod = TimeSpan.FromSeconds(2), PodGarbagePeriod = TimeSpan.FromMilliseconds(500) },
+                LogLimits = new LogLimits(logBytes, logFiles), Count = nodes, AcceleratorsPerNode = accelerators, DataDirectory = data, Backoff = new Backoff(backoff), HeartbeatInterval = TimeSpan.FromMilliseconds(500),
+                Images = new ImageStore([KeyValuePair.Create("sh", "/bin/sh")]), HostPaths = new HostPaths([KeyValuePair.Create("/var/lib/opt", Path.Combine(data, "host"))]),
             },
-            TimeProvider.System, CancellationToken.None);
-        var test = new ProcessCluster(cluster, data);
+            NodeLifecycle = new NodeLifecycleOptions { MonitorPeriod = TimeSpan.FromMilliseconds(500), MonitorGracePeriod = TimeSpan.FromSeconds(2), PodGarbagePeriod = TimeSpan.FromMilliseconds(500) },
+        };
+        var test = new ProcessCluster(await Cluster.StartAsync(options, TimeProvider.System, CancellationToken.None), options, data);
         await test.CreateAsync(Kinds.Namespaces, """{"metadata":{"name":"t"}}""");
         return test;
+    }
+
+    /// <summary>Ends the cluster and starts another on the same directory.</summary>
+    public async Task RestartAsync()
+    {
+        await Cluster.DisposeAsync();
+        Cluster = await Cluster.StartAsync(_options, TimeProvider.System, CancellationToken.None);
     }
 
     /// <summary>A pod that runs a shell script; <paramref name="container"/> and <paramref name="spec"/> are further fields.</summary>

@@ -135,8 +135,7 @@ public sealed class PlacementTests
     [InlineData("8", "8")]
     public void Quantities_mean_what_kubernetes_means(string text, string expected)
     {
-        Assert.True(Opt.LocalCluster.Objects.Quantity.TryParse(text, out var value));
-        Assert.Equal(decimal.Parse(expected, System.Globalization.CultureInfo.InvariantCulture), value);
+        Assert.Equal(decimal.Parse(expected, System.Globalization.CultureInfo.InvariantCulture), Opt.LocalCluster.Objects.Amounts.Of(System.Text.Json.Nodes.JsonValue.Create(text)));
     }
 
     [Fact]

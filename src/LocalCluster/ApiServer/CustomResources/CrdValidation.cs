@@ -2,15 +2,12 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Opt.LocalCluster.ApiServer.Json;
 using Opt.LocalCluster.ApiServer.Rest;
-using Opt.LocalCluster.ApiServer.Schema.Cel;
 
 namespace Opt.LocalCluster.ApiServer.CustomResources;
 
 /// <summary>The rules of a CRD: names, versions, a structural schema, rules that compile.</summary>
 internal static class CrdValidation
 {
-    private static readonly HashSet<string> Known = ["self", "oldSelf", "int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type", "type", .. CelFunctions.Namespaces];
-
     public static void Validate(JsonObject crd, List<FieldError> errors)
     {
         var spec = crd.Obj("spec") ?? [];
@@ -73,7 +70,7 @@ internal static class CrdValidation
         if (schema.Obj("properties") is not null && schema.Obj("additionalProperties") is not null) errors.Add(FieldError.Forbidden($"{path}.additionalProperties", "additionalProperties and properties are mutual exclusive"));
         if (schema.Str("type") == "array" && schema["items"] is not JsonObject) errors.Add(FieldError.Required($"{path}.items", "must be specified"));
         ListType(schema, path, errors);
-        Rules(schema, path, errors);
+        CrdExpressions.Validate(schema, path, isRoot, errors);
         foreach (var (name, property) in schema.Obj("properties") ?? [])
         {
             if (property is JsonObject below) Node(below, $"{path}.properties[{name}]", isRoot: false, errors);
@@ -94,33 +91,6 @@ internal static class CrdValidation
         {
             if (schema.Obj("items", "properties", key) is not { } property) errors.Add(FieldError.Invalid($"{path}.x-kubernetes-list-map-keys", key, "entries must all be names of item properties"));
             else if (property["default"] is null && !schema.Obj("items")!.Strings("required").Contains(key)) errors.Add(FieldError.Required($"{path}.items.properties[{key}].default", "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property"));
-        }
-    }
-
-    private static void Rules(JsonObject schema, string path, List<FieldError> errors)
-    {
-        var index = 0;
-        foreach (var rule in schema.Items("x-kubernetes-validations"))
-        {
-            var at = $"{path}.x-kubernetes-validations[{(index++).ToString(CultureInfo.InvariantCulture)}]";
-            if (string.IsNullOrWhiteSpace(rule.Str("rule"))) errors.Add(FieldError.Required($"{at}.rule", "rule is not specified"));
-            else Compile(rule, "rule", at, errors);
-            if (rule.Str("messageExpression") is { Length: > 0 }) Compile(rule, "messageExpression", at, errors);
-        }
-    }
-
-    private static void Compile(JsonObject rule, string member, string path, List<FieldError> errors)
-    {
-        try
-        {
-            foreach (var name in CelProgram.Compile(rule.Str(member)!).Variables.Where(v => !Known.Contains(v)))
-            {
-                errors.Add(FieldError.Invalid($"{path}.{member}", rule[member], $"compilation failed: ERROR: <input>:1:1: undeclared reference to '{name}' (in container '')"));
-            }
-        }
-        catch (CelSyntaxException e)
-        {
-            errors.Add(FieldError.Invalid($"{path}.{member}", rule[member], $"compilation failed: {e.Message}"));
         }
     }
 }

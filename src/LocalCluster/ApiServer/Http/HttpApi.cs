@@ -55,6 +55,7 @@ internal sealed partial class HttpApi(ApiContext context, Authenticator authenti
             return;
         }
 
+        if (!kind.Namespaced && target.Namespace is not null) throw ApiErrors.NoSuchResource();
         if (target.Subresource is { } sub && kind.Sub(sub) is null) throw ApiErrors.NoSuchResource();
         await new ResourceRequest(context, http, user, target, kind, options.Logs).HandleAsync(verb);
     }

@@ -39,6 +39,8 @@ internal sealed class ResourceRequest(ApiContext context, HttpContext http, User
 
     private bool Allows(string verb)
     {
+        // Across namespaces, objects are only read. Reviews about whole clusters are the exception that has no namespace to name.
+        if (kind.Namespaced && path.Namespace is null && verb is not ("list" or "watch")) return path.Name is not null ? throw ApiErrors.NoSuchResource() : false;
         if (path.Subresource is { } name) return kind.Sub(name)!.Verbs.Contains(verb);
         if (verb is "create" && path.Name is not null || verb is "update" or "patch" && path.Name is null) return false;
         return kind.Verbs.Contains(verb);
@@ -60,8 +62,9 @@ internal sealed class ResourceRequest(ApiContext context, HttpContext http, User
         var negotiated = Negotiate();
         if (negotiated.Form == Form.Metadata) throw ApiErrors.Error(406, "NotAcceptable", $"you requested PartialObjectMetadata, but the requested object is a list (*{GoPackage()}.{kind.ListKind})", null);
         if (Verbs.IsTrue(Request.Query["sendInitialEvents"])) throw SendInitialEventsForbidden();
+        CheckVersionMatch();
         var selection = Reader.Select(kind, Request.Query["labelSelector"], Request.Query["fieldSelector"]);
-        var page = Reader.List(context, kind, path.Namespace, selection, Number("limit") ?? 0, Request.Query["continue"], Request.Query["resourceVersion"]);
+        var page = Reader.List(context, kind, path.Namespace, selection, Number("limit") ?? 0, Request.Query["continue"], Request.Query["resourceVersion"], Request.Query["resourceVersionMatch"] == "Exact");
         if (negotiated is { Form: Form.Plain, Yaml: false, Pretty: false } && kind.Conversion is null) return ListResponse.WriteAsync(http, kind, page);
         return negotiated.Form switch
         {
@@ -69,6 +72,19 @@ internal sealed class ResourceRequest(ApiContext context, HttpContext http, User
             Form.MetadataList => Responses.NegotiatedAsync(http, 200, PartialMetadata.List(page, kind), negotiated),
             _ => Responses.NegotiatedAsync(http, 200, Lists.ToTree(kind, page), negotiated),
         };
+    }
+
+    private void CheckVersionMatch()
+    {
+        const string Field = "resourceVersionMatch";
+        var (match, version) = (Request.Query[Field].ToString(), Request.Query["resourceVersion"].ToString());
+        if (match.Length == 0) return;
+        var errors = new List<FieldError>();
+        if (version.Length == 0) errors.Add(FieldError.Forbidden(Field, "resourceVersionMatch is forbidden unless resourceVersion is provided"));
+        if (Request.Query["continue"].ToString().Length > 0) errors.Add(FieldError.Forbidden(Field, "resourceVersionMatch is forbidden when continue is provided"));
+        if (match is not ("Exact" or "NotOlderThan")) errors.Add(FieldError.NotSupported(Field, match, ["Exact", "NotOlderThan", ""]));
+        if (match == "Exact" && version == "0") errors.Add(FieldError.Forbidden(Field, "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\""));
+        if (errors.Count > 0) throw ApiErrors.Invalid("meta.k8s.io", "ListOptions", "", errors);
     }
 
     private string GoPackage() => kind.Custom ? "unstructured" : kind.Group.Length == 0 ? "core" : kind.Group.Split('.')[0];
@@ -162,13 +178,15 @@ internal sealed class ResourceRequest(ApiContext context, HttpContext http, User
         if (dryRun is not ("" or "All")) throw ApiErrors.Invalid("meta.k8s.io", OptionsKind(), "", [FieldError.NotSupported("dryRun", dryRun, ["All"])]);
         var validation = Request.Query["fieldValidation"].ToString();
         if (validation is not ("" or "Ignore" or "Warn" or "Strict")) throw ApiErrors.Invalid("meta.k8s.io", OptionsKind(), "", [FieldError.NotSupported("fieldValidation", validation, ["Ignore", "Warn", "Strict"])]);
+        var manager = Request.Query["fieldManager"].ToString();
+        if (manager.Length > 128) throw ApiErrors.Invalid("meta.k8s.io", OptionsKind(), "", [FieldError.TooLong("fieldManager", 128)]);
         var parsed = validation.Length == 0 ? (FieldValidation?)null : Enum.Parse<FieldValidation>(validation);
         return new WriteRequest(Users.Caller(http, user))
         {
             DryRun = dryRun == "All",
             FieldValidation = parsed ?? FieldValidation.Warn,
             ExplicitFieldValidation = parsed,
-            ExplicitFieldManager = Request.Query["fieldManager"],
+            ExplicitFieldManager = manager,
         };
     }
 

@@ -24,6 +24,16 @@ internal static class PodValidation
         if (spec["terminationGracePeriodSeconds"].Long() < 0) errors.Add(FieldError.Invalid($"{path}.terminationGracePeriodSeconds", spec["terminationGracePeriodSeconds"], "must be greater than or equal to 0"));
         ObjectMeta.LabelErrors(spec.Obj("nodeSelector"), $"{path}.nodeSelector", errors);
         Tolerations(spec, path, errors);
+        foreach (var affinity in (ReadOnlySpan<string>)["podAffinity", "podAntiAffinity"]) Affinity(spec.Obj("affinity", affinity), $"{path}.affinity.{affinity}", errors);
+    }
+
+    private static void Affinity(JsonObject? affinity, string path, List<FieldError> errors)
+    {
+        const string Required = "requiredDuringSchedulingIgnoredDuringExecution";
+        foreach (var (index, term) in affinity.Items(Required).Index())
+        {
+            if (string.IsNullOrEmpty(term.Str("topologyKey"))) errors.Add(FieldError.Required($"{path}.{Required}[{index.ToString(CultureInfo.InvariantCulture)}].topologyKey", "can not be empty"));
+        }
     }
 
     public static void Template(JsonObject template, string path, List<FieldError> errors)
@@ -94,7 +104,20 @@ internal static class PodValidation
             Env(container, at, errors);
             Mounts(container, at, volumes, errors);
             Resources(container, at, errors);
+            foreach (var probe in (ReadOnlySpan<string>)["livenessProbe", "readinessProbe", "startupProbe"]) Probe(container.Obj(probe), $"{at}.{probe}", errors);
         }
+    }
+
+    private static void Probe(JsonObject? probe, string path, List<FieldError> errors)
+    {
+        if (probe is null) return;
+        if (probe["exec"] is null && probe["httpGet"] is null && probe["tcpSocket"] is null && probe["grpc"] is null) errors.Add(FieldError.Required(path, "must specify a handler type"));
+        foreach (var name in (ReadOnlySpan<string>)["initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"])
+        {
+            if (probe[name].Long() < 0) errors.Add(FieldError.Invalid($"{path}.{name}", probe[name], "must be greater than or equal to 0"));
+        }
+
+        if (!path.EndsWith("readinessProbe", StringComparison.Ordinal) && probe["successThreshold"].Long() is > 1) errors.Add(FieldError.Invalid($"{path}.successThreshold", probe["successThreshold"], "must be 1"));
     }
 
     private static void Ports(JsonObject container, string path, List<FieldError> errors)
@@ -162,6 +185,7 @@ internal static class PodValidation
             var at = $"{path}.tolerations[{(index++).ToString(CultureInfo.InvariantCulture)}]";
             if (string.IsNullOrEmpty(toleration.Str("key")) && toleration.Str("operator") != "Exists") errors.Add(FieldError.Invalid($"{at}.operator", toleration["operator"] ?? "", "operator must be Exists when `key` is empty, which means \"match all values and all keys\""));
             if (toleration["tolerationSeconds"] is not null && toleration.Str("effect") != "NoExecute") errors.Add(FieldError.Invalid($"{at}.effect", toleration["effect"] ?? "", "effect must be 'NoExecute' when `tolerationSeconds` is set"));
+            if (toleration.Str("operator") is { Length: > 0 } operation and not ("Equal" or "Exists")) errors.Add(FieldError.NotSupported($"{at}.operator", operation, ["Equal", "Exists"]));
             if (toleration.Str("effect") is not (null or "")) Enum(toleration, at, "effect", ["NoSchedule", "PreferNoSchedule", "NoExecute"], errors);
         }
     }

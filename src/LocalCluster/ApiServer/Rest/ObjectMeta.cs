@@ -44,6 +44,9 @@ public static partial class ObjectMeta
             if (meta[name] is null && before[name] is { } value) meta[name] = value.DeepClone();
         }
 
+        // Changes of these are not refused but ignored.
+        if (before["creationTimestamp"] is { } created) meta["creationTimestamp"] = created.DeepClone();
+        if (before["deletionTimestamp"] is { } deleted) meta["deletionTimestamp"] = deleted.DeepClone();
         if (before["generation"] is { } generation) meta["generation"] = generation.DeepClone();
         else meta.Remove("generation");
     }
@@ -69,9 +72,14 @@ public static partial class ObjectMeta
             errors.AddRange([error, error]);   // the real server checks twice and says it twice
         }
 
-        foreach (var name in (ReadOnlySpan<string>)["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"])
+        foreach (var name in (ReadOnlySpan<string>)["name", "namespace", "uid"])
         {
             if (!meta[name].SameAs(before[name])) errors.Add(FieldError.Invalid($"metadata.{name}", meta[name], "field is immutable"));
+        }
+
+        foreach (var name in (ReadOnlySpan<string>)["deletionTimestamp", "deletionGracePeriodSeconds"])
+        {
+            if (!meta[name].SameAs(before[name])) errors.Add(FieldError.Invalid($"metadata.{name}", meta[name], "field is immutable; may only be changed via deletion"));
         }
     }
 

@@ -34,10 +34,10 @@ public static class Reader
         }
     }
 
-    public static Page List(ApiContext context, ResourceKind kind, string? @namespace, Selection selection, int limit = 0, string? continueToken = null, string? resourceVersion = null)
+    public static Page List(ApiContext context, ResourceKind kind, string? @namespace, Selection selection, int limit = 0, string? continueToken = null, string? resourceVersion = null, bool exact = false)
     {
         var token = continueToken is { Length: > 0 } ? ContinueToken.Parse(continueToken) : null;
-        var snapshot = Snapshot(context, kind, @namespace, token, resourceVersion);
+        var snapshot = exact ? Exactly(context, kind, @namespace, resourceVersion!) : Snapshot(context, kind, @namespace, token, resourceVersion);
         var items = new List<StoredObject>();
         var rest = 0;
         StoredObject? last = null;
@@ -72,6 +72,19 @@ public static class Reader
         catch (CompactedException)
         {
             throw ApiErrors.Expired("The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.");
+        }
+    }
+
+    private static StoreSnapshot Exactly(ApiContext context, ResourceKind kind, string? @namespace, string resourceVersion)
+    {
+        var version = RequireReached(resourceVersion, context.Store.List(kind.StorageKey, @namespace).ResourceVersion);
+        try
+        {
+            return context.Store.ListAt(kind.StorageKey, @namespace, version);
+        }
+        catch (CompactedException)
+        {
+            throw ApiErrors.Expired($"The resourceVersion for the provided list is too old.");
         }
     }
 

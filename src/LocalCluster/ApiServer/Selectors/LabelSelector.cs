@@ -21,20 +21,37 @@ public sealed record LabelSelector(ImmutableArray<LabelRequirement> Requirements
     {
         if (selector is not JsonObject map) return null;
         var labels = (map.Obj("matchLabels") ?? []).OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => new LabelRequirement(l.Key, LabelOperator.Equals, [l.Value.Str() ?? ""]));
-        var expressions = map.Items("matchExpressions").Select(e => new LabelRequirement(e.Str("key") ?? "", e.Str("operator") switch
-        {
-            "In" => LabelOperator.In,
-            "NotIn" => LabelOperator.NotIn,
-            "Exists" => LabelOperator.Exists,
-            "DoesNotExist" => LabelOperator.DoesNotExist,
-            var other => throw new SelectorException($"\"{other}\" is not a valid label selector operator"),
-        }, [.. e.Strings("values")]));
+        var expressions = map.Items("matchExpressions").Select(e => LabelRequirement.FromExpression(e) is { Operator: not (LabelOperator.GreaterThan or LabelOperator.LessThan) } requirement
+            ? requirement : throw new SelectorException($"\"{e.Str("operator")}\" is not a valid label selector operator"));
         return new LabelSelector([.. labels, .. expressions]);
+    }
+
+    /// <summary>The object form, for those that the server has accepted: null also for one that is malformed.</summary>
+    public static LabelSelector? FromAccepted(JsonNode? selector)
+    {
+        try
+        {
+            return FromObject(selector);
+        }
+        catch (SelectorException)
+        {
+            return null;   // not every selector inside a pod is checked when it is written
+        }
     }
 
     /// <summary>A plain map of labels, all of which must match.</summary>
     public static LabelSelector FromMap(JsonObject? labels) =>
         new([.. (labels ?? []).Select(l => new LabelRequirement(l.Key, LabelOperator.Equals, [l.Value.Str() ?? ""]))]);
+
+    public bool Matches(IReadOnlyDictionary<string, string> labels)
+    {
+        foreach (var requirement in Requirements)
+        {
+            if (!requirement.Matches(labels.GetValueOrDefault(requirement.Key))) return false;
+        }
+
+        return true;
+    }
 
     public bool Matches(Func<string, string?> label)
     {
@@ -58,6 +75,22 @@ public enum LabelOperator { Equals, NotEquals, In, NotIn, Exists, DoesNotExist, 
 /// <summary>One requirement on one label.</summary>
 public sealed record LabelRequirement(string Key, LabelOperator Operator, ImmutableArray<string> Values)
 {
+    /// <summary>One entry of <c>matchExpressions</c>; null when its operator is unknown. Gt and Lt are for nodes only.</summary>
+    public static LabelRequirement? FromExpression(JsonObject expression)
+    {
+        LabelOperator? operation = expression.Str("operator") switch
+        {
+            "In" => LabelOperator.In,
+            "NotIn" => LabelOperator.NotIn,
+            "Exists" => LabelOperator.Exists,
+            "DoesNotExist" => LabelOperator.DoesNotExist,
+            "Gt" => LabelOperator.GreaterThan,
+            "Lt" => LabelOperator.LessThan,
+            _ => null,
+        };
+        return operation is { } known ? new(expression.Str("key") ?? "", known, [.. expression.Strings("values")]) : null;
+    }
+
     public bool Matches(string? value) => Operator switch
     {
         LabelOperator.Exists => value is not null,
@@ -80,7 +113,7 @@ public sealed record LabelRequirement(string Key, LabelOperator Operator, Immuta
 
     private int? Compare(string? value) =>
         long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var left) &&
-        long.TryParse(Values[0], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var right) ? left.CompareTo(right) : null;
+        Values is [var bound, ..] && long.TryParse(bound, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var right) ? left.CompareTo(right) : null;
 }
 
 /// <summary>A selector does not parse.</summary>

@@ -17,6 +17,7 @@ public static class Eviction
     public static async Task<JsonObject> EvictAsync(ApiContext context, ResourceKind pods, string @namespace, string name, JsonObject body, WriteRequest request, CancellationToken ct)
     {
         if (body.Name() is { Length: > 0 } given && given != name) throw ApiErrors.BadRequest($"name in URL does not match name in Eviction object: got {given}, expected {name}");
+        if (body.Arr("deleteOptions", "dryRun") is { Count: > 0 }) request = request with { DryRun = true };
         var stored = context.Find(pods, @namespace, name) ?? throw ApiErrors.NotFound(pods, name);
         var pod = stored.ToTree();
         if (!Free(pod)) Spend(context, @namespace, pod, request);

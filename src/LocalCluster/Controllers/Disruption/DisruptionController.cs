@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Opt.LocalCluster.ApiServer.Selectors;
 using Opt.LocalCluster.Controllers.Runtime;
 using Opt.LocalCluster.Objects;
 
@@ -31,7 +32,7 @@ internal sealed class DisruptionController : IController
 
     private async Task<TimeSpan?> ReconcileAsync(ObjectKey key, CancellationToken ct)
     {
-        if (_context.Caches.Of(Kinds.DisruptionBudgets).Get(key) is not { } budget || LabelSelector.From(budget.At("spec", "selector")) is not { } selector) return null;
+        if (_context.Caches.Of(Kinds.DisruptionBudgets).Get(key) is not { } budget || LabelSelector.FromAccepted(budget.At("spec", "selector")) is not { } selector) return null;
         var pods = _context.Pods.In(key.Namespace).Where(pod => !pod.IsFinished && selector.Matches(pod.Labels)).ToList();
         var decision = DisruptionDecision.Decide(budget, pods, Expected(key.Namespace, pods), _context.Now);
         await _executor.RunAsync(decision.Acts, ct);

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Opt.LocalCluster.ApiServer;
+using Opt.LocalCluster.ApiServer.Selectors;
 using Opt.LocalCluster.Controllers.Runtime;
 using Opt.LocalCluster.Objects;
 
@@ -32,7 +33,7 @@ internal sealed class EndpointsController : IController
     }
 
     private static LabelSelector? Selector(JsonObject service) =>
-        service.At("spec", "selector") is JsonObject { Count: > 0 } selector ? LabelSelector.FromMap(selector.Map()) : null;
+        service.At("spec", "selector") is JsonObject { Count: > 0 } selector ? LabelSelector.FromMap(selector) : null;
 
     private async Task<TimeSpan?> ReconcileAsync(ObjectKey key, CancellationToken ct)
     {

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Opt.LocalCluster.ApiServer;
+using Opt.LocalCluster.ApiServer.Selectors;
 using Opt.LocalCluster.Objects;
 
 namespace Opt.LocalCluster.Controllers.Workloads;
@@ -9,7 +10,7 @@ internal static class Adoption
 {
     public static IEnumerable<Act> Decide(string apiVersion, string kind, JsonObject owner, IEnumerable<JsonObject> orphans)
     {
-        if (owner.IsTerminating || LabelSelector.From(owner.At("spec", "selector")) is not { } selector) return [];
+        if (owner.IsTerminating || LabelSelector.FromAccepted(owner.At("spec", "selector")) is not { } selector) return [];
         return orphans.Where(pod => !pod.IsTerminating && selector.Matches(pod.Labels)).Select(pod => Adopt(apiVersion, kind, owner, pod)).ToList();
     }
 

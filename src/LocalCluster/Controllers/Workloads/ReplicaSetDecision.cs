@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Opt.LocalCluster.ApiServer.Selectors;
 using Opt.LocalCluster.Objects;
 
 namespace Opt.LocalCluster.Controllers.Workloads;
@@ -24,7 +25,7 @@ internal static class ReplicaSetDecision
 
     private static JsonObject Status(JsonObject set, List<JsonObject> active, DateTimeOffset now)
     {
-        var template = LabelSelector.FromMap(set.Map("spec", "template", "metadata", "labels"));
+        var template = LabelSelector.FromMap(set.At("spec", "template", "metadata", "labels") as JsonObject);
         var status = new JsonObject { ["replicas"] = active.Count };
         Add(status, "fullyLabeledReplicas", active.Count(pod => template.Matches(pod.Labels)));
         Add(status, "readyReplicas", active.Count(pod => pod.IsPodReady));

@@ -44,8 +44,8 @@ internal static partial class FieldReference
         if (dot < 0) throw new PodFault("CreateContainerConfigError", $"unsupported container resource : {resource}");
         var (kind, type) = (resource[..dot], resource[(dot + 1)..]);
         var set = named.At("resources", kind, type);
-        var amount = set is null && kind == "limits" ? Quantity.Of(setting.Node.At("status", "allocatable", type)) : Quantity.Of(set);
-        var divisor = Quantity.Of(reference["divisor"]);
+        var amount = set is null && kind == "limits" ? Amounts.Of(setting.Node.At("status", "allocatable", type)) : Amounts.Of(set);
+        var divisor = Amounts.Of(reference["divisor"]);
         return Math.Ceiling(amount / (divisor == 0 ? 1 : divisor)).ToString(CultureInfo.InvariantCulture);
     }
 

@@ -1,10 +1,11 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Opt.LocalCluster.Kubelet.Processes;
 
 /// <summary>A container's log file in the CRI format: <c>time stream F text</c> a line, <c>P</c> for a part of a long one.</summary>
-internal sealed class ContainerLog : IDisposable
+internal sealed partial class ContainerLog : IDisposable
 {
     private const int LongestLine = 16 * 1024;
     private const string TimeFormat = "yyyy-MM-dd'T'HH:mm:ss.fffffff'00Z'";
@@ -33,6 +34,10 @@ internal sealed class ContainerLog : IDisposable
             if (int.TryParse(name.AsSpan(0, name.IndexOf('.', StringComparison.Ordinal)), NumberStyles.None, CultureInfo.InvariantCulture, out var run) && run < restart - 1) File.Delete(file);
         }
     }
+
+    /// <summary>The files that a log was rotated to, oldest first.</summary>
+    public static IReadOnlyList<string> AsidesOf(string path) =>
+        [.. Directory.EnumerateFiles(Path.GetDirectoryName(path)!).Where(file => file.StartsWith(path + ".0", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
 
     /// <summary>Copies a stream into the log until it ends.</summary>
     public async Task PumpAsync(Stream stream, string name)
@@ -96,14 +101,18 @@ internal sealed class ContainerLog : IDisposable
         }
     }
 
+    [LibraryImport("libc", EntryPoint = "link", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    private static partial int Link(string existing, string name);
+
     // The full file gets a name that sorts by time; whoever reads it follows to the new one.
     private void Rotate()
     {
+        // First a second name for the full one, then the new one over the first name: at no moment is there no log.
+        if (Link(_path, $"{_path}.{_clock.GetUtcNow().UtcTicks:D20}") != 0) throw new IOException($"{_path} cannot be rotated: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
+        var fresh = Open(_path + ".new");
+        File.Move(_path + ".new", _path, overwrite: true);
         _file.Dispose();
-        File.Move(_path, $"{_path}.{_clock.GetUtcNow().UtcTicks:D20}");
-        _file = Open(_path);
-        _length = 0;
-        var aside = Directory.GetFiles(Path.GetDirectoryName(_path)!, Path.GetFileName(_path) + ".*").Order(StringComparer.Ordinal).ToArray();
-        foreach (var old in aside.SkipLast(_limits.MaxFiles - 1)) File.Delete(old);
+        (_file, _length) = (fresh, 0);
+        foreach (var old in AsidesOf(_path).SkipLast(_limits.MaxFiles - 1)) File.Delete(old);
     }
 }

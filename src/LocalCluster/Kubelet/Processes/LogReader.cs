@@ -51,62 +51,6 @@ internal static class LogReader
     private static string Cut(string text, long bytes) =>
         Encoding.UTF8.GetByteCount(text) <= bytes ? text : Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text).AsSpan(0, (int)bytes));
 
-    /// <summary>Whole lines only: one that is still being written is left for the next read.</summary>
-    private sealed class LogFile(string path) : IDisposable
-    {
-        private FileStream _file = Open(path);
-        private bool _rotated;
-        private byte[] _buffer = new byte[64 * 1024];
-        private int _from;
-        private int _to;
-
-        public async Task<string?> ReadLineAsync(CancellationToken ct)
-        {
-            while (true)
-            {
-                var end = Array.IndexOf(_buffer, (byte)'\n', _from, _to - _from);
-                if (end >= 0)
-                {
-                    var line = Encoding.UTF8.GetString(_buffer, _from, end - _from);
-                    _from = end + 1;
-                    return line;
-                }
-
-                MakeRoom();
-                var read = await _file.ReadAsync(_buffer.AsMemory(_to), ct);
-                if (read == 0 && !await GoOnAsync()) return null;
-                _to += read;
-            }
-        }
-
-        // At the end of a file that was put aside, what came after is in the one that has its name now. What was written between the last read and the rotation is
-        // read first.
-        private async ValueTask<bool> GoOnAsync()
-        {
-            if (_rotated)
-            {
-                var next = Open(path);
-                await _file.DisposeAsync();
-                (_file, _rotated) = (next, false);
-                return true;
-            }
-
-            _rotated = new FileInfo($"/proc/self/fd/{_file.SafeFileHandle.DangerousGetHandle()}").LinkTarget is { } now && Path.GetFileName(now) != Path.GetFileName(path) && File.Exists(path);
-            return _rotated;
-        }
-
-        private static FileStream Open(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-
-        public void Dispose() => _file.Dispose();
-
-        private void MakeRoom()
-        {
-            Array.Copy(_buffer, _from, _buffer, 0, _to - _from);
-            (_to, _from) = (_to - _from, 0);
-            if (_to == _buffer.Length) Array.Resize(ref _buffer, 2 * _buffer.Length);
-        }
-    }
-
     private sealed class LineParser(PodLogOptions query)
     {
         private string _parts = "";

@@ -3,37 +3,33 @@ using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json.Nodes;
-using Opt.LocalCluster.ApiServer.Http;
-using Opt.LocalCluster.Controllers.NodeLifecycle;
-using Opt.Testing;
 using YamlDotNet.RepresentationModel;
 
 namespace Opt.LocalCluster.Tests.ApiServer.Replay;
 
-/// <summary>A whole local cluster behind HTTPS, in virtual time, and the clients that talk to it: the recorder's administrator, and nobody.</summary>
+/// <summary>A local cluster behind HTTPS and the clients that talk to it: the recorder's administrator, and nobody.</summary>
 internal sealed class ReplayServer : IAsyncDisposable
 {
-    private readonly Cluster _cluster;
+    private readonly IReplayTarget _target;
 
-    private ReplayServer(Cluster cluster, VirtualTime clock)
+    private ReplayServer(IReplayTarget target)
     {
-        (_cluster, Clock) = (cluster, clock);
+        _target = target;
         Admin = Client(AdminCertificate());
         Anonymous = Client(null);
     }
 
-    public VirtualTime Clock { get; }
+    public TimeProvider Clock => _target.Clock;
 
     public HttpClient Admin { get; }
 
     public HttpClient Anonymous { get; }
 
-    public static async Task<ReplayServer> StartAsync()
-    {
-        var clock = new VirtualTime();
-        var options = new ClusterOptions { Seed = 1, Http = new ApiHostOptions(), NodeLifecycle = new NodeLifecycleOptions { MonitorGracePeriod = TimeSpan.FromSeconds(8) } };
-        return new ReplayServer(await Cluster.StartAsync(options, clock, CancellationToken.None), clock);
-    }
+    /// <summary>A cluster in this process, in virtual time.</summary>
+    public static async Task<ReplayServer> StartAsync() => new(await VirtualCluster.StartAsync());
+
+    /// <summary><c>opt-local up</c> as a user starts it, in real time.</summary>
+    public static async Task<ReplayServer> StartProcessAsync(string gracePeriod, CancellationToken ct) => new(await UpProcess.StartAsync(gracePeriod, ct));
 
     public async Task<(int Status, string? Type, string Body)> SendAsync(HttpClient client, string method, string path, string? body = null, string? contentType = null, string accept = "application/json", string? authorization = null)
     {
@@ -62,7 +58,7 @@ internal sealed class ReplayServer : IAsyncDisposable
     public Task<HttpResponseMessage> OpenAsync(string path, string accept) =>
         Admin.SendAsync(Request("GET", path, null, null, accept, null), HttpCompletionOption.ResponseHeadersRead);
 
-    public Task IdleAsync() => _cluster.IdleAsync();
+    public Task IdleAsync() => _target.IdleAsync();
 
     /// <summary>Lets time pass until an object is gone, at most a minute of it.</summary>
     public async Task UntilGoneAsync(string path)
@@ -80,7 +76,7 @@ internal sealed class ReplayServer : IAsyncDisposable
     {
         for (var i = 0; i < seconds; i++)
         {
-            await Clock.AdvanceAsync(TimeSpan.FromSeconds(1), IdleAsync);
+            await _target.PassAsync(TimeSpan.FromSeconds(1));
             if (each is not null) await each();
         }
     }
@@ -89,12 +85,12 @@ internal sealed class ReplayServer : IAsyncDisposable
     {
         Admin.Dispose();
         Anonymous.Dispose();
-        await _cluster.DisposeAsync();
+        await _target.DisposeAsync();
     }
 
     private HttpRequestMessage Request(string method, string path, string? body, string? contentType, string accept, string? authorization)
     {
-        var request = new HttpRequestMessage(new HttpMethod(method), new Uri(_cluster.Address!, path)) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        var request = new HttpRequestMessage(new HttpMethod(method), new Uri(_target.Address, path)) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
         request.Headers.TryAddWithoutValidation("Accept", accept);
         request.Headers.TryAddWithoutValidation("User-Agent", "python-requests/2.32");
         if (authorization is not null) request.Headers.TryAddWithoutValidation("Authorization", authorization);
@@ -118,7 +114,7 @@ internal sealed class ReplayServer : IAsyncDisposable
     private X509Certificate2 AdminCertificate()
     {
         var yaml = new YamlStream();
-        yaml.Load(new StringReader(_cluster.AdminKubeconfig()));
+        yaml.Load(new StringReader(_target.AdminKubeconfig));
         var user = yaml.Documents[0].RootNode["users"][0]["user"];
         string Decode(string name) => Encoding.ASCII.GetString(Convert.FromBase64String(((YamlScalarNode)user[name]).Value!));
         using var pem = X509Certificate2.CreateFromPem(Decode("client-certificate-data"), Decode("client-key-data"));

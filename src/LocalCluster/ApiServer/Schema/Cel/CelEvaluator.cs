@@ -13,6 +13,9 @@ public sealed class CelProgram
     /// <exception cref="CelSyntaxException">The text is not an expression.</exception>
     public static CelProgram Compile(string text) => new(CelParser.Parse(text));
 
+    /// <summary>What was compiled.</summary>
+    public CelExpr Expression => _expression;
+
     /// <summary>The variables it refers to that it does not bind itself.</summary>
     public IReadOnlySet<string> Variables => CelVariables.Of(_expression);
 

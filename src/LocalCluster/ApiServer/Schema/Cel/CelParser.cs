@@ -31,11 +31,12 @@ public sealed class CelParser
     {
         if (++_depth > MaxDepth) throw new CelSyntaxException("expression is nested too deeply", Current.Position);
         var condition = Binary(0);
+        var position = Current.Position;
         if (Take("?"))
         {
             var yes = Binary(0);
             Expect(":");
-            condition = new CelCall("_?_:_", null, [condition, yes, Ternary()]);
+            condition = new CelCall("_?_:_", null, [condition, yes, Ternary()]) { Position = position };
         }
 
         _depth--;
@@ -48,9 +49,9 @@ public sealed class CelParser
         var left = Binary(level + 1);
         while (Current.Kind == CelTokenKind.Symbol && Levels[level].Contains(Current.Text))
         {
-            var name = Current.Text == "in" ? "@in" : $"_{Current.Text}_";
+            var (name, position) = (Current.Text == "in" ? "@in" : $"_{Current.Text}_", Current.Position);
             _at++;
-            left = new CelCall(name, null, [left, Binary(level + 1)]);
+            left = new CelCall(name, null, [left, Binary(level + 1)]) { Position = position };
         }
 
         return left;
@@ -60,8 +61,9 @@ public sealed class CelParser
     {
         if (++_depth > MaxDepth) throw new CelSyntaxException("expression is nested too deeply", Current.Position);
         CelExpr result;
-        if (Take("!")) result = new CelCall("!_", null, [Unary()]);
-        else if (Take("-")) result = Negated();
+        var position = Current.Position;
+        if (Take("!")) result = new CelCall("!_", null, [Unary()]) { Position = position };
+        else if (Take("-")) result = Negated() with { Position = position };
         else result = Member();
         _depth--;
         return result;
@@ -92,11 +94,13 @@ public sealed class CelParser
         var result = Primary();
         while (true)
         {
+            var position = Current.Position;
             if (Take(".?")) result = new CelSelect(result, Name(), Optional: true);
             else if (Take(".")) result = AfterDot(result);
             else if (Take("[?")) result = Index(result, optional: true);
             else if (Take("[")) result = Index(result, optional: false);
             else return result;
+            if (result.Position == 0) result = result with { Position = position };
         }
     }
 
@@ -110,11 +114,11 @@ public sealed class CelParser
     private CelExpr AfterDot(CelExpr target)
     {
         var name = Name();
-        if (!Take("(")) return new CelSelect(target, name);
         var position = Current.Position;
+        if (!Take("(")) return new CelSelect(target, name);
         var arguments = Arguments(")");
-        if (Macros.Contains(name) && arguments.Length is 2 or 3 or 4 && arguments[0] is CelIdent variable) return Macro(name, target, variable.Name, arguments, position);
-        return new CelCall(name, target, arguments);
+        if (Macros.Contains(name) && arguments.Length is 2 or 3 or 4 && arguments[0] is CelIdent variable) return Macro(name, target, variable.Name, arguments, position) with { Position = position };
+        return new CelCall(name, target, arguments) { Position = position };
     }
 
     private static CelMacro Macro(string name, CelExpr range, string variable, ImmutableArray<CelExpr> arguments, int position) => (name, arguments.Length) switch
@@ -134,7 +138,7 @@ public sealed class CelParser
             case CelTokenKind.Literal when ReferenceEquals(token.Value, MinMagnitude):
                 throw new CelSyntaxException("invalid int literal", token.Position);
             case CelTokenKind.Literal:
-                return new CelLiteral(token.Value);
+                return new CelLiteral(token.Value) { Position = token.Position };
             case CelTokenKind.Identifier:
                 return Identifier(token);
             case CelTokenKind.Symbol when token.Text == "(":
@@ -142,9 +146,9 @@ public sealed class CelParser
                 Expect(")");
                 return inner;
             case CelTokenKind.Symbol when token.Text == "[":
-                return new CelList(Arguments("]"));
+                return new CelList(Arguments("]")) { Position = token.Position };
             case CelTokenKind.Symbol when token.Text == "{":
-                return MapLiteral();
+                return MapLiteral() with { Position = token.Position };
             case CelTokenKind.Symbol when token.Text == "." && Current.Kind == CelTokenKind.Identifier:
                 return Primary();
             default:
@@ -156,9 +160,10 @@ public sealed class CelParser
     private CelExpr Identifier(CelToken token)
     {
         if (Reserved.Contains(token.Text)) throw new CelSyntaxException($"reserved identifier: {token.Text}", token.Position);
-        if (!Take("(")) return new CelIdent(token.Text);
+        var position = Current.Position;
+        if (!Take("(")) return new CelIdent(token.Text) { Position = token.Position };
         var arguments = Arguments(")");
-        if (token.Text != "has") return new CelCall(token.Text, null, arguments);
+        if (token.Text != "has") return new CelCall(token.Text, null, arguments) { Position = position };
         return arguments is [CelSelect { Optional: false } select] ? select with { Test = true }
             : throw new CelSyntaxException("invalid argument to has() macro", token.Position);
     }

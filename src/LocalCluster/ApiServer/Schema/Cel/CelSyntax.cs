@@ -3,7 +3,11 @@ using System.Collections.Immutable;
 namespace Opt.LocalCluster.ApiServer.Schema.Cel;
 
 /// <summary>An expression of the Common Expression Language, as parsed.</summary>
-public abstract record CelExpr;
+public abstract record CelExpr
+{
+    /// <summary>Where it stands in the text: of an operator or call, its sign.</summary>
+    public int Position { get; init; }
+}
 
 /// <summary>A constant: null, bool, long, ulong, double, string or byte[].</summary>
 public sealed record CelLiteral(object? Value) : CelExpr;
@@ -35,6 +39,9 @@ public sealed record CelMacro(string Name, CelExpr Range, string Variable, strin
 public sealed class CelSyntaxException(string message, int position) : Exception($"ERROR: <input>:1:{position + 1}: Syntax error: {message}")
 {
     public int Position { get; } = position;
+
+    /// <summary>The message without the place.</summary>
+    public string Detail { get; } = $"Syntax error: {message}";
 }
 
 /// <summary>An expression failed while it was evaluated: no such key, overflow, no such overload, ...</summary>

@@ -173,7 +173,19 @@ public sealed class CelMapValue
 /// <summary>Property names that are not identifiers, as rules write them: <c>x__dash__y</c>.</summary>
 internal static class CelNames
 {
+    private static readonly HashSet<string> Reserved =
+    [
+        "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "package", "namespace", "return", "var", "void", "while",
+    ];
+
     private static readonly (string Escape, string Text)[] Escapes = [("__underscores__", "__"), ("__dot__", "."), ("__dash__", "-"), ("__slash__", "/")];
+
+    /// <summary>How a rule has to write a property's name.</summary>
+    public static string Escape(string name)
+    {
+        if (Reserved.Contains(name)) return $"__{name}__";
+        return Escapes.Aggregate(name, (text, e) => text.Replace(e.Text, e.Escape, StringComparison.Ordinal));
+    }
 
     public static string? Unescape(string name)
     {
