@@ -196,6 +196,25 @@ public sealed record StepsPage
     public EquatableList<StepRecord> Records { get; set; } = [];
 }
 
+/// <summary>
+/// Body of <c>PUT /v1/checkpoints</c>: what people or policies say of one checkpoint; the agent appends it to the commit log and answers the catalogue.
+/// 404 when there is no such checkpoint.
+/// </summary>
+public sealed record CheckpointMark
+{
+    /// <summary>Number of its commit entry.</summary>
+    public required long Entry { get; init; }
+
+    /// <summary>Digest of its manifest, so that nothing is said of another store's entry of the same number.</summary>
+    public required string ManifestDigest { get; init; }
+
+    /// <summary>Whether retention must keep it; null leaves it as it is.</summary>
+    public bool? Pinned { get; init; }
+
+    /// <summary>Why nothing may be rolled back to it any more; null leaves its verdict as it is.</summary>
+    public string? Condemn { get; init; }
+}
+
 /// <summary>Answer of <c>GET /v1/copies</c>: copies of checkpoint objects that the node holds.</summary>
 public sealed record CopyList
 {

@@ -18,6 +18,7 @@ namespace Opt.Api.Protocol;
 [JsonSerializable(typeof(ControlRequest))]
 [JsonSerializable(typeof(AgentError))]
 [JsonSerializable(typeof(CopyList))]
+[JsonSerializable(typeof(CheckpointMark))]
 [JsonSerializable(typeof(CheckpointSummary))]
 [JsonSerializable(typeof(HyperParameters))]
 [JsonSerializable(typeof(TrainingConfig))]

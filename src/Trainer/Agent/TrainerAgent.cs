@@ -98,6 +98,18 @@ internal sealed partial class TrainerAgent : IAsyncDisposable
         return state.ToCatalogue();
     }
 
+    /// <summary>Writes down what is said of a checkpoint, and answers the catalogue after it; null when there is no such checkpoint. Repeating it changes nothing.</summary>
+    /// <exception cref="StoreFencedException">Another job owns the store.</exception>
+    /// <exception cref="Stores.StoreException">The store does not answer.</exception>
+    public async Task<Catalogue?> MarkAsync(CheckpointMark mark, CancellationToken ct)
+    {
+        var state = await RequireLog().ReadAsync(ct);
+        if (!CheckpointMarks.IsKnown(state, mark)) return null;
+        if (mark.Pinned is { } pinned) state = await RequireLog().AppendAsync(s => CheckpointMarks.Pin(s, mark, pinned), ct);
+        if (mark.Condemn is { } reason) state = await RequireLog().AppendAsync(s => CheckpointMarks.Condemn(s, mark, reason), ct);
+        return state.ToCatalogue();
+    }
+
     /// <summary>The catalogue as it is now.</summary>
     public async Task<Catalogue> CatalogueAsync(CancellationToken ct) => (await RequireLog().ReadAsync(ct)).ToCatalogue();
 

@@ -11,7 +11,10 @@ namespace Opt.Trainer.Stores;
 public sealed class DirectoryStore : ICheckpointStore
 {
     private const string TemporaryPrefix = ".tmp-";
-    private const int Chunk = 8 << 20;
+    private const int ReadChunk = 8 << 20;
+
+    /// <summary>Small enough that what was copied in is still in the cache when it is written out.</summary>
+    private const int WriteChunk = 1 << 20;
     private readonly string _root;
     private readonly RetryPolicy _retry;
     private readonly Bandwidth? _upload;
@@ -156,7 +159,7 @@ public sealed class DirectoryStore : ICheckpointStore
     {
         while (destination.Length > 0)
         {
-            var read = RandomAccess.Read(file, destination[..Math.Min(destination.Length, Chunk)], offset);
+            var read = RandomAccess.Read(file, destination[..Math.Min(destination.Length, ReadChunk)], offset);
             if (read == 0) throw new StoreException(StoreFault.Damaged, $"{_root}: {name} ends at byte {offset}, {destination.Length} bytes too soon");
             destination = destination[read..];
             offset += read;
@@ -185,11 +188,11 @@ public sealed class DirectoryStore : ICheckpointStore
         try
         {
             using var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, FileShare.None);
-            var buffer = GC.AllocateUninitializedArray<byte>((int)Math.Min(Chunk, content.Length));
-            for (long offset = 0; offset < content.Length; offset += Chunk)
+            var buffer = GC.AllocateUninitializedArray<byte>((int)Math.Min(WriteChunk, content.Length));
+            for (long offset = 0; offset < content.Length; offset += WriteChunk)
             {
                 ct.ThrowIfCancellationRequested();
-                var part = buffer.AsSpan(0, (int)Math.Min(Chunk, content.Length - offset));
+                var part = buffer.AsSpan(0, (int)Math.Min(WriteChunk, content.Length - offset));
                 content.Read(offset, part);
                 RandomAccess.Write(file, part, offset);
             }

@@ -7,7 +7,7 @@ namespace Opt.Trainer.Tests.Checkpoints;
 
 /// <summary>
 /// Seeded lives of a store (<see cref="StoreLife"/>): a thousand with OPT_SOAK=1, those with killed and stopped processes included
-/// (<see cref="ProcessScenarioTests"/>). A failing seed is printed and replays alone with OPT_TEST_SEED.
+/// (<see cref="ProcessScenarioTests"/>). A failing seed is printed and replays alone with OPT_TEST_SEED=SEED (or FIRST-LAST).
 /// </summary>
 public sealed class FaultScenarioTests(Azurite azurite)
 {
@@ -58,7 +58,11 @@ public sealed class FaultScenarioTests(Azurite azurite)
         Assert.True(faults > 50 || OneSeed is not null, $"only {faults} requests went wrong: the test shows little");
     }
 
-    private static IEnumerable<int> Seeds(int first, int count) => OneSeed is { } seed ? [int.Parse(seed, CultureInfo.InvariantCulture)] : Enumerable.Range(first, count);
+    private static IEnumerable<int> Seeds(int first, int count) => OneSeed?.Split('-') is { } range
+        ? Enumerable.Range(Number(range[0]), Number(range[^1]) - Number(range[0]) + 1)
+        : Enumerable.Range(first, count);
+
+    private static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
 
     private static async Task LiveAsync(int seed, ICheckpointStore store, Func<Func<int, ICheckpointStore>> faulty)
     {

@@ -67,6 +67,7 @@ internal static class AgentServer
         app.MapGet("/v1/status", (RequestDelegate)(context => StatusAsync(context, agent)));
         app.MapGet("/v1/steps", (RequestDelegate)(context => StepsAsync(context, agent)));
         app.MapGet("/v1/catalogue", (RequestDelegate)(context => GuardAsync(context, async () => await WriteAsync(context, await agent.CatalogueAsync(context.RequestAborted), ProtocolJson.Default.Catalogue))));
+        app.MapPut("/v1/checkpoints", (RequestDelegate)(context => GuardAsync(context, () => MarkAsync(context, agent))));
         app.MapPut("/v1/fence", (RequestDelegate)(context => GuardAsync(context, () => FenceAsync(context, agent))));
         app.MapPut("/v1/plan", (RequestDelegate)(context => GuardAsync(context, () => PlanAsync(context, agent))));
         app.MapPut("/v1/control", (RequestDelegate)(context => GuardAsync(context, () => ControlAsync(context, agent))));
@@ -107,6 +108,14 @@ internal static class AgentServer
         if (await ReadAsync(context, ProtocolJson.Default.FenceRequest) is not { } request) return;
         if (request.Epoch < 1) await RefuseAsync(context, StatusCodes.Status400BadRequest, $"epoch is {request.Epoch}; the first is 1");
         else await WriteAsync(context, await agent.FenceAsync(request, context.RequestAborted), ProtocolJson.Default.Catalogue);
+    }
+
+    private static async Task MarkAsync(HttpContext context, TrainerAgent agent)
+    {
+        if (await ReadAsync(context, ProtocolJson.Default.CheckpointMark) is not { } mark) return;
+        if (mark.Condemn is { } reason && string.IsNullOrWhiteSpace(reason)) await RefuseAsync(context, StatusCodes.Status400BadRequest, "condemn is empty; it must say why");
+        else if (await agent.MarkAsync(mark, context.RequestAborted) is { } catalogue) await WriteAsync(context, catalogue, ProtocolJson.Default.Catalogue);
+        else await RefuseAsync(context, StatusCodes.Status404NotFound, $"there is no checkpoint with commit entry {mark.Entry} and manifest {mark.ManifestDigest}");
     }
 
     private static async Task PlanAsync(HttpContext context, TrainerAgent agent)
