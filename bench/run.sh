@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make bench`: prints the measurements as JSON lines while they are made, then as a table. Only some: bench/run.sh trainer|system|checkpoints|replay.
+# `make bench`: prints the measurements as JSON lines while they are made, then as a table. Only some: bench/run.sh trainer|system|checkpoints|replay|kubernetes.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../eng/common.sh"
 
@@ -23,7 +23,11 @@ replay() { # OPT-175B's failures under the planner: ETTR and its breakdown, seed
     dotnet run --project bench/opt-replay -c Release -- --svg artifacts/opt-replay.svg
 }
 
-[ $# -gt 0 ] || set -- trainer system checkpoints replay
+kubernetes() { # list and watch beside curl, events through informer and controller, the API server's rates, job start on simulated nodes
+    dotnet run --project bench/Kubernetes.Bench -c Release
+}
+
+[ $# -gt 0 ] || set -- trainer system kubernetes checkpoints replay
 for what in "$@"; do
     say "$what"
     "$what" | tee -a "$RESULTS"

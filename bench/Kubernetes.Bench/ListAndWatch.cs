@@ -1,106 +1,85 @@
-using System.Diagnostics;
-using System.Globalization;
-using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using Opt.Kubernetes;
 
 namespace Opt.Bench.Kubernetes;
 
-/// <summary>Many pods over HTTPS.</summary>
+/// <summary>Many pods over HTTPS, beside curl: in every round each way of reading them takes its turn, so that a busy machine slows all alike.</summary>
 internal static class ListAndWatch
 {
-    public static async Task MeasureAsync(int pods)
+    private const int Rounds = 7;
+
+    public static async Task MeasureAsync(KubernetesClientConfiguration configuration, ResourceClient<V1Pod> resource, int pods)
     {
-        using var server = await ApiServerProcess.StartAsync();
-        var configuration = KubernetesClientConfiguration.BuildConfigFromConfigFile([server.Kubeconfig]);
-        using var client = new KubernetesClient(configuration, new() { QueriesPerSecond = 100_000, Burst = 100_000, RequestTimeout = TimeSpan.FromMinutes(2), AttemptTimeout = TimeSpan.FromMinutes(1) });
-        var resource = client.Resource(Resources.Pods);
-        await CreateAsync(resource, pods);
-        await ListAsync(resource, pods);
-        await CurlAsync(configuration);
-        await SyncAsync(resource, pods, stream: true);
-        await SyncAsync(resource, pods, stream: false);
-        await WritesAsync(resource, pods);
+        using var curl = new Curl(configuration);
+        await SyncAsync(resource, pods, stream: true);   // the first of each compiles
+        await ListAsync(resource, pods, 0);
+        var (lists, pages, streamed, paged, curls) = (new List<double>(), new List<double>(), new List<double>(), new List<double>(), new List<double>());
+        for (var i = 0; i < Rounds; i++)
+        {
+            curls.Add(await curl.GetAsync("/api/v1/namespaces/default/pods"));
+            streamed.Add(await SyncAsync(resource, pods, stream: true));
+            lists.Add(await ListAsync(resource, pods, 0));
+            paged.Add(await SyncAsync(resource, pods, stream: false));
+            pages.Add(await ListAsync(resource, pods, 500));
+        }
+
+        Figures.Print($"list of {pods} pods by curl", "s", curls);
+        Figures.Print($"list of {pods} pods", "MiB", curl.Bytes / 1048576);
+        Print($"list of {pods} pods at once, decoded", lists, curls);
+        Print($"list of {pods} pods by 500, decoded", pages, curls);
+        Print($"informer of {pods} pods ready, streamed", streamed, curls);
+        Print($"informer of {pods} pods ready, by pages", paged, curls);
+        Figures.Print($"memory of an informer of {pods} pods without managedFields", "MiB", await MemoryAsync(resource), await MemoryAsync(resource), await MemoryAsync(resource));
     }
 
-    private static async Task CreateAsync(ResourceClient<V1Pod> resource, int pods)
+    private static void Print(string name, List<double> times, List<double> curls)
+    {
+        Figures.Print(name, "s", times);
+        Figures.Print($"{name}: ratio to curl", "", [.. times.Zip(curls, (ours, curl) => ours / curl)]);
+    }
+
+    private static async Task<double> ListAsync(ResourceClient<V1Pod> resource, int pods, int pageSize)
     {
         var start = Figures.Now();
-        await Parallel.ForAsync(0, pods, new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (i, ct) => await resource.CreateAsync(Pods.Make(i), ct));
-        Figures.Print("creates, 16 at once", "requests/s", pods / Figures.Since(start));
+        var list = await resource.ListAsync("default", new() { PageSize = pageSize }, default);
+        var seconds = Figures.Since(start);
+        return list.Items.Count == pods ? seconds : throw new InvalidOperationException($"{list.Items.Count} pods");
     }
 
-    private static async Task ListAsync(ResourceClient<V1Pod> resource, int pods)
+    /// <summary>From nothing to a complete copy that is being watched.</summary>
+    private static async Task<double> SyncAsync(ResourceClient<V1Pod> resource, int pods, bool stream)
     {
-        foreach (var pageSize in new[] { 0, 500 })
-        {
-            var samples = new List<double>();
-            for (var i = 0; i < 5; i++)
-            {
-                var start = Figures.Now();
-                var list = await resource.ListAsync("default", new() { PageSize = pageSize }, default);
-                samples.Add(Figures.Since(start));
-                if (list.Items.Count != pods) throw new InvalidOperationException($"{list.Items.Count} pods");
-            }
-
-            Figures.Print(pageSize == 0 ? $"list {pods} pods at once" : $"list {pods} pods by {pageSize}", "s", [.. samples]);
-        }
+        using var informer = Informer(resource, stream);
+        using var stop = new CancellationTokenSource();
+        var start = Figures.Now();
+        var running = informer.RunAsync(stop.Token);
+        await informer.WaitForSyncAsync(stop.Token);
+        var seconds = Figures.Since(start);
+        if (informer.Snapshot.Count != pods) throw new InvalidOperationException($"{informer.Snapshot.Count} pods");
+        await stop.CancelAsync();
+        await running;
+        return seconds;
     }
 
-    /// <summary>The same list, received and thrown away by curl: the bound that transfer alone sets.</summary>
-    private static async Task CurlAsync(KubernetesClientConfiguration configuration)
+    private static async Task<double> MemoryAsync(ResourceClient<V1Pod> resource)
     {
-        var folder = Directory.CreateTempSubdirectory("opt-bench-curl-").FullName;
-        try
-        {
-            var certificate = Path.Combine(folder, "client.pem");
-            var authority = Path.Combine(folder, "ca.pem");
-            using var key = configuration.ClientCertificate!.GetECDsaPrivateKey() ?? (System.Security.Cryptography.AsymmetricAlgorithm)configuration.ClientCertificate!.GetRSAPrivateKey()!;
-            await File.WriteAllTextAsync(certificate, configuration.ClientCertificate!.ExportCertificatePem() + "\n" + key.ExportPkcs8PrivateKeyPem() + "\n");
-            await File.WriteAllTextAsync(authority, configuration.CertificateAuthorities[0].ExportCertificatePem());
-            var (times, bytes) = (new List<double>(), 0.0);
-            for (var i = 0; i < 5; i++)
-            {
-                var start = new ProcessStartInfo("curl", ["-sS", "--cacert", authority, "--cert", certificate, "-o", "/dev/null", "-w", "%{time_total} %{size_download}", new Uri(configuration.Host, "/api/v1/namespaces/default/pods").AbsoluteUri]) { RedirectStandardOutput = true };
-                using var curl = Process.Start(start)!;
-                var said = (await curl.StandardOutput.ReadToEndAsync()).Split(' ');
-                times.Add(double.Parse(said[0], CultureInfo.InvariantCulture));
-                bytes = double.Parse(said[1], CultureInfo.InvariantCulture);
-            }
-
-            Figures.Print("the same list by curl", "s", [.. times]);
-            Figures.Print("the same list", "MiB", bytes / 1048576);
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+        var before = Figures.HeapMiB();
+        using var informer = Informer(resource, stream: true);
+        using var stop = new CancellationTokenSource();
+        var running = informer.RunAsync(stop.Token);
+        await informer.WaitForSyncAsync(stop.Token);
+        var after = Figures.HeapMiB();
+        await stop.CancelAsync();
+        await running;
+        GC.KeepAlive(informer);
+        return after - before;
     }
 
-    private static async Task SyncAsync(ResourceClient<V1Pod> resource, int pods, bool stream)
-    {
-        var (times, sizes) = (new List<double>(), new List<double>());
-        for (var i = 0; i < 3; i++)
-        {
-            var before = Figures.HeapMiB();
-            using var informer = new Informer<V1Pod>(resource, new() { Namespace = "default", StreamInitialState = stream, Transform = p => p with { Metadata = p.Metadata with { ManagedFields = null } } });
-            using var stop = new CancellationTokenSource();
-            var start = Figures.Now();
-            var running = informer.RunAsync(stop.Token);
-            await informer.WaitForSyncAsync(stop.Token);
-            times.Add(Figures.Since(start));
-            sizes.Add(Figures.HeapMiB() - before);
-            if (informer.Snapshot.Count != pods) throw new InvalidOperationException($"{informer.Snapshot.Count} pods");
-            await stop.CancelAsync();
-            await running;
-        }
-
-        Figures.Print($"informer of {pods} pods complete, {(stream ? "streamed" : "by pages")}", "s", [.. times]);
-        Figures.Print($"informer of {pods} pods, {(stream ? "streamed" : "by pages")}", "MiB", [.. sizes]);
-    }
+    private static Informer<V1Pod> Informer(ResourceClient<V1Pod> resource, bool stream) =>
+        new(resource, new() { Namespace = "default", StreamInitialState = stream, Transform = p => p with { Metadata = p.Metadata with { ManagedFields = null } } });
 
     /// <summary>From a write to the informer having seen it: what a reconciler waits after each of its writes.</summary>
-    private static async Task WritesAsync(ResourceClient<V1Pod> resource, int pods)
+    public static async Task MeasureWritesAsync(ResourceClient<V1Pod> resource, int pods)
     {
         using var informer = new Informer<V1Pod>(resource, new() { Namespace = "default" });
         using var stop = new CancellationTokenSource();
@@ -117,8 +96,8 @@ internal static class ListAndWatch
             seen.Add(Figures.Since(start) * 1000);
         }
 
-        Figures.Print("one patch", "ms", [.. writes]);
-        Figures.Print("one patch until the informer has seen it", "ms", [.. seen]);
+        Figures.Print("one patch", "ms", writes);
+        Figures.Print("one patch until the informer has seen it", "ms", seen);
         await stop.CancelAsync();
         await running;
     }

@@ -1,11 +1,31 @@
-// Measures the client runtime: list and watch of many pods over HTTPS from an API server in another process (time, bytes, memory, beside curl),
-// and events a second through informer and controller from a canned stream.
+// Measures the client runtime and the embedded control plane. Parts: stream (events through informer and controller, from memory), list (list and watch
+// of many pods over HTTPS beside curl, requests a second, watches), job (apply to Running on simulated nodes). Without arguments: all of them.
 // Prints one JSON line a figure: {"name", "unit", "median", "min", "max", "samples"}.
 using System.Globalization;
 using Opt.Bench.Kubernetes;
+using Opt.Kubernetes;
 
 if (args is ["serve", var file]) return await ApiServerProcess.ServeAsync(file);
-var pods = args.Length > 0 ? int.Parse(args[0], CultureInfo.InvariantCulture) : 10_000;
-await CannedStream.MeasureAsync(pods, events: 5 * pods);
-await ListAndWatch.MeasureAsync(pods);
+var parts = args.Where(a => !int.TryParse(a, out _)).ToArray();
+var pods = args.Select(a => int.TryParse(a, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : 0).DefaultIfEmpty().Max();
+if (pods == 0) pods = 10_000;
+if (Wants("stream")) await CannedStream.MeasureAsync(pods, events: 5 * pods);
+if (Wants("list")) await OverHttpsAsync();
+if (Wants("job")) await JobStart.MeasureAsync(nodes: 124, rounds: 4);
 return 0;
+
+bool Wants(string part) => parts.Length == 0 || parts.Contains(part);
+
+async Task OverHttpsAsync()
+{
+    using var server = await ApiServerProcess.StartAsync();
+    var configuration = KubernetesClientConfiguration.BuildConfigFromConfigFile([server.Kubeconfig]);
+    using var client = new KubernetesClient(configuration, new() { QueriesPerSecond = 100_000, Burst = 100_000, RequestTimeout = TimeSpan.FromMinutes(2), AttemptTimeout = TimeSpan.FromMinutes(1) });
+    var resource = client.Resource(Resources.Pods);
+    await Requests.CreateAsync(resource, pods);
+    await ListAndWatch.MeasureAsync(configuration, resource, pods);
+    await Requests.MeasureAsync(resource, pods);
+    await ListAndWatch.MeasureWritesAsync(resource, pods);
+    await FanOut.MeasureAsync(client, watchers: 100, writes: 300, rate: 50);
+    await FanOut.MeasureAsync(client, watchers: 100, writes: 1000, rate: 0);
+}

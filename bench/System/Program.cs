@@ -3,6 +3,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Opt.Bench;
 using Opt.EndToEnd;
 
 using var stop = new CancellationTokenSource();
@@ -12,10 +13,10 @@ var kills = args.Length > 0 ? int.Parse(args[0], CultureInfo.InvariantCulture) :
 await using var system = await LocalSystem.StartAsync(nodes: 2, stop.Token);
 await Idle("operator idle");
 
-var applied = Now();
+var applied = Figures.Now();
 await system.ApplyAsync(TinyManifest.WithSteps(100_000, checkpointEvery: 20), stop.Token);
 await StepBeyond(0);
-Print("apply to first step", "s", [Since(applied)]);
+Figures.Print("apply to first step", "s", [Figures.Since(applied)]);
 
 await Idle("operator while training");
 
@@ -24,22 +25,22 @@ for (var i = 0; i < kills; i++)
 {
     await CheckpointBeyond(await Number("step") - 1);
     var epoch = await Number("epoch");
-    var killed = Now();
+    var killed = Figures.Now();
     using (var worker = Workers()) worker.Kill();
     await system.EventuallyAsync("training again", async () => await Number("epoch") > epoch && await Number("step") > 0 && (string?)(await Status())?["phase"] == "Running", stop.Token);
-    recoveries.Add(Since(killed));
+    recoveries.Add(Figures.Since(killed));
 }
 
-Print("worker SIGKILL to training again", "s", recoveries);
+Figures.Print("worker SIGKILL to training again", "s", recoveries);
 
 async Task Idle(string name)
 {
     var before = system.Operator.TotalProcessorTime;
-    var from = Now();
+    var from = Figures.Now();
     await Task.Delay(TimeSpan.FromSeconds(20), TimeProvider.System, stop.Token);
     system.Operator.Refresh();
-    Print($"{name}: CPU", "cores", [(system.Operator.TotalProcessorTime - before).TotalSeconds / Since(from)]);
-    Print($"{name}: resident memory", "MiB", [system.Operator.WorkingSet64 / 1048576.0]);
+    Figures.Print($"{name}: CPU", "cores", [(system.Operator.TotalProcessorTime - before).TotalSeconds / Figures.Since(from)]);
+    Figures.Print($"{name}: resident memory", "MiB", [system.Operator.WorkingSet64 / 1048576.0]);
 }
 
 async Task<JsonNode?> Status() => (await system.GetAsync(stop.Token, "otj", "opt-tiny"))["status"];
@@ -48,19 +49,3 @@ Task StepBeyond(long step) => system.EventuallyAsync($"a step beyond {step}", as
 Task CheckpointBeyond(long step) => system.EventuallyAsync("a checkpoint", async () => ((long?)(await Status())?["lastCheckpoint"]?["step"] ?? 0) > step, stop.Token);
 
 static Process Workers() => Process.GetProcessesByName("opt-trainer").First(p => File.ReadAllText($"/proc/{p.Id}/cmdline").Split('\0') is [_, "worker", ..]);
-static long Now() => TimeProvider.System.GetTimestamp();
-static double Since(long from) => TimeProvider.System.GetElapsedTime(from).TotalSeconds;
-
-static void Print(string name, string unit, IReadOnlyList<double> samples)
-{
-    var sorted = samples.Order().ToArray();
-    Console.WriteLine(new JsonObject
-    {
-        ["name"] = name,
-        ["unit"] = unit,
-        ["median"] = Math.Round(sorted[sorted.Length / 2], 4),
-        ["min"] = Math.Round(sorted[0], 4),
-        ["max"] = Math.Round(sorted[^1], 4),
-        ["samples"] = sorted.Length,
-    }.ToJsonString());
-}

@@ -20,6 +20,9 @@ public sealed record SimulatedNodeOptions
     /// <value>Labels of the node with this index, beside its host name. Default: none.</value>
     public Func<int, IReadOnlyDictionary<string, string>>? Labels { get; init; }
 
+    /// <value>The address with this number, from 1: first the nodes', then the pods' as they start. Default: in 10.0.0.0/8, where nobody listens.</value>
+    public Func<int, string> Address { get; init; } = number => $"10.{number >> 16}.{(number >> 8) & 255}.{number & 255}";
+
     /// <value>The script of a pod. Default: Ready at once, ends when asked to.</value>
     public Func<JsonObject, ISimulatedPod> Script { get; init; } = _ => new ReadyPod();
 }

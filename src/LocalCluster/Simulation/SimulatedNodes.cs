@@ -103,10 +103,5 @@ public sealed partial class SimulatedNodes : IAsyncDisposable
 
     private SimulatedMachine Find(string node) => _machines.GetValueOrDefault(node) ?? throw new KeyNotFoundException($"There is no simulated node {node}.");
 
-    // 10.0.0.0/8, never routed to: nobody listens there.
-    private string NextAddress()
-    {
-        var number = Interlocked.Increment(ref _addresses);
-        return $"10.{number >> 16}.{(number >> 8) & 255}.{number & 255}";
-    }
+    private string NextAddress() => _options.Address(Interlocked.Increment(ref _addresses));
 }

@@ -15,6 +15,7 @@ namespace Opt.LocalCluster.ApiServer.Http;
 /// <summary>A watch over HTTP: one JSON event a line until the client goes or the time is up.</summary>
 internal static class WatchResponse
 {
+    private const int FlushAt = 64 * 1024;   // bytes that wait for events right behind them
     private static readonly TimeSpan BookmarkEvery = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan DefaultTimeout = TimeSpan.FromMinutes(30);
 
@@ -43,11 +44,15 @@ internal static class WatchResponse
     private static async Task StreamAsync(ApiContext context, HttpContext http, ResourceKind kind, WatchRequest request, WatchForm form, CancellationToken ct)
     {
         var writer = http.Response.BodyWriter;
+        var pending = 0;
         try
         {
             await foreach (var item in Watcher.WatchAsync(context, kind, request, ct))
             {
                 form.Write(writer, item);
+                pending += item.Object?.Json.Length ?? 0;
+                if (item.MoreFollow && pending < FlushAt) continue;
+                pending = 0;
                 await writer.FlushAsync(ct);
             }
         }
@@ -98,7 +103,7 @@ internal sealed class WatchForm(ResourceKind kind, Form form, string include, Ti
             return;
         }
 
-        var type = item.Change!.Value.ToString().ToUpperInvariant();
+        var type = item.Change!.Value switch { Change.Added => "ADDED", Change.Modified => "MODIFIED", _ => "DELETED" };
         if (form == Form.Plain && kind.Conversion is null && stored.ResourceVersion == item.ResourceVersion) Line(writer, type, stored.Json.Span);
         else Line(writer, type, JsonText.ToUtf8(Shaped(item, stored)));
     }
@@ -132,7 +137,9 @@ internal sealed class WatchForm(ResourceKind kind, Form form, string include, Ti
 
     private static void Line(IBufferWriter<byte> writer, string type, ReadOnlySpan<byte> json)
     {
-        writer.Write(Encoding.UTF8.GetBytes($"{{\"type\":\"{type}\",\"object\":"));
+        writer.Write("{\"type\":\""u8);
+        Encoding.UTF8.GetBytes(type, writer);
+        writer.Write("\",\"object\":"u8);
         writer.Write(json);
         writer.Write("}\n"u8);
     }

@@ -18,27 +18,33 @@ public static class Watcher
         if (request.SendsInitialState)
         {
             var snapshot = context.Store.List(kind.StorageKey, request.Namespace);
-            foreach (var item in snapshot.Objects)
-            {
-                if (request.Selection.Matches(item)) yield return new WatchItem(Change.Added, item, item.ResourceVersion);
-            }
-
             from = snapshot.ResourceVersion;
-            if (request.MarksInitialEnd) yield return new WatchItem(null, null, from) { InitialEnd = true };
+            var present = snapshot.Objects.Where(request.Selection.Matches).Select(item => new WatchItem(Change.Added, item, item.ResourceVersion));
+            if (request.MarksInitialEnd) present = present.Append(new WatchItem(null, null, from) { InitialEnd = true });
+            foreach (var item in Together(present)) yield return item;
         }
 
         while (true)
         {
             var (events, revision, more) = context.Store.Read(kind.StorageKey, from);
-            foreach (var change in events)
-            {
-                if (Seen(change, request) is { } item) yield return item;
-            }
-
+            foreach (var item in Together(events.Select(change => Seen(change, request)).OfType<WatchItem>())) yield return item;
             from = Math.Max(from, revision);
             if (await Waited(more, request, context.Clock, ct)) continue;
             yield return new WatchItem(null, null, from);
         }
+    }
+
+    // All but the last say that another one follows.
+    private static IEnumerable<WatchItem> Together(IEnumerable<WatchItem> items)
+    {
+        WatchItem? held = null;
+        foreach (var item in items)
+        {
+            if (held is not null) yield return held with { MoreFollow = true };
+            held = item;
+        }
+
+        if (held is not null) yield return held;
     }
 
     // True when there is more to read, false when a bookmark is due.
@@ -88,4 +94,7 @@ public sealed record WatchRequest(string? Namespace, Selection Selection, long A
 public sealed record WatchItem(Change? Change, StoredObject? Object, long ResourceVersion)
 {
     public bool InitialEnd { get; init; }
+
+    /// <summary>Another one is ready behind it: no need to send this one by itself.</summary>
+    public bool MoreFollow { get; init; }
 }

@@ -1,0 +1,118 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Opt.Api.Protocol;
+using Opt.LocalCluster.ApiServer.Json;
+using Opt.LocalCluster.Simulation;
+using Opt.Operator.Agents;
+using Opt.Planning.Tests.World;
+using Opt.Scenarios.World;
+
+namespace Opt.Bench.Kubernetes;
+
+/// <summary>The agents of simulated pods over real HTTP: one server that listens at the address of every pod.</summary>
+internal sealed class AgentEndpoints : IAsyncDisposable
+{
+    private const int Port = 9440;
+    private volatile ScriptedAgents _agents = new(TimeProvider.System);
+    private readonly ConcurrentDictionary<string, AgentTarget> _targets = new();
+    private readonly WebApplication _app;
+    private readonly ITimer _trainer;
+
+    private AgentEndpoints(WebApplication app)
+    {
+        _app = app;
+        _trainer = TimeProvider.System.CreateTimer(_ => _agents.Tick(), null, TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(100));
+    }
+
+    /// <summary>The address with this number; see <see cref="SimulatedNodeOptions.Address"/>.</summary>
+    public static string Address(int number) => $"127.77.{number >> 8 & 255}.{number & 255}";
+
+    /// <summary>Listens for pods whose addresses have the numbers from <paramref name="first"/> on.</summary>
+    public static async Task<AgentEndpoints> StartAsync(int first, int count)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            for (var i = first; i < first + count; i++) kestrel.Listen(IPAddress.Parse(Address(i)), Port);
+        });
+        var endpoints = new AgentEndpoints(builder.Build());
+        endpoints._app.Run(endpoints.HandleAsync);
+        await endpoints._app.StartAsync();
+        return endpoints;
+    }
+
+    /// <summary>New agents with an empty checkpoint store: the old one belongs to the job before.</summary>
+    public void Reset() => _agents = new(TimeProvider.System);
+
+    public ISimulatedPod Script() => new AgentPod(this);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _trainer.DisposeAsync();
+        using var now = new CancellationTokenSource(TimeSpan.Zero);   // long polls do not end by themselves
+        await _app.StopAsync(now.Token);
+        await _app.DisposeAsync();
+    }
+
+    private async Task HandleAsync(HttpContext http)
+    {
+        var target = _targets.GetValueOrDefault(http.Connection.LocalIpAddress!.ToString());
+        var ct = http.RequestAborted;
+        try
+        {
+            if (target is null) throw new AgentException("no pod runs here", HttpStatusCode.ServiceUnavailable);
+            switch ($"{http.Request.Method} {http.Request.Path}")
+            {
+                case "GET /v1/status": await AnswerAsync(http, await _agents.GetStatusAsync(target, ct), ProtocolJson.Default.AgentStatus); break;
+                case "GET /v1/catalogue": await AnswerAsync(http, await _agents.GetCatalogueAsync(target, ct), ProtocolJson.Default.Catalogue); break;
+                case "GET /v1/steps": await AnswerAsync(http, await _agents.GetStepsAsync(target, Number(http, "epoch"), Number(http, "after"), TimeSpan.FromSeconds(Number(http, "waitSeconds")), ct), ProtocolJson.Default.StepsPage); break;
+                case "PUT /v1/plan": await _agents.PutPlanAsync(target, (await http.Request.ReadFromJsonAsync(ProtocolJson.Default.RunPlan, ct))!, ct); break;
+                case "PUT /v1/control": await _agents.PutControlAsync(target, (await http.Request.ReadFromJsonAsync(ProtocolJson.Default.ControlRequest, ct))!, ct); break;
+                case "PUT /v1/fence": await AnswerAsync(http, await _agents.PutFenceAsync(target, (await http.Request.ReadFromJsonAsync(ProtocolJson.Default.FenceRequest, ct))!, ct), ProtocolJson.Default.Catalogue); break;
+                default: http.Response.StatusCode = 404; break;
+            }
+        }
+        catch (AgentException e)
+        {
+            http.Response.StatusCode = (int)(e.Status ?? HttpStatusCode.BadGateway);
+            await AnswerAsync(http, new AgentError { Error = e.Message }, ProtocolJson.Default.AgentError);
+        }
+    }
+
+    private static long Number(HttpContext http, string name) => long.Parse(http.Request.Query[name]!, CultureInfo.InvariantCulture);
+
+    private static Task AnswerAsync<T>(HttpContext http, T body, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
+    {
+        http.Response.ContentType = "application/json";
+        return http.Response.Body.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(body, type), http.RequestAborted).AsTask();
+    }
+
+    private sealed class AgentPod(AgentEndpoints endpoints) : ISimulatedPod
+    {
+        private SimulatedPodContext? _context;
+
+        public async ValueTask StartAsync(SimulatedPodContext context, CancellationToken ct)
+        {
+            _context = context;
+            var (pod, uid) = (context.Pod.Str("metadata", "name")!, context.Pod.Str("metadata", "uid")!);
+            var jobUid = (string)context.Pod["spec"]!["containers"]![0]!["env"]!.AsArray().Single(e => (string)e!["name"]! == "OPT_JOB_UID")!["value"]!;
+            endpoints._agents.Start(context.Ip, new SimulatedAgent(jobUid, pod, uid, context.Node, $"instance-{uid}"));
+            endpoints._targets[context.Ip] = new(pod, uid, context.Ip, Port, "");
+            await context.RunAsync(ready: true, ct);
+        }
+
+        public async ValueTask StopAsync(TimeSpan grace, CancellationToken ct) => await _context!.ExitAsync(143, ct);
+
+        public void Dead()
+        {
+            if (_context is null) return;
+            endpoints._targets.TryRemove(_context.Ip, out _);
+            endpoints._agents.Stop(_context.Ip);
+        }
+    }
+}
