@@ -26,6 +26,6 @@ async Task OverHttpsAsync()
     await ListAndWatch.MeasureAsync(configuration, resource, pods);
     await Requests.MeasureAsync(resource, pods);
     await ListAndWatch.MeasureWritesAsync(resource, pods);
-    await FanOut.MeasureAsync(client, watchers: 100, writes: 300, rate: 50);
+    await FanOut.MeasureAsync(client, watchers: 100, writes: 500, rate: 100);
     await FanOut.MeasureAsync(client, watchers: 100, writes: 1000, rate: 0);
 }
