@@ -16,9 +16,6 @@ public sealed class ControlPlane : IAsyncDisposable
     /// <summary>A scratch folder, also the home of the tools.</summary>
     public string Folder { get; }
 
-    /// <summary>What <c>kubectl edit</c> starts.</summary>
-    public string Editor { get; set; } = "true";
-
     public string State => Path.Combine(Folder, "state");
 
     public string Output => Path.Combine(Folder, "opt-local.out");
@@ -67,9 +64,12 @@ public sealed class ControlPlane : IAsyncDisposable
         return code == 0 ? output : throw new InvalidOperationException($"{tool} {string.Join(' ', arguments)} exited {code}: {output}{error}\n{Diagnosis()}");
     }
 
-    public async Task<(int Code, string Output, string Error)> TryAsync(string tool, CancellationToken ct, params string[] arguments)
+    public Task<(int Code, string Output, string Error)> TryAsync(string tool, CancellationToken ct, params string[] arguments) => TryAsync(tool, ct, arguments, "true");
+
+    /// <param name="editor">What <c>kubectl edit</c> starts.</param>
+    public async Task<(int Code, string Output, string Error)> TryAsync(string tool, CancellationToken ct, string[] arguments, string editor)
     {
-        using var process = Launch(tool, arguments);
+        using var process = Launch(tool, arguments, editor);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(ct);
         deadline.CancelAfter(TimeSpan.FromSeconds(120));
         var (output, error) = (process.StandardOutput.ReadToEndAsync(deadline.Token), process.StandardError.ReadToEndAsync(deadline.Token));
@@ -78,12 +78,14 @@ public sealed class ControlPlane : IAsyncDisposable
     }
 
     /// <summary>Starts a tool whose output is read while it runs.</summary>
-    public Process Launch(string tool, params string[] arguments)
+    public Process Launch(string tool, params string[] arguments) => Launch(tool, arguments, "true");
+
+    private Process Launch(string tool, string[] arguments, string editor)
     {
         var start = new ProcessStartInfo(Path.Combine(Tools, tool), arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Folder };
         start.Environment["KUBECONFIG"] = Kubeconfig;
         start.Environment["HOME"] = Folder;
-        start.Environment["EDITOR"] = Editor;
+        start.Environment["EDITOR"] = editor;
         return Process.Start(start) ?? throw new InvalidOperationException($"{tool} did not start");
     }
 
