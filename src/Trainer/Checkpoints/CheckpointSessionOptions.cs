@@ -34,6 +34,9 @@ public sealed record CheckpointSessionOptions
     /// <summary>Copies nearer than the store, nearest first.</summary>
     internal IReadOnlyList<INearbyCopies> Nearby { get; init; } = [];
 
+    /// <summary>How long a commit waits for them once the object is in the store.</summary>
+    internal TimeSpan CopyGrace { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>How the commit log is kept short.</summary>
     internal LogLimits LogLimits { get; init; } = LogLimits.Default;
 }

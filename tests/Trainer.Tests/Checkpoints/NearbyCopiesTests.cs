@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Opt.Api.Protocol;
 using Opt.Trainer.Checkpoints;
 using Opt.Trainer.Stores;
@@ -92,6 +93,19 @@ public sealed class NearbyCopiesTests : IAsyncLifetime
         await using var loader = TestRun.Start(_store, 1, TestModel.World(2, 1, step: null), nearby: _ => _a.With(nobody));
         Assert.Equal(CheckpointTier.Store, OfObjects(await loader.RestoreAsync(known.ToSummary())));
         Assert.True(loader.Holds(5, dataParallel: 2));
+    }
+
+    [Fact]
+    public async Task A_partner_that_never_answers_delays_the_commit_by_the_grace_and_no_more()
+    {
+        using var listener = new TcpListener(System.Net.IPAddress.Loopback, 0);
+        listener.Start();   // connections wait in its queue for ever
+        var silent = new Uri($"http://{listener.LocalEndpoint}");
+        await using var run = TestRun.Start(_store, 1, TestModel.World(2, 1, 5), nearby: _ => _a.With(silent));
+        var start = TimeProvider.System.GetTimestamp();
+        Assert.True((await run.SaveAsync(5)).Committed);
+        Assert.InRange(TimeProvider.System.GetElapsedTime(start).TotalSeconds, 0.2, 10);
+        Assert.Equal([CheckpointTier.Node], (await _log.ReadAsync(default)).Checkpoints.Values.Single().Commit.Copies);
     }
 
     [Fact]

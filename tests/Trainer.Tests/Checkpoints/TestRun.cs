@@ -35,6 +35,7 @@ internal sealed class TestRun : IAsyncDisposable
             Exchange = exchange[i],
             Writer = $"test-{i}",
             Nearby = nearby?.Invoke(i) ?? [],
+            CopyGrace = TimeSpan.FromMilliseconds(300),
             LogLimits = limits ?? LogLimits.Default,
         }, time ?? TimeProvider.System, NullLogger<CheckpointSession>.Instance)).ToArray();
         return new(ranks, sessions);

@@ -130,10 +130,13 @@ public sealed partial class CheckpointSession : ICheckpointSession
         var name = CheckpointNames.Shard(_options.Layout.Rank);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var digests = Task.Run(() => ObjectDigests.Of(name, _snapshot, both.Token), both.Token);
-        var copies = Task.WhenAll(_options.Nearby.Select(n => Task.Run(() => n.TryKeepAsync($"{folder}/{name}", _snapshot, both.Token), both.Token)));
+        using var grace = new CancellationTokenSource(Timeout.InfiniteTimeSpan, _time);
+        using var copyStop = CancellationTokenSource.CreateLinkedTokenSource(both.Token, grace.Token);
+        var copies = Task.WhenAll(_options.Nearby.Select(n => Task.Run(() => TryKeepAsync(n, $"{folder}/{name}", copyStop.Token), CancellationToken.None)));
         try
         {
             await _options.Store.WriteAsync($"{folder}/{name}", _snapshot, ct);
+            grace.CancelAfter(_options.CopyGrace);
             var kept = await copies;
             return new() { Object = await digests, Copies = [.. _options.Nearby.Where((_, i) => kept[i]).Select(n => n.Tier)] };
         }
@@ -146,6 +149,18 @@ public sealed partial class CheckpointSession : ICheckpointSession
             // Nothing may read the snapshot once this returns.
             await both.CancelAsync();
             await Task.WhenAll(digests, copies).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
+    }
+
+    private async Task<bool> TryKeepAsync(INearbyCopies copies, string name, CancellationToken ct)
+    {
+        try
+        {
+            return await copies.TryKeepAsync(name, _snapshot, ct);
+        }
+        catch (OperationCanceledException)
+        {
+            return false;   // too slow, or the save is given up: the store's object decides
         }
     }
 
