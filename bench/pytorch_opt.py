@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """Eager PyTorch training of an OPT on random tokens, for the speed comparison: the usual modules, torch.optim.AdamW, clip_grad_norm_.
 
-Prints the seconds of every step after the warm-up, one a line. Needs python3-torch only.
+--parallel ddp|fsdp: one rank of a Gloo group that torchrun's variables describe (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT); the batch is split.
+Prints the seconds of every step after the warm-up, one a line (rank 0 only). Needs python3-torch only.
 """
 import argparse
+import datetime
+import os
 import time
 
 import torch
@@ -48,26 +51,43 @@ class Opt(nn.Module):
         return self.norm(h) @ self.tokens.weight.T
 
 
+def data_parallel(model, how):
+    """The model as every rank holds it, and what clips its gradient."""
+    if how == "none":
+        return model, lambda: nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    torch.distributed.init_process_group("gloo", timeout=datetime.timedelta(minutes=5))
+    if how == "ddp":
+        wrapped = nn.parallel.DistributedDataParallel(model)
+        return wrapped, lambda: nn.utils.clip_grad_norm_(wrapped.parameters(), 1.0)
+    from torch.distributed.fsdp import FullyShardedDataParallel
+    from torch.distributed.fsdp.wrap import ModuleWrapPolicy
+    wrapped = FullyShardedDataParallel(model, auto_wrap_policy=ModuleWrapPolicy({Block}), use_orig_params=True, device_id=torch.device("cpu"))
+    return wrapped, lambda: wrapped.clip_grad_norm_(1.0)
+
+
 def main():
     parser = argparse.ArgumentParser()
     for name, default in (("layers", 4), ("width", 256), ("heads", 4), ("vocabulary", 50272), ("length", 512), ("batch", 8), ("steps", 6), ("warmup", 2)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument("--parallel", choices=["none", "ddp", "fsdp"], default="none")
     args = parser.parse_args()
+    rank, world = (0, 1) if args.parallel == "none" else (int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
     torch.manual_seed(1)
-    model = Opt(args)
+    model, clip = data_parallel(Opt(args), args.parallel)
+    torch.manual_seed(2 + rank)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), eps=1e-8, weight_decay=0.1)
     for step in range(args.warmup + args.steps):
-        block = torch.randint(3, args.vocabulary, (args.batch, args.length + 1))
+        block = torch.randint(3, args.vocabulary, (args.batch // world, args.length + 1))
         start = time.monotonic()
         optimizer.zero_grad(set_to_none=True)
         logits = model(block[:, :-1])
         loss = F.cross_entropy(logits.flatten(0, 1), block[:, 1:].flatten())
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        clip()
         optimizer.step()
         loss.item()
-        if step >= args.warmup:
+        if step >= args.warmup and rank == 0:
             print(f"{time.monotonic() - start:.6f}", flush=True)
 
 

@@ -16,12 +16,10 @@ public sealed class InstructionSetTests
     public void Every_instruction_set_gives_the_same_bits(string isa)
     {
         var here = Lines();
-        using var other = Process.Start(new ProcessStartInfo(Environment.ProcessPath!)
-        {
-            ArgumentList = { typeof(InstructionSetTests).Assembly.Location, Command },
-            Environment = { ["OPT_TORCH_ISA"] = isa },
-            RedirectStandardOutput = true,
-        })!;
+        var info = Self.Again(Command);
+        info.Environment["OPT_TORCH_ISA"] = isa;
+        info.RedirectStandardOutput = true;
+        using var other = Process.Start(info)!;
         var there = other.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
         other.WaitForExit();
         Assert.Equal(0, other.ExitCode);

@@ -10,18 +10,12 @@ internal static class RankProcess
 {
     public const string Command = "rank";
 
-    public static Process Start(int port, int rank, int world) => Process.Start(new ProcessStartInfo(Environment.ProcessPath!)
+    public static Process Start(int port, int rank, int world)
     {
-        ArgumentList =
-        {
-            typeof(RankProcess).Assembly.Location,
-            Command,
-            port.ToString(CultureInfo.InvariantCulture),
-            rank.ToString(CultureInfo.InvariantCulture),
-            world.ToString(CultureInfo.InvariantCulture),
-        },
-        RedirectStandardInput = true,
-    })!;
+        var info = Self.Again(Command, port.ToString(CultureInfo.InvariantCulture), rank.ToString(CultureInfo.InvariantCulture), world.ToString(CultureInfo.InvariantCulture));
+        info.RedirectStandardInput = true;
+        return Process.Start(info)!;
+    }
 
     public static int Run(string[] place)
     {
