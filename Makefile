@@ -18,7 +18,7 @@ soak: ## the seeded tests with their full sets
 bench: ## print the measurements as a table and as JSON lines
 	@eng/install.sh bench && eng/build.sh && eng/corpus.sh && bench/run.sh
 
-build: ## build everything; leaves bin/opt-operator, bin/opt-trainer, bin/opt-local
+build: ## build everything; leaves bin/opt-operator, bin/opt-trainer, bin/opt-local, bin/kubectl-opt
 	@eng/build.sh
 
 images: ## build the container images with buildah

@@ -10,3 +10,4 @@ mkdir -p bin
 ln -sfn ../artifacts/bin/Operator/release/opt-operator bin/opt-operator
 ln -sfn ../artifacts/bin/Trainer/release/opt-trainer bin/opt-trainer
 ln -sfn ../artifacts/bin/LocalCluster/release/opt-local bin/opt-local
+ln -sfn ../artifacts/bin/KubectlOpt/release/kubectl-opt bin/kubectl-opt

@@ -10,6 +10,7 @@ public static class ReferenceRules
         ["Planning"] = ("Opt.Planning", ["Api"]),
         ["Kubernetes"] = ("Opt.Kubernetes", []),
         ["Operator"] = ("opt-operator", ["Api", "Planning", "Kubernetes"]),
+        ["KubectlOpt"] = ("kubectl-opt", ["Api", "Kubernetes"]),
         ["Torch"] = ("Opt.Torch", []),
         ["Trainer"] = ("opt-trainer", ["Api", "Torch"]),
         ["LocalCluster"] = ("opt-local", ["Kubernetes"]),
@@ -17,5 +18,5 @@ public static class ReferenceRules
 
     /// <summary>Is this one of ours, as opposed to a framework or package assembly?</summary>
     public static bool IsOurs(string assembly) =>
-        assembly.StartsWith("Opt.", StringComparison.Ordinal) || assembly.StartsWith("opt-", StringComparison.Ordinal);
+        assembly.StartsWith("Opt.", StringComparison.Ordinal) || assembly.StartsWith("opt-", StringComparison.Ordinal) || assembly.StartsWith("kubectl-opt", StringComparison.Ordinal);
 }

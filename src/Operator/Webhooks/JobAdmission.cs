@@ -58,7 +58,7 @@ internal static class JobAdmission
 
     /// <summary>Annotations of our group are requests to the operator: whoever sets one intervenes.</summary>
     private static IEnumerable<(string Key, string Value)> Requests(JsonObject target) => (At(target, "metadata", "annotations") as JsonObject ?? [])
-        .Where(a => a.Key.StartsWith($"{OptTrainingJob.Group}/", StringComparison.Ordinal) && a.Key != EditedBy)
+        .Where(a => a.Key.Split('/')[0] is var prefix && (prefix == OptTrainingJob.Group || prefix.EndsWith($".{OptTrainingJob.Group}", StringComparison.Ordinal)) && a.Key != EditedBy)
         .Select(a => (a.Key, a.Value?.ToJsonString() ?? "")).OrderBy(a => a.Key, StringComparer.Ordinal);
 
     private static string? Annotation(JsonObject? target) => At(target, "metadata", "annotations", EditedBy) is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;

@@ -10,6 +10,7 @@ namespace Opt.Operator.Tests.Live;
 /// <summary>The embedded API server over HTTPS with our definitions, a client of ours, and the real kubectl.</summary>
 internal sealed class LiveCluster : IAsyncDisposable
 {
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
     private readonly EmbeddedApiServer _server;
     private readonly string _folder = Directory.CreateTempSubdirectory("opt-live-").FullName;
 
@@ -79,7 +80,18 @@ internal sealed class LiveCluster : IAsyncDisposable
         using var process = Process.Start(start)!;
         var output = process.StandardOutput.ReadToEndAsync(Cancelled);
         var error = process.StandardError.ReadToEndAsync(Cancelled);
-        await process.WaitForExitAsync(Cancelled);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
+        deadline.CancelAfter(Deadline);
+        try
+        {
+            await process.WaitForExitAsync(deadline.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+            throw new TimeoutException($"{Path.GetFileName(program)} did not end within {Deadline.TotalSeconds} s");
+        }
+
         return (process.ExitCode, await output, await error);
     }
 

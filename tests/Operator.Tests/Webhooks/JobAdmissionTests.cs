@@ -76,7 +76,7 @@ public sealed class JobAdmissionTests
         var forged = stored.DeepClone().AsObject();
         forged["metadata"]!["annotations"]![JobAdmission.EditedBy] = "root";
         var requested = stored.DeepClone().AsObject();
-        requested["metadata"]!["annotations"]!["training.opt-operator.io/checkpoint-now"] = "1";
+        requested["metadata"]!["annotations"]!["request.training.opt-operator.io/checkpoint"] = "1";
         var labelled = stored.DeepClone().AsObject();
         labelled["metadata"]!["labels"] = new JsonObject { ["team"] = "a" };
 

@@ -1,0 +1,41 @@
+using System.CommandLine;
+using Opt.KubectlOpt.Plotting;
+
+namespace Opt.KubectlOpt.Cli;
+
+/// <summary>The whole command line.</summary>
+internal static class Root
+{
+    private const string Description = """
+        Look at and steer the OPT training jobs of a cluster.
+
+        Installed as `kubectl-opt` on the PATH it is `kubectl opt`. It talks to the API server with your kubeconfig and your permissions alone.
+
+        Exit codes: 0 done; 1 not found, refused, or no answer from the API server; 2 wrong command line; 3 the operator did not answer in time.
+        """;
+
+    public static RootCommand Create(Terminal terminal)
+    {
+        var run = new Runner(terminal);
+        var root = new RootCommand(Description) { Options.Namespace, Options.Kubeconfig, Options.Context, Options.Timeout };
+        foreach (var command in ReadCommands.All(run).Concat(WriteCommands.All(run))) root.Add(command);
+        root.Add(PlotCommand.Create(run));
+        root.Add(Completion.Install(terminal));
+        root.Add(Completion.Hidden(run, root));
+        return root;
+    }
+
+    /// <summary>Parses and runs; parse errors exit 2 as documented.</summary>
+    public static async Task<int> InvokeAsync(Terminal terminal, string[] arguments, CancellationToken ct = default)
+    {
+        var parsed = Create(terminal).Parse(arguments);
+        if (parsed.Errors.Count > 0 && parsed.Action is not null and not System.CommandLine.Help.HelpAction)
+        {
+            foreach (var error in parsed.Errors) await terminal.Error.WriteLineAsync($"error: {error.Message}");
+            await terminal.Error.WriteLineAsync($"See 'kubectl opt {(parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ")}--help' for usage.");
+            return ExitCodes.Usage;
+        }
+
+        return await parsed.InvokeAsync(new() { Output = terminal.Out, Error = terminal.Error }, ct);
+    }
+}

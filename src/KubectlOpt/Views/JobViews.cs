@@ -1,0 +1,101 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace Opt.KubectlOpt.Views;
+
+/// <summary>A job as text. Pure functions of the object as the API server gave it.</summary>
+internal static class JobViews
+{
+    public static string List(IEnumerable<JsonObject> jobs, bool withNamespace, bool wide, DateTimeOffset now)
+    {
+        string[] headers = [.. withNamespace ? ["NAMESPACE"] : Array.Empty<string>(), "NAME", "PHASE", "STEP", "LOSS", "TOKENS/S", "NODES", "EPOCH", "RESTARTS", "GOODPUT", "CHECKPOINT", "AGE", .. wide ? ["LR", "SCALE", "SPARES", "QUARANTINED"] : Array.Empty<string>()];
+        return Table.Of(headers, jobs.Select(Row));
+
+        string[] Row(JsonObject job)
+        {
+            var status = job.At("status");
+            return
+            [
+                .. withNamespace ? [job.Text("metadata", "namespace") ?? ""] : Array.Empty<string>(),
+                job.Name(), status.Text("phase") ?? "Pending", Progress(status), Show.Loss(status.Number("loss")), Show.Whole(status.Number("tokensPerSecond")),
+                Ready(status), Show.Whole(status.Number("epoch")), Show.Whole(status.Number("restarts", "total")), Productive(status), CheckpointStep(status.At("lastCheckpoint")),
+                Show.Age(job.Time("metadata", "creationTimestamp"), now),
+                .. wide ? [Show.Short(status.Number("learningRate")), Show.Short(status.Number("lossScale")), Show.Whole(status.Number("nodes", "sparesReady")), $"{status.Items("nodes", "quarantined").Count()}"] : Array.Empty<string>(),
+            ];
+        }
+    }
+
+    /// <summary>Everything at a glance: progress, values, checkpoints, nodes, problems, the newest decisions.</summary>
+    public static string Detail(JsonObject job, DateTimeOffset now)
+    {
+        var status = job.At("status");
+        var share = status.Number("step") is { } step && status.Number("totalSteps") is > 0 and var total ? step / total : 0;
+        var text = new StringBuilder(Table.Fields(
+        [
+            ("Name", $"{job.Text("metadata", "namespace")}/{job.Name()}"),
+            ("Phase", $"{status.Text("phase") ?? "Pending"}{(job.Flag("spec", "suspend") ? " (suspended by the spec)" : "")}"),
+            ("Progress", $"{Show.Bar(share, 30)} {Show.Percent(share)}  step {Progress(status)}{Remaining(status)}"),
+            ("Loss", $"{Show.Loss(status.Number("loss"))}   learning rate {Show.Short(status.Number("learningRate"))}   loss scale {Show.Short(status.Number("lossScale"))}   gradient norm {Show.Short(status.Number("gradientNorm"))}"),
+            ("Speed", $"{Show.Whole(status.Number("tokensPerSecond"))} tokens/s, {Show.Short(status.Number("stepSeconds"))} s a step, {Productive(status)} of the time productive"),
+            ("Nodes", $"{Ready(status)} ready, {Show.Whole(status.Number("nodes", "sparesReady"))} spares, {status.Items("nodes", "quarantined").Count()} quarantined"),
+            ("Epoch", $"{Show.Whole(status.Number("epoch"))} (revision {Show.Whole(status.Number("revision"))}), {Show.Whole(status.Number("restarts", "total"))} restarts"),
+            ("Checkpoint", Checkpoint(status.At("lastCheckpoint"), now)),
+            ("Healthy", Checkpoint(status.At("lastHealthyCheckpoint"), now)),
+        ]));
+        var problems = status.Items("conditions").Where(IsProblem).ToArray();
+        if (problems.Length > 0) text.Append("\nProblems:\n").AppendJoin("", problems.Select(c => $"  {c.Text("type")} is {c.Text("status")}: {c.Text("reason")}: {c.Text("message")}\n"));
+        var entries = status.Items("logbook").TakeLast(5).ToArray();
+        if (entries.Length > 0) text.Append("\nLogbook (newest):\n").AppendJoin("", Logbook(entries, now).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => $"  {l}\n"));
+        return text.ToString();
+    }
+
+    /// <param name="entries">Oldest first, as in status.</param>
+    public static string Logbook(IEnumerable<JsonObject> entries, DateTimeOffset now) => Table.Of(["ID", "AGE", "EPOCH", "STEP", "BY", "WHAT", "WHY"], entries.Select(e => (IReadOnlyList<string>)
+        [Id(e), Show.Age(e.Time("time"), now), Show.Whole(e.Number("epoch")), Show.Whole(e.Number("step")), e.Text("actor") ?? "", OneLine(e.Text("what")), OneLine(e.Text("why"))]));
+
+    /// <summary>A name for an entry that does not change as older ones are dropped: eight hexadecimal digits of its content's digest.</summary>
+    public static string Id(JsonObject entry) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{entry.Text("time")}|{entry.Text("epoch")}|{entry.Text("what")}|{entry.Text("why")}")))[..8];
+
+    public static string Goodput(JsonObject job)
+    {
+        var accounts = job.At("status").Items("goodput").Select(a => (Name: a.Text("account") ?? "", Seconds: a.Number("seconds") ?? 0)).ToArray();
+        var total = accounts.Sum(a => a.Seconds);
+        if (total <= 0) return "No time is accounted for yet.\n";
+        return Table.Of(["ACCOUNT", "TIME", "SHARE", ""], accounts.Where(a => a.Seconds > 0).OrderByDescending(a => a.Seconds)
+            .Select(a => (IReadOnlyList<string>)[a.Name, Show.Duration(TimeSpan.FromSeconds(a.Seconds)), Show.Percent(a.Seconds / total), Show.Bar(a.Seconds / total, 30)]));
+    }
+
+    public static bool IsFinished(JsonObject job) => job.Text("status", "phase") is "Succeeded" or "Failed";
+
+    private static bool IsProblem(JsonObject condition) => condition.Text("type") is var type && condition.Text("status") switch
+    {
+        "True" => type is "Failed",
+        "False" => type is "SpecValid" or "PodTemplateValid" or "MembersPlaced" or "StoreReady" or "SpecInForce",
+        _ => false,
+    };
+
+    private static string Progress(JsonNode? status) => $"{Show.Whole(status.Number("step") ?? 0)}/{Show.Whole(status.Number("totalSteps"))}";
+
+    private static string Ready(JsonNode? status) => $"{Show.Whole(status.Number("nodes", "ready") ?? 0)}/{Show.Whole(status.Number("nodes", "desired"))}";
+
+    private static string Productive(JsonNode? status)
+    {
+        var accounts = status.Items("goodput").Select(a => (Name: a.Text("account"), Seconds: a.Number("seconds") ?? 0)).ToArray();
+        var total = accounts.Sum(a => a.Seconds);
+        return total > 0 ? Show.Percent(accounts.Where(a => a.Name == "productive").Sum(a => a.Seconds) / total) : Show.Unknown;
+    }
+
+    private static string Remaining(JsonNode? status) =>
+        status.Text("phase") is "Running" && status.Number("stepSeconds") is > 0 and var seconds && status.Number("totalSteps") - status.Number("step") is > 0 and var left
+            ? $", {Show.Duration(TimeSpan.FromSeconds(seconds * left))} left at this speed" : "";
+
+    private static string CheckpointStep(JsonNode? checkpoint) => Show.Whole(checkpoint.Number("step"));
+
+    private static string Checkpoint(JsonNode? checkpoint, DateTimeOffset now) => checkpoint is null
+        ? "none yet"
+        : $"step {CheckpointStep(checkpoint)}, {checkpoint.Text("verdict")}, {Show.Age(checkpoint.Time("committedAt"), now)} ago, {Show.Bytes(checkpoint.Number("bytes"))} at {checkpoint.Text("location")}";
+
+    internal static string OneLine(string? text) => (text ?? "").ReplaceLineEndings(" ");
+}

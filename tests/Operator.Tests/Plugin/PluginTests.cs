@@ -1,0 +1,203 @@
+using System.Text.Json.Nodes;
+using Opt.Kubernetes;
+using Opt.KubectlOpt.Cli;
+using Opt.Operator.Tests.Live;
+using Opt.Testing;
+using Xunit;
+
+namespace Opt.Operator.Tests.Plugin;
+
+/// <summary>The plugin against an API server: in this process, and as <c>kubectl opt</c>.</summary>
+public sealed class PluginTests : IAsyncLifetime
+{
+    private LiveCluster _cluster = null!;
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        _cluster = await LiveCluster.StartAsync();
+        await SampleJob.ApplyAsync(_cluster);
+    }
+
+    public ValueTask DisposeAsync() => _cluster.DisposeAsync();
+
+    [Fact]
+    public async Task Every_view_of_a_job_says_what_is_asked_of_it()
+    {
+        var list = await SaidAsync("status", "-A");
+        var detail = await SaidAsync("status", "opt-tiny");
+        var logbook = await SaidAsync("logbook");   // the only job needs no name
+        var lineage = await SaidAsync("lineage", "opt-tiny");
+        var checkpoints = await SaidAsync("checkpoints", "opt-tiny");
+        var nodes = await SaidAsync("nodes", "opt-tiny");
+        var goodput = await SaidAsync("goodput", "opt-tiny");
+
+        Assert.Matches(@"NAMESPACE +NAME +PHASE +STEP +LOSS", list);
+        Assert.Matches(@"default +opt-tiny +Running +120/300 +6\.4321 +5120 +2/2 +3 +2 +90\.0% +120", list);
+        Assert.Contains("40.0%", detail, StringComparison.Ordinal);
+        Assert.Contains("36s left at this speed", detail, StringComparison.Ordinal);
+        Assert.Contains("StoreReady is False: Unreachable: the store did not answer", detail, StringComparison.Ordinal);
+        Assert.Equal(5, logbook.TrimEnd().Split('\n').Length);
+        Assert.Matches(@"3 +0 +2 +step 100 of epoch 2 +2 +\S+ +WorkerFailed +rank 1 ended with signal 9", lineage);
+        Assert.Matches(@"100 +2 +healthy +\S+ +12\.4MiB +3 +/checkpoints/2-100", checkpoints);
+        Assert.Matches(@"node-1 +opt-tiny-0 +spare", nodes);
+        Assert.Matches(@"node-9 .*Quarantined\(EccErrors\)", nodes);
+        Assert.Matches(@"productive +15m +90\.0% +█{27}░{3}", goodput);
+    }
+
+    [Fact]
+    public async Task A_decision_is_explained_by_its_id_or_epoch()
+    {
+        var line = (await SaidAsync("logbook", "opt-tiny", "--search", "SIGNAL")).Split('\n')[1];
+        var id = line[..8];
+
+        var byId = await SaidAsync("explain", "opt-tiny", id);
+        var byEpoch = await SaidAsync("explain", "opt-tiny", "2");
+        var unknown = await RunAsync("explain", "opt-tiny", "zzzz");
+
+        Assert.Contains("WorkerFailed (cause-3)", byId, StringComparison.Ordinal);
+        Assert.Contains("relaunchInPlace: 1 in its window", byId, StringComparison.Ordinal);
+        Assert.Contains("NodeLost (cause-2)", byEpoch, StringComparison.Ordinal);
+        Assert.Equal((ExitCodes.Failed, "error: opt-tiny has no decision \"zzzz\"; kubectl opt logbook opt-tiny lists them\n"), (unknown.ExitCode, unknown.Error));
+    }
+
+    [Fact]
+    public async Task Json_and_yaml_hold_the_object_as_it_is()
+    {
+        var json = JsonNode.Parse(await SaidAsync("status", "opt-tiny", "-o", "json"))!;
+        var yaml = Opt.Api.Yaml.Parse(await SaidAsync("status", "opt-tiny", "-o", "yaml"))[0];
+        var entries = JsonNode.Parse(await SaidAsync("logbook", "opt-tiny", "-o", "json"))!;
+
+        Assert.Equal(6.4321, (double)json["status"]!["loss"]!);
+        Assert.True(JsonNode.DeepEquals(json["spec"], yaml["spec"]), "YAML and JSON differ");
+        Assert.Equal(4, entries["items"]!.AsArray().Count);
+    }
+
+    [Fact]
+    public async Task Suspend_and_resume_change_the_spec_and_a_dry_run_does_not()
+    {
+        Assert.Equal("opttrainingjob.training.opt-operator.io/opt-tiny suspended (server dry run)\n", await SaidAsync("suspend", "opt-tiny", "--dry-run"));
+        Assert.Equal("", await FieldAsync("{.spec.suspend}", whenFalse: ""));
+        Assert.Equal("opttrainingjob.training.opt-operator.io/opt-tiny suspended\n", await SaidAsync("suspend", "opt-tiny"));
+        Assert.Equal("true", await FieldAsync("{.spec.suspend}"));
+        Assert.Equal("opttrainingjob.training.opt-operator.io/opt-tiny already suspended\n", await SaidAsync("suspend", "opt-tiny"));
+        await SaidAsync("resume", "opt-tiny");
+        Assert.Equal("", await FieldAsync("{.spec.suspend}", whenFalse: ""));
+    }
+
+    [Fact]
+    public async Task A_request_is_annotated_and_its_answer_waited_for()
+    {
+        var asking = RunAsync("rollback", "opt-tiny", "--to", "healthy");
+        var value = "";
+        while (value.Length == 0) value = await FieldAsync(@"{.metadata.annotations.request\.training\.opt-operator\.io/rollback}");
+        var parts = value.Split(' ');
+        await _cluster.KubectlAsync("patch", "otj", "opt-tiny", "--subresource=status", "--type=merge", "-p", "{\"status\":{\"handledRequests\":[{\"request\":\"rollback\",\"id\":\"" + parts[0] + "\",\"at\":\"2026-01-01T00:00:00Z\",\"answer\":\"rolls back to step 100\"}]}}");
+
+        Assert.Equal("100", parts[1]);
+        if ((await FieldAsync("{.status.handledRequests[0].answer}")).Length == 0) return;   // the definition does not have the field yet
+        var (exitCode, output, error) = await asking;
+        Assert.Equal((0, ""), (exitCode, error));
+        Assert.EndsWith("rolls back to step 100\n", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Without_an_answer_the_request_stands_and_the_exit_code_says_so()
+    {
+        var (exitCode, _, error) = await RunAsync("checkpoint-now", "opt-tiny", "--timeout", "1s");
+
+        Assert.Equal(ExitCodes.NotAnswered, exitCode);
+        Assert.Contains("has not answered within 1s", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_node_is_quarantined_and_released()
+    {
+        await SaidAsync("quarantine", "node-1", "--reason", "FanNoise");
+        var marked = await _cluster.KubectlAsync("get", "node", "node-1", "-o", @"jsonpath={.metadata.labels.training\.opt-operator\.io/quarantined} {.spec.unschedulable}");
+        await SaidAsync("release", "node-1");
+        var (exitCode, _, error) = await RunAsync("release", "node-1");
+
+        Assert.Equal("FanNoise true", marked);
+        Assert.Equal((1, "error: node/node-1 is not quarantined\n"), (exitCode, error));
+    }
+
+    [Fact]
+    public async Task A_watch_shows_each_change_and_ends_with_the_job()
+    {
+        var watching = RunAsync("status", "opt-tiny", "-w");
+        foreach (var phase in new[] { "Recovering", "Succeeded" }) await _cluster.KubectlAsync("patch", "otj", "opt-tiny", "--subresource=status", "--type=merge", "-p", "{\"status\":{\"phase\":\"" + phase + "\"}}");
+
+        var (exitCode, output, _) = await watching;
+
+        Assert.Equal(0, exitCode);
+        Assert.Contains("Succeeded", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_plot_is_an_image_with_the_interventions_on_it()
+    {
+        var steps = _cluster.Write("steps.jsonl", string.Concat(Enumerable.Range(1, 5000).Select(i => $"{{\"step\":{i},\"loss\":{(i == 3333 ? 99 : 10.0 - i / 1000.0).ToString(System.Globalization.CultureInfo.InvariantCulture)},\"learningRate\":0.001}}\n")));
+
+        var svg = System.Xml.Linq.XDocument.Parse(await SaidAsync("plot", "opt-tiny", "--steps", steps, "--signal", "loss"));
+
+        var titles = svg.Descendants().Where(e => e.Name.LocalName == "title").Select(e => e.Value);
+        Assert.Contains("step 60: quarantined node-9: EccErrors: two in a minute", titles);
+        var points = svg.Descendants().Single(e => e.Name.LocalName == "polyline").Attribute("points")!.Value.Split(' ');
+        Assert.InRange(points.Length, 900, 2000);
+        Assert.Contains(points, p => double.Parse(p.Split(',')[1], System.Globalization.CultureInfo.InvariantCulture) < 60);   // the spike survives thinning
+    }
+
+    [Theory]
+    [InlineData(2, "--output", "status", "opt-tiny", "-o", "xml")]
+    [InlineData(2, "Unrecognized", "status", "opt-tiny", "--frobnicate")]
+    [InlineData(2, "--to", "rollback", "opt-tiny", "--to", "yesterday")]
+    [InlineData(2, "--reason", "quarantine", "node-1", "--reason", "two words")]
+    [InlineData(1, "not found", "status", "nobody")]
+    [InlineData(1, "no-such-file", "status", "--kubeconfig", "no-such-file")]
+    [InlineData(2, "--steps FILE", "plot", "opt-tiny")]
+    public async Task A_mistake_is_named_and_has_its_exit_code(int expected, string named, params string[] arguments)
+    {
+        var (exitCode, output, error) = await RunAsync(arguments);
+
+        Assert.Equal(expected, exitCode);
+        Assert.Contains(named, error, StringComparison.Ordinal);
+        Assert.Empty(output);
+    }
+
+    [Fact]
+    public async Task It_is_a_plugin_of_the_real_kubectl_and_kubectl_completes_it()
+    {
+        var folder = Path.GetDirectoryName(_cluster.Write("path/kubectl_complete-opt", await SaidAsync("completion")))!;
+        await LiveCluster.RunAsync("chmod", ["+x", Path.Combine(folder, "kubectl_complete-opt")], []);
+        File.CreateSymbolicLink(Path.Combine(folder, "kubectl-opt"), Repo.PathOf("artifacts", "bin", "KubectlOpt", "release", "kubectl-opt"));
+        Dictionary<string, string> environment = new() { ["KUBECONFIG"] = _cluster.Kubeconfig, ["PATH"] = $"{folder}:{Environment.GetEnvironmentVariable("PATH")}" };
+        var kubectl = Repo.PathOf(".cache", "tools", "kubectl");
+
+        var status = await LiveCluster.RunAsync(kubectl, ["opt", "status", "opt-tiny", "-o", "wide"], environment);
+        var help = await LiveCluster.RunAsync(kubectl, ["opt", "--help"], environment);
+        var completed = await LiveCluster.RunAsync(kubectl, ["__complete", "opt", "logbook", "opt"], environment);
+
+        Assert.True(status.ExitCode == 0, status.Error);
+        Assert.Contains("opt-tiny", status.Output, StringComparison.Ordinal);
+        Assert.All(["status", "logbook", "lineage", "checkpoints", "nodes", "goodput", "explain", "plot", "suspend", "resume", "checkpoint-now", "rollback", "quarantine", "release", "Exit codes"], verb => Assert.Contains(verb, help.Output, StringComparison.Ordinal));
+        Assert.Contains("opt-tiny", completed.Output, StringComparison.Ordinal);
+    }
+
+    private async Task<string> FieldAsync(string path, string whenFalse = "") => await _cluster.KubectlAsync("get", "otj", "opt-tiny", "-o", $"jsonpath={path}") is var value && value == "false" ? whenFalse : value;
+
+    private async Task<string> SaidAsync(params string[] arguments)
+    {
+        var (exitCode, output, error) = await RunAsync(arguments);
+        return exitCode == 0 ? output : throw new InvalidOperationException($"{string.Join(' ', arguments)} exited {exitCode}: {error}");
+    }
+
+    private async Task<(int ExitCode, string Output, string Error)> RunAsync(params string[] arguments)
+    {
+        using StringWriter output = new(), error = new();
+        string[] all = arguments.Contains("--kubeconfig") ? arguments : [.. arguments, "--kubeconfig", _cluster.Kubeconfig];
+        var exitCode = await Root.InvokeAsync(new(output, error, IsInteractive: false, TimeProvider.System), all, Cancelled);
+        return (exitCode, output.ToString(), error.ToString());
+    }
+}
