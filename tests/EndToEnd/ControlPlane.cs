@@ -64,10 +64,10 @@ public sealed class ControlPlane : IAsyncDisposable
         return code == 0 ? output : throw new InvalidOperationException($"{tool} {string.Join(' ', arguments)} exited {code}: {output}{error}\n{Diagnosis()}");
     }
 
-    public Task<(int Code, string Output, string Error)> TryAsync(string tool, CancellationToken ct, params string[] arguments) => TryAsync(tool, ct, arguments, "true");
+    public Task<(int Code, string Output, string Error)> TryAsync(string tool, CancellationToken ct, params string[] arguments) => EditAsync(tool, arguments, "true", ct);
 
     /// <param name="editor">What <c>kubectl edit</c> starts.</param>
-    public async Task<(int Code, string Output, string Error)> TryAsync(string tool, CancellationToken ct, string[] arguments, string editor)
+    public async Task<(int Code, string Output, string Error)> EditAsync(string tool, string[] arguments, string editor, CancellationToken ct)
     {
         using var process = Launch(tool, arguments, editor);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(ct);

@@ -116,9 +116,9 @@ internal sealed class KubectlWalk(ControlPlane plane, string kubectl, string cha
         Assert.Equal("configmap/m patched (no change)\n", await RunAsync("patch", "cm", "m", "-p", """{"data":{"b":"x"}}"""));
         Assert.Equal("one x", await RunAsync("get", "cm", "m", "-o", "jsonpath={.data.a} {.data.b}"));
 
-        Assert.Equal("configmap/m edited\n", (await plane.TryAsync(kubectl, Cancelled, ["-n", _namespace, "edit", "cm", "m"], editor: "sed -i s/x$/edited/")).Output);
+        Assert.Equal("configmap/m edited\n", (await plane.EditAsync(kubectl, ["-n", _namespace, "edit", "cm", "m"], "sed -i s/x$/edited/", Cancelled)).Output);
         Assert.Equal("edited", await RunAsync("get", "cm", "m", "-o", "jsonpath={.data.b}"));
-                Assert.Equal("Edit cancelled, no changes made.\n", (await plane.TryAsync(kubectl, Cancelled, ["-n", _namespace, "edit", "cm", "m"], editor: "true")).Error);
+                Assert.Equal("Edit cancelled, no changes made.\n", (await plane.EditAsync(kubectl, ["-n", _namespace, "edit", "cm", "m"], "true", Cancelled)).Error);
 
         Assert.Equal("configmap/m labeled\n", await RunAsync("label", "cm", "m", "x=y"));
         Assert.Contains("already has a value", await FailAsync("label", "cm", "m", "x=z"), StringComparison.Ordinal);
@@ -189,7 +189,7 @@ internal sealed class KubectlWalk(ControlPlane plane, string kubectl, string cha
         return await RunAsync("--kubeconfig", await plane.FileAsync($"{_namespace}-token.json", config.ToJsonString()), "auth", "whoami");
     }
 
-    private Task EnterAsync() => plane.RunAsync(kubectl, Cancelled, "create", "namespace", _namespace);
+    private Task<string> EnterAsync() => plane.RunAsync(kubectl, Cancelled, "create", "namespace", _namespace);
 
     private Task<string> RunAsync(params string[] arguments) => plane.RunAsync(kubectl, Cancelled, ["-n", _namespace, .. arguments]);
 
