@@ -1,5 +1,6 @@
 using Opt.Api;
 using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
 
 namespace Opt.Planning;
 
@@ -22,7 +23,8 @@ public sealed record ApplyStatefulSet(int Replicas, string PodDigest) : PlannedA
 public sealed record ScaleStatefulSet(string Uid, int Replicas, JobOutcome? Outcome = null, Release? Release = null, DateTimeOffset? CountersSince = null) : PlannedAction;
 
 /// <summary>Ask an agent to append fence(epoch) to the commit log and to report the catalogue as of that entry.</summary>
-public sealed record FenceStore(string Pod, string PodUid, long Epoch) : PlannedAction;
+/// <param name="Condemn">Condemn what lies after the onset of this rollback.</param>
+public sealed record FenceStore(string Pod, string PodUid, long Epoch, RollbackOrder? Condemn = null) : PlannedAction;
 
 /// <summary>Create the plan's ConfigMap. If it exists, another leader decided: observe again.</summary>
 public sealed record CreatePlan(RunPlan Plan) : PlannedAction;
@@ -32,6 +34,9 @@ public sealed record SendPlan(RunPlan Plan, EquatableList<string> Pods) : Planne
 
 /// <summary>Send live values or a command to rank 0's agent.</summary>
 public sealed record SendControl(string Pod, string PodUid, ControlRequest Request) : PlannedAction;
+
+/// <summary>Have the agent append logbook entries to the store's log.</summary>
+public sealed record RecordLogbook(string Pod, string PodUid, EquatableList<LogbookEntry> Entries) : PlannedAction;
 
 /// <summary>Label the node with the reason and cordon it.</summary>
 public sealed record QuarantineNode(string Node, string Uid, string CauseId, string Reason, string Message) : PlannedAction;

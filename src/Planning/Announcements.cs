@@ -14,10 +14,12 @@ public static class Announcements
 
     private static Announcement Of(LogbookEntry entry)
     {
+        if (entry.Actor.StartsWith("policy ", StringComparison.Ordinal)) return new(true, entry.What.StartsWith("would have", StringComparison.Ordinal) ? "DivergenceShadow" : "DivergencePolicyFired", $"{entry.Actor}: {entry.What}: {entry.Why}");
         var reason = entry.What.Split(' ')[0] switch
         {
             "launched" => "Launched",
             "sent" => "HyperParametersSent",
+            "paused" => "Paused",
             "quarantined" => "NodeQuarantined",
             "released" => "PodsReleased",
             "recreating" => "PodsRecreating",
@@ -26,7 +28,7 @@ public static class Announcements
             "stopped" => "Failed",
             _ => "Noted",
         };
-        return new(reason is "NodeQuarantined" or "Failed" or "PodsReleased", reason, $"{entry.What}: {entry.Why}");
+        return new(reason is "NodeQuarantined" or "Failed" or "Paused" or "PodsReleased", reason, $"{entry.What}: {entry.Why}");
     }
 
     /// <summary>Conditions that are about input and surroundings; the others are in the logbook already.</summary>

@@ -56,6 +56,10 @@ public static class Reasons
     public const string Start = "Start";
     public const string Resumed = "Resumed";
     public const string SpecChanged = "SpecChanged";
+    public const string Divergence = "Divergence";
+    public const string DivergenceHardware = "DivergenceHardware";
+    public const string RollbackRequested = "RollbackRequested";
+    public const string RelaunchRequested = "RelaunchRequested";
     public const string HyperParametersChanged = "HyperParametersChanged";
     public const string WorkerFailed = "WorkerFailed";
     public const string DeviceFailed = "DeviceFailed";
@@ -82,5 +86,5 @@ public static class Reasons
     public const string StoppedEarly = "StoppedEarly";
 
     /// <summary>Causes that are somebody's wish, not a fault: no budget, no back-off, no count of missing progress.</summary>
-    public static readonly EquatableList<string> Wanted = [Start, Resumed, SpecChanged, HyperParametersChanged];
+    public static readonly EquatableList<string> Wanted = [Start, Resumed, SpecChanged, HyperParametersChanged, Divergence, RollbackRequested, RelaunchRequested];
 }

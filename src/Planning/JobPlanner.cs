@@ -2,6 +2,7 @@ using Opt.Api;
 using Opt.Api.Protocol;
 using Opt.Api.Validation;
 using Opt.Api.V1Alpha1;
+using Opt.Planning.Divergence;
 
 namespace Opt.Planning;
 
@@ -22,7 +23,11 @@ public static class JobPlanner
         Placement.Released,
         Provisioning.Recreate,
         Provisioning.ScaleUp,
+        Requests.Decide,
+        Pausing.Decide,
         Completion.Decide,
+        DivergenceWatch.Decide,
+        Overrides.Release,
         Incidents,
         FirstLaunch,
         Steady.Decide,
@@ -36,11 +41,11 @@ public static class JobPlanner
         if (job.Metadata.DeletionTimestamp is not null) return new() { Status = job.Status ?? new(), Memory = seen.Memory };
         var situation = new Situation(job, seen, now);
         var move = Policies.Select(policy => policy(situation)).First(m => m is not null)!;
-        move = move with { Actions = [.. move.Actions, .. OldPlans(situation)] };
+        move = move with { Actions = [.. move.Actions, .. OldPlans(situation)], Memory = move.Memory with { Judged = situation.Judgement.To, Recorded = seen.Memory.Recorded } };
         var status = StatusWriter.Write(situation, move);
         return new()
         {
-            Actions = move.Actions,
+            Actions = [.. Unrecorded(situation, status), .. move.Actions],
             Status = status,
             Memory = move.Memory,
             Again = move.Wake is { } wake && wake < Resync ? wake : Resync,
@@ -48,10 +53,11 @@ public static class JobPlanner
     }
 
     /// <summary>A spec with faults is never acted on: whatever runs goes on, and the condition lists every fault.</summary>
-    public static OptTrainingJobStatus Refuse(JobMetadata job, OptTrainingJobStatus? old, EquatableList<SpecFault> faults, DateTimeOffset now)
+    /// <param name="meanwhile">What is done instead; empty when nothing is.</param>
+    public static OptTrainingJobStatus Refuse(JobMetadata job, OptTrainingJobStatus? old, EquatableList<SpecFault> faults, DateTimeOffset now, string meanwhile = "")
     {
         ArgumentNullException.ThrowIfNull(job);
-        var fact = Fact.False(ConditionTypes.SpecValid, "Invalid", string.Join("; ", faults));
+        var fact = Fact.False(ConditionTypes.SpecValid, "Invalid", string.Join("; ", faults) + (meanwhile.Length == 0 ? "" : $" ({meanwhile})"));
         return (old ?? new()) with { ObservedGeneration = job.Generation, Conditions = Conditions.Merge(old?.Conditions ?? [], [fact], job.Generation, now) };
     }
 
@@ -91,6 +97,13 @@ public static class JobPlanner
         var found = IncidentDetection.Find(s);
         // Harder evidence replaces softer; what merely follows from handling the incident (deleted pods, no steps) does not.
         var incident = known is null || found?.Severity > known.Severity && found.Severity >= Severity.Node ? found : known;
+        // A rollback that was decided is carried out by whatever launch comes next; a bad machine is dealt with on the way.
+        if (s.Plan.Rollback is { } order && incident is not { Severity: Severity.Node or Severity.User })
+        {
+            if (order.To is null && Draining.Decide(s, order.Message) is { } drain) return drain;
+            incident = Rollbacks.Incident(s, order);
+        }
+
         return incident is null ? null : Recovery.Decide(s, incident);
     }
 
@@ -103,6 +116,14 @@ public static class JobPlanner
         return exclusion.Quarantines.Count > 0
             ? Recovery.Waiting(s, s.Seen.Memory, Accounts.Diagnose) with { Actions = exclusion.Quarantines }
             : Launch.Decide(s, s.Seen.Memory, cause, exclusion.Uses, null, null);
+    }
+
+    /// <summary>First of all actions, since what comes after may release the pods that can write to the store.</summary>
+    private static IEnumerable<PlannedAction> Unrecorded(Situation s, OptTrainingJobStatus status)
+    {
+        EquatableList<LogbookEntry> entries = [.. status.Logbook.Except(s.Seen.Memory.Recorded)];
+        var able = s.Seen.Agents.FirstOrDefault(a => a is { Answers: true, Status.Store.Reachable: true } && a.Status.JobUid == s.Uid);
+        return entries.Count == 0 || able is null || s.Plan is null ? [] : [new RecordLogbook(able.Pod, able.PodUid, entries)];
     }
 
     private static IEnumerable<PlannedAction> OldPlans(Situation s)

@@ -1,6 +1,7 @@
 using Opt.Api;
 using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
+using Opt.Planning.Divergence;
 
 namespace Opt.Planning;
 
@@ -21,6 +22,7 @@ internal static class Launch
         // the replacement's own agent will do it before a plan is made.
         var deletions = fence?.Catalogue is not null || s.Candidates.Count == 0 ? doomed : [];
         if (fence is { IsFinal: true }) return Stopping.Fail(s, "StoreRefused", fence.Error!);
+        if (!Rollbacks.IsCondemned(s.Plan?.Rollback, fence)) deletions = [];
         var move = Fenced(s, memory, fence) ?? Placed(s, memory, culprit) ?? Plan(s, memory, cause, uses, badCheckpoint, fence!.Catalogue!);
         return deletions.Count == 0 ? move : move.First([.. deletions]);
     }
@@ -28,9 +30,10 @@ internal static class Launch
     /// <summary>Gets the fence; null once it is there.</summary>
     private static Move? Fenced(Situation s, Memory memory, FenceAnswer? fence)
     {
-        if (fence?.Catalogue is not null) return null;
+        var order = s.Plan?.Rollback;
+        if (fence?.Catalogue is not null && Rollbacks.IsCondemned(order, fence)) return null;
         if (s.Candidates.Count == 0) return Placement.Wait(s, memory);
-        if (fence is not null && s.Now - fence.At < FenceRetry)
+        if (fence is { Catalogue: null } && s.Now - fence.At < FenceRetry)
         {
             return Recovery.Waiting(s, memory, Accounts.Diagnose).With(Fact.False(ConditionTypes.StoreReady, "FenceFailed", fence.Error ?? "")).WakeIn(FenceRetry - (s.Now - fence.At));
         }
@@ -45,7 +48,7 @@ internal static class Launch
         }
 
         var epoch = (fence?.Epoch == s.HighestEpoch ? fence.Epoch : s.HighestEpoch + 1);
-        return Recovery.Waiting(s, memory, Accounts.Diagnose).Then(new FenceStore(designated.Name, designated.Uid, epoch));
+        return Recovery.Waiting(s, memory, Accounts.Diagnose).Then(new FenceStore(designated.Name, designated.Uid, epoch, order?.To is null ? null : order));
     }
 
     /// <summary>Waits until all members have a machine; null once they have.</summary>
@@ -59,8 +62,10 @@ internal static class Launch
     {
         var distrusted = s.Plan?.DistrustedCheckpoints ?? [];
         if (badCheckpoint is not null && !distrusted.Contains(badCheckpoint)) distrusted = [.. distrusted, badCheckpoint];
-        var resume = ResumePoint.Choose(catalogue, distrusted);
-        if (resume is null && (s.Plan?.Resume is not null || catalogue.Checkpoints.Count > 0))
+        var order = s.Plan?.Rollback;
+        var resume = ResumePoint.Choose(catalogue, distrusted, s.Plan);
+        if (order is { To: not null } && resume is null && order.To.Otherwise is MissingTarget.Pause) return NoTarget(s, order);
+        if (resume is null && order?.To is null && (s.Plan?.Resume is not null || catalogue.Checkpoints.Count > 0))
         {
             return Stopping.Fail(s, "NoCheckpoint", $"The job has trained before, but none of the {catalogue.Checkpoints.Count} checkpoints in the store can be used; starting again from nothing would lose the run. {cause.Message}");
         }
@@ -75,6 +80,13 @@ internal static class Launch
             .WakeIn(TimeSpan.FromSeconds(2));
     }
 
+    /// <summary>There is nothing to go back to: people must say what to do.</summary>
+    private static Move NoTarget(Situation s, RollbackOrder order)
+    {
+        var reason = $"there is no {(order.To!.Step is null ? "healthy " : "")}checkpoint at or before step {order.To.Step ?? order.OnsetStep} to roll back to ({order.Message})";
+        return Revisions.Write(s, Pausing.Paused(s, $"missing-{order.CauseId}", reason, order));
+    }
+
     private static RunPlan Build(Situation s, PlanCause cause, EquatableList<BudgetUse> uses, EquatableList<string> distrusted, CheckpointSummary? resume)
     {
         var members = RankAssignment.Assign(s.Plan?.Members ?? [], s.Candidates, s.Nodes)!;
@@ -82,6 +94,8 @@ internal static class Launch
         // An unchanged spec keeps the values pinned in the last plan: a newer operator's defaults never reach a running job. So does one whose
         // edit touched what is immutable, should it have come past the API server.
         var keep = s.Plan is not null && SpecChanges.Of(s).Kind is SpecChanges.Kind.None or SpecChanges.Kind.Immutable ? s.Plan : null;
+        var (values, overrides) = keep is null ? Overrides.Resolve(s) : (keep.Training.HyperParameters, keep.Overrides);
+        var order = s.Plan?.Rollback;
         return new()
         {
             JobNamespace = s.Job.Metadata.Namespace,
@@ -97,9 +111,13 @@ internal static class Launch
             WorkersPerMember = s.Job.Spec.Topology.AcceleratorsPerNode,
             RendezvousPort = RendezvousPort(s.Uid, epoch),
             TemplateRevision = s.Seen.StatefulSet!.UpdateRevision,
-            Training = keep?.Training ?? s.Desired,
+            Training = (keep?.Training ?? s.Desired) with { HyperParameters = values },
+            Overrides = overrides,
+            Firings = s.Plan?.Firings ?? [],
+            Handled = s.Plan?.Handled ?? [],
+            Run = Rollbacks.NextRun(s.Plan?.Run ?? "1.0", order, resume),
             Resume = resume,
-            SkipSamples = s.Plan?.SkipSamples ?? [],
+            SkipSamples = [.. s.Plan?.SkipSamples ?? [], .. order is not null && Rollbacks.Skipped(order, resume) is { } skipped ? [skipped] : Array.Empty<SampleRange>()],
             DistrustedCheckpoints = distrusted,
             Budgets = uses,
         };

@@ -73,11 +73,17 @@ public static class ConditionTypes
     /// <summary>Nodes can be quarantined; False in a single-namespace install.</summary>
     public const string NodeActionsAllowed = "NodeActionsAllowed";
 
+    /// <summary>What every rank reports in force is what the plan says, overrides included.</summary>
+    public const string OverrideApplied = "OverrideApplied";
+
+    /// <summary>Held for a human; the message says why and how to go on.</summary>
+    public const string Paused = "Paused";
+
     public const string Suspended = "Suspended";
     public const string Succeeded = "Succeeded";
     public const string Failed = "Failed";
 
-    public static readonly EquatableList<string> All = [SpecValid, PodTemplateValid, MembersPlaced, StoreReady, Running, SpecInForce, NodeActionsAllowed, Suspended, Succeeded, Failed];
+    public static readonly EquatableList<string> All = [SpecValid, PodTemplateValid, MembersPlaced, StoreReady, Running, SpecInForce, OverrideApplied, NodeActionsAllowed, Paused, Suspended, Succeeded, Failed];
 }
 
 /// <summary>The accounts of the goodput ledger.</summary>

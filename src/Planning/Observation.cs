@@ -1,5 +1,6 @@
 using Opt.Api;
 using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
 
 namespace Opt.Planning;
 
@@ -60,6 +61,14 @@ public sealed record Memory
 
     /// <summary>Answer to the newest fence.</summary>
     public FenceAnswer? Fence { get; init; }
+
+    /// <summary>The newest step record that the divergence policies have judged, unless they fired on it.</summary>
+    public JudgedStatus? Judged { get; init; }
+
+    /// <summary>Logbook entries known to be in the store; forgetting them costs nothing, since an entry told twice is stored once.</summary>
+    public EquatableList<LogbookEntry> Recorded { get; init; } = [];
+
+    public Memory Recording(IEnumerable<LogbookEntry> entries) => this with { Recorded = [.. Recorded.Concat(entries).TakeLast(40)] };
 }
 
 /// <summary>A drain that rank 0 was asked for.</summary>
@@ -78,6 +87,9 @@ public sealed record FenceAnswer
 
     /// <summary>Highest epoch the store knows, where that was the reason.</summary>
     public long StoreEpoch { get; init; }
+
+    /// <summary>Cause of the rollback whose checkpoints were condemned with this fence.</summary>
+    public string? CondemnedFor { get; init; }
 
     /// <summary>True when asking again cannot help: the store belongs to another job.</summary>
     public bool IsFinal { get; init; }
@@ -236,6 +248,9 @@ public sealed record StepView
 
     /// <summary>Records that the ledger has not seen yet, oldest first.</summary>
     public EquatableList<StepRecord> New { get; init; } = [];
+
+    /// <summary>The newest records of the lineage, over epochs, oldest first, without those that a rollback took back.</summary>
+    public IReadOnlyList<StepRecord> History { get; init; } = [];
 
     /// <summary>Newest checkpoint known to be committed.</summary>
     public CheckpointSummary? Committed { get; init; }

@@ -1,12 +1,22 @@
 using Opt.Api;
 using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
+using Opt.Planning.Divergence;
 
 namespace Opt.Planning;
 
-/// <summary>The checkpoint an epoch starts from: the last commit before its fence that is neither condemned nor known to be unreadable.</summary>
+/// <summary>
+/// The checkpoint an epoch starts from: the one a rollback asks for, else the last commit before its fence that is neither condemned, nor
+/// known to be unreadable, nor given up by an earlier rollback.
+/// </summary>
 internal static class ResumePoint
 {
-    public static CheckpointSummary? Choose(Catalogue catalogue, EquatableList<string> distrusted) =>
-        catalogue.Checkpoints.Where(c => c.Verdict is not HealthVerdict.Condemned && !distrusted.Contains(c.ManifestDigest)).MaxBy(c => c.Entry);
+    public static CheckpointSummary? Choose(Catalogue catalogue, EquatableList<string> distrusted, RunPlan? plan)
+    {
+        var usable = catalogue.Checkpoints.Where(c => c.Verdict is not HealthVerdict.Condemned && !distrusted.Contains(c.ManifestDigest) && !IsGivenUp(c, plan));
+        return plan?.Rollback is { To: { } to } order ? RollbackTargets.Find(to, usable, order.OnsetStep) : usable.MaxBy(c => c.Entry);
+    }
+
+    /// <summary>Written before the current epoch, yet after the checkpoint it went back to.</summary>
+    private static bool IsGivenUp(CheckpointSummary checkpoint, RunPlan? plan) => plan is not null && checkpoint.Epoch < plan.Epoch && checkpoint.Entry > (plan.Resume?.Entry ?? 0);
 }

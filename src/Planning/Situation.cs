@@ -1,5 +1,6 @@
 using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
+using Opt.Planning.Divergence;
 
 namespace Opt.Planning;
 
@@ -21,6 +22,7 @@ internal sealed class Situation
         Launched = Plan is null ? null : seen.Plans.Select(p => p.Plan).FirstOrDefault(p => p.Epoch == Plan.Epoch && p.Revision == 0) ?? Plan;
         Members = Plan is null ? [] : [.. Plan.Members.Select(MemberOf)];
         Candidates = [.. seen.Pods.Where(IsCandidate)];
+        Judgement = Judgement.Of(this);
     }
 
     public OptTrainingJob Job { get; }
@@ -40,6 +42,9 @@ internal sealed class Situation
 
     /// <summary>Pods that could be members of the next plan, by ordinal.</summary>
     public IReadOnlyList<PodState> Candidates { get; }
+
+    /// <summary>What the divergence policies say of the newest step records.</summary>
+    public Judgement Judgement { get; }
 
     public int Nodes => Job.Spec.Topology.Nodes;
     public int Replicas => Nodes + Job.Spec.Topology.SpareNodes;

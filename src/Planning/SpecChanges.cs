@@ -2,6 +2,7 @@ using Opt.Api;
 using Opt.Api.Protocol;
 using Opt.Api.Validation;
 using Opt.Api.V1Alpha1;
+using Opt.Planning.Divergence;
 
 namespace Opt.Planning;
 
@@ -24,19 +25,17 @@ internal static class SpecChanges
         var policy = plan.Training.Checkpoint with { Store = s.Desired.Checkpoint.Store };
         var others = s.Desired with { HyperParameters = plan.Training.HyperParameters, Checkpoint = plan.Training.Checkpoint };
         if (others != plan.Training) return new(Kind.Relaunch, Named(plan.Training, others), []);
-        if (s.Desired.HyperParameters != plan.Training.HyperParameters) return new(Kind.Live, Named(plan.Training.HyperParameters, s.Desired.HyperParameters), []);
+        if (Overrides.Resolve(s).Values is var values && values != plan.Training.HyperParameters) return new(Kind.Live, Named(plan.Training.HyperParameters, values), []);
         return policy != s.Desired.Checkpoint ? new(Kind.NextLaunch, "checkpoint", []) : Nothing;
     }
 
     /// <summary>The plan with the new live values, one revision up.</summary>
-    public static RunPlan Revise(Situation s, Change change) => s.Plan! with
+    public static RunPlan Revise(Situation s, Change change)
     {
-        Revision = s.Plan.Revision + 1,
-        CreatedAt = s.Now,
-        SpecGeneration = s.Job.Metadata.Generation,
-        Training = s.Plan.Training with { HyperParameters = s.Desired.HyperParameters },
-        Cause = new() { Id = $"spec-{s.Job.Metadata.Generation}", Reason = Reasons.HyperParametersChanged, Message = $"the spec changed {change.What}" },
-    };
+        var (values, overrides) = Overrides.Resolve(s);
+        var cause = new PlanCause { Id = $"spec-{s.Job.Metadata.Generation}", Reason = Reasons.HyperParametersChanged, Message = $"the spec changed {change.What}" };
+        return Revisions.Next(s, cause, null).Valued(values, overrides) with { SpecGeneration = s.Job.Metadata.Generation };
+    }
 
     private static string Named(TrainingConfig old, TrainingConfig now)
     {

@@ -1,6 +1,7 @@
 using Opt.Api;
 using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
+using Opt.Planning.Divergence;
 
 namespace Opt.Planning;
 
@@ -25,6 +26,11 @@ internal static class StatusWriter
             Conditions = Conditions.Merge(old?.Conditions ?? [], [.. Always(s), .. move.Facts], s.Job.Metadata.Generation, s.Now),
             Epoch = Math.Max(s.Plan?.Epoch ?? 0, old?.Epoch ?? 0),
             Revision = s.Plan?.Revision ?? 0,
+            Run = s.Plan?.Run ?? "",
+            HyperParameters = DivergenceReport.HyperParameters(s),
+            DivergencePolicies = DivergenceReport.Policies(s),
+            HandledRequests = [.. (s.Plan?.Handled ?? []).Select(h => new HandledRequestStatus { Request = h.Request, Id = h.Id, At = h.At, Answer = h.Answer })],
+            Judged = s.Judgement.To,
             TotalSteps = (s.Plan?.Training ?? s.Desired).HyperParameters.TotalSteps,
             LastCheckpoint = Checkpoint(s, s.Seen.Steps.Committed ?? s.Plan?.Resume) ?? old?.LastCheckpoint,
             LastHealthyCheckpoint = Checkpoint(s, s.Seen.Steps.Healthy) ?? old?.LastHealthyCheckpoint,
@@ -68,6 +74,8 @@ internal static class StatusWriter
             : Fact.False(ConditionTypes.NodeActionsAllowed, "NamespaceScope", "this install may not touch nodes: pods are replaced, but may come back on a bad node");
         yield return Fact.False(ConditionTypes.Failed, "NotFailed");
         yield return Fact.False(ConditionTypes.Succeeded, "NotYet");
+        yield return Fact.False(ConditionTypes.Paused, "NotAsked");
+        yield return DivergenceReport.Applied(s);
         if (!s.Job.Spec.Suspend) yield return Fact.False(ConditionTypes.Suspended, "NotAsked");
     }
 
@@ -123,9 +131,9 @@ internal static class StatusWriter
 
         private static IEnumerable<LogbookEntry> Launches(Situation s, OptTrainingJobStatus? old) => s.Seen.Plans.Select(p => p.Plan)
             .Where(p => (p.Epoch, p.Revision).CompareTo((old?.Epoch ?? 0, old?.Revision ?? -1)) > 0)
-            .Select(p => Entry(p.CreatedAt, p.Epoch, p.Resume?.Step ?? 0, p.Revision > 0
+            .Select(p => p.Intervention is { } done && p.Revision > 0 ? Entry(p.CreatedAt, p.Epoch, done.Step, new(done.What, done.Why), done.Actor) : Entry(p.CreatedAt, p.Epoch, p.Resume?.Step ?? 0, p.Revision > 0
                 ? new($"sent revision {p.Revision} of epoch {p.Epoch}", p.Cause.Message)
-                : new($"launched epoch {p.Epoch} from {(p.Resume is null ? "initial weights" : $"step {p.Resume.Step}")} on {string.Join(", ", p.Members.Take(4).Select(m => m.Node))}{(p.Members.Count > 4 ? $" and {p.Members.Count - 4} more" : "")}", $"{p.Cause.Reason}: {p.Cause.Message}")));
+                : new($"launched epoch {p.Epoch} (run {p.Run}) from {(p.Resume is null ? "initial weights" : $"step {p.Resume.Step}")} on {string.Join(", ", p.Members.Take(4).Select(m => m.Node))}{(p.Members.Count > 4 ? $" and {p.Members.Count - 4} more" : "")}", $"{p.Cause.Reason}: {p.Cause.Message}")));
 
         private static IEnumerable<LogbookEntry> Quarantines(Situation s, OptTrainingJobStatus? old) => s.Seen.Nodes
             .Where(n => n.Quarantine?.JobUid == s.Uid && (old?.Nodes.Quarantined ?? []).All(q => q.Name != n.Name || q.Since != n.Quarantine.Since))
@@ -139,6 +147,6 @@ internal static class StatusWriter
             yield return new(now.Phase switch { JobPhase.Succeeded => "finished", JobPhase.Failed => "stopped", _ => "suspended" }, $"{condition.Reason}: {condition.Message}");
         }
 
-        private static LogbookEntry Entry(DateTimeOffset time, long epoch, long step, Note note) => new() { Time = time, Epoch = epoch, Step = step, Actor = "operator", What = note.What, Why = note.Why.Length <= 2000 ? note.Why : note.Why[..2000] };
+        private static LogbookEntry Entry(DateTimeOffset time, long epoch, long step, Note note, string actor = "operator") => new() { Time = time, Epoch = epoch, Step = step, Actor = actor, What = note.What.Length <= 1000 ? note.What : note.What[..1000], Why = note.Why.Length <= 2000 ? note.Why : note.Why[..2000] };
     }
 }

@@ -275,7 +275,7 @@ public sealed class LifecycleTests
         var actions = world.Done.Count;
         world.Agents.First().Fail(WorkerExit.Internal, world.Now);
         world.Run(60);
-        Assert.Equal(actions, world.Done.Count);
+        Assert.Equal(actions, world.Done.Count(a => a is not RecordLogbook));
         world.Job = world.Job.Edited(s => s with { ManagementState = ManagementState.Managed });
         world.RunUntil(w => w.Status is { Epoch: 2, Phase: JobPhase.Running });
     }
@@ -285,7 +285,8 @@ public sealed class LifecycleTests
     {
         var world = new SimulatedWorld(Make.Job(totalSteps: 400), nodes: 2);
         world.RunUntil(w => w.Status.Phase == JobPhase.Running);
-        var actions = world.Done.Count;
+        // Telling the store its logbook again is harmless: an entry is stored once.
+        var actions = world.Done.Count(a => a is not RecordLogbook);
         for (var i = 0; i < 20; i++)
         {
             world.RestartOperator(loseStatus: i % 2 == 0);

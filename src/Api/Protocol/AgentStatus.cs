@@ -116,6 +116,12 @@ public sealed record FenceRequest
 
     /// <summary>Go on from a store another job wrote.</summary>
     public bool Adopt { get; init; }
+
+    /// <summary>Condemn every checkpoint above this step: trouble began there. Null for none.</summary>
+    public long? CondemnAfterStep { get; init; }
+
+    /// <summary>Why they are condemned.</summary>
+    public string? CondemnReason { get; init; }
 }
 
 /// <summary>Answer of <c>PUT /v1/fence</c> and of <c>GET /v1/catalogue</c>: the checkpoints that exist, as of one entry of the commit log.</summary>
@@ -156,6 +162,12 @@ public sealed record CheckpointSummary
     public required DateTimeOffset CommittedAt { get; init; }
     public HealthVerdict Verdict { get; init; }
     public bool Pinned { get; init; }
+}
+
+/// <summary>Body of <c>PUT /v1/logbook</c>: append the entries to the commit log, unless they are there already.</summary>
+public sealed record LogbookRequest
+{
+    public required EquatableList<LogbookEntry> Entries { get; init; }
 }
 
 /// <summary>Body of <c>PUT /v1/control</c>, to rank 0's agent only; a lower epoch or revision is refused with 409.</summary>

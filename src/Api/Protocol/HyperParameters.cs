@@ -31,6 +31,12 @@ public sealed record HyperParameters
     /// <summary>Updates after which the run is complete.</summary>
     public required long TotalSteps { get; init; }
 
+    /// <summary>Sets the loss scale once, when it first comes into force in a lineage.</summary>
+    public LossScaleReset? LossScaleReset { get; init; }
+
+    /// <summary>Id of an order to forget the optimizer's moments, obeyed once in a lineage.</summary>
+    public string? OptimizerReset { get; init; }
+
     /// <summary>
     /// Learning rate of the next update after <paramref name="step"/> successful ones (metaseq polynomial_decay_schedule.py, power 1):
     /// linear warm-up from 0, linear decay to <see cref="EndLearningRate"/>, constant after it.

@@ -56,6 +56,30 @@ public sealed record RunPlan
     /// <summary>Budget counters after this decision: decision and memory are one atomic write.</summary>
     public EquatableList<BudgetUse> Budgets { get; set; } = [];
 
+    /// <summary>Hyper-parameters whose value in <see cref="Training"/> is not the spec's, with who set them.</summary>
+    public EquatableList<HyperParameterOverride> Overrides { get; set; } = [];
+
+    /// <summary>Firings of divergence policies, this decision's included; the newest 64.</summary>
+    public EquatableList<PolicyFiring> Firings { get; set; } = [];
+
+    /// <summary>What this plan changes on whose behalf; null for launches that only repair.</summary>
+    public InterventionRecord? Intervention { get; init; }
+
+    /// <summary>A relaunch decided by this revision, for the next epoch to carry out.</summary>
+    public RollbackOrder? Rollback { get; init; }
+
+    /// <summary>Set while the job is held for a human.</summary>
+    public PauseOrder? Pause { get; init; }
+
+    /// <summary>What rank 0 is told with this revision, besides the values.</summary>
+    public ControlCommand Command { get; init; }
+
+    /// <summary>One-shot requests that were answered, the newest 20.</summary>
+    public EquatableList<HandledRequest> Handled { get; set; } = [];
+
+    /// <summary>Number of the run for people, as OPT's 12.43: the second part rises with every intervention that goes back, the first with a new start.</summary>
+    public string Run { get; set; } = "1.0";
+
     public int WorldSize => Members.Count * WorkersPerMember;
 
     public PlanId Id => new(Epoch, Revision, RunPlanDigest.Of(this));

@@ -56,6 +56,9 @@ public sealed record StepRecord
     /// <summary>The values in force, as rank 0 applied them; the agreement all-reduce proved that all ranks did.</summary>
     public required HyperParameters HyperParameters { get; init; }
 
+    /// <summary>Ranks whose own numbers stood apart from the others' in this attempt; normally none.</summary>
+    public EquatableList<RankOutlier> Outliers { get; set; } = [];
+
     /// <summary>Step of a checkpoint whose commit completed since the last record, if one did.</summary>
     public long? CommittedStep { get; init; }
 }
@@ -78,3 +81,9 @@ public sealed record StepTiming
     /// <summary>Time training stood still for the checkpoint snapshot.</summary>
     public double CheckpointStall { get; init; }
 }
+
+/// <summary>A rank that stood apart.</summary>
+/// <param name="Signal">weights (largest magnitude in its shard), gradient (norm of its shard) or loss (mean over its own samples).</param>
+/// <param name="Value">Its value; null when not finite.</param>
+/// <param name="Typical">The median of all ranks.</param>
+public readonly record struct RankOutlier(int Rank, string Signal, double? Value, double? Typical);

@@ -42,6 +42,7 @@ internal static class CelRules
         }
 
         foreach (var (parent, rule, message) in Across) Add(At(spec, parent), rule, message);
+        DivergenceCelRules.Attach(At(spec, "divergencePolicies")["items"]!.AsObject());
     }
 
     public static JsonArray Root() => new(
@@ -57,7 +58,7 @@ internal static class CelRules
         return schema;
     }
 
-    private static void Add(JsonObject schema, string rule, string message)
+    internal static void Add(JsonObject schema, string rule, string message)
     {
         if (schema["x-kubernetes-validations"] is not JsonArray rules) schema["x-kubernetes-validations"] = rules = [];
         rules.Add((JsonNode)Rule(rule, message));

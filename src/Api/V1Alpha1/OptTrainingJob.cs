@@ -24,4 +24,21 @@ public sealed record JobMetadata
     public long Generation { get; init; }
     public DateTimeOffset? CreationTimestamp { get; init; }
     public DateTimeOffset? DeletionTimestamp { get; init; }
+
+    /// <summary>One-shot requests by name: annotations <c>request.training.opt-operator.io/NAME: "ID [ARGUMENT]"</c>.</summary>
+    public EquatableList<JobRequest> Requests { get; set; } = [];
+}
+
+/// <summary>A one-shot request, as annotated.</summary>
+public readonly record struct JobRequest(string Name, string Id, string Argument)
+{
+    public const string Prefix = "request.training.opt-operator.io/";
+
+    /// <summary>Reads an annotation; null when it is none of ours or has no id.</summary>
+    public static JobRequest? Read(string annotation, string value)
+    {
+        if (!annotation.StartsWith(Prefix, StringComparison.Ordinal)) return null;
+        var parts = value.Split(' ', 2, StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        return parts.Length == 0 ? null : new(annotation[Prefix.Length..], parts[0], parts.Length > 1 ? parts[1] : "");
+    }
 }

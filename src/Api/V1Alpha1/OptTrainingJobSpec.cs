@@ -26,6 +26,12 @@ public sealed record OptTrainingJobSpec
     /// <summary>Deadlines and budgets of the failure ladder. Live: only the operator reads it.</summary>
     public FailurePolicySpec FailurePolicy { get; set; } = new();
 
+    /// <summary>What to do when training goes wrong numerically, in order of precedence. Live: only the operator reads it.</summary>
+    public EquatableList<DivergencePolicySpec> DivergencePolicies { get; set; } = [];
+
+    /// <summary>Values set by hand over the spec and over any policy. Live.</summary>
+    public EquatableList<OverrideSpec> Overrides { get; set; } = [];
+
     /// <summary>True: save a checkpoint, then release all pods until it is false again. Live.</summary>
     public bool Suspend { get; init; }
 

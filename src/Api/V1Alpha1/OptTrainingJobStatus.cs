@@ -75,6 +75,21 @@ public sealed record OptTrainingJobStatus
     /// <summary>The newest 20 logbook entries, oldest first.</summary>
     public EquatableList<LogbookEntry> Logbook { get; set; } = [];
 
+    /// <summary>Number of the run, as OPT's 12.43: the second part rises with every intervention that goes back.</summary>
+    public string Run { get; set; } = "";
+
+    /// <summary>Each live hyper-parameter: its value, who set it, since when, and what the trainer reports in force.</summary>
+    public EquatableList<HyperParameterStatus> HyperParameters { get; set; } = [];
+
+    /// <summary>What each divergence policy did so far.</summary>
+    public EquatableList<DivergencePolicyStatus> DivergencePolicies { get; set; } = [];
+
+    /// <summary>Answers to one-shot requests, the newest 20.</summary>
+    public EquatableList<HandledRequestStatus> HandledRequests { get; set; } = [];
+
+    /// <summary>Up to which epoch and attempt the policies have judged the step records.</summary>
+    public JudgedStatus? Judged { get; init; }
+
     /// <summary>When the operator first acted on the job.</summary>
     public DateTimeOffset? StartTime { get; init; }
 
@@ -83,7 +98,7 @@ public sealed record OptTrainingJobStatus
 }
 
 /// <summary>Where a job is in its life.</summary>
-public enum JobPhase { Pending, Provisioning, Launching, Running, Recovering, Suspended, Succeeded, Failed }
+public enum JobPhase { Pending, Provisioning, Launching, Running, Recovering, Suspended, Paused, Succeeded, Failed }
 
 /// <summary>A standard Kubernetes condition.</summary>
 public sealed record Condition

@@ -10,6 +10,7 @@ namespace Opt.Api.V1Alpha1;
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, IgnoreReadOnlyProperties = true, Converters = [
     typeof(CamelCaseEnum<HealthVerdict>), typeof(CamelCaseEnum<Precision>), typeof(CamelCaseEnum<ActivationCheckpointing>), typeof(CamelCaseEnum<OptimizerType>),
     typeof(CamelCaseEnum<WeightDecayRule>), typeof(CamelCaseEnum<LossScaleWindow>), typeof(CamelCaseEnum<DataOrder>), typeof(CamelCaseEnum<DeviceKind>),
+    typeof(CamelCaseEnum<HyperParameterField>), typeof(CamelCaseEnum<RollbackTarget>), typeof(CamelCaseEnum<MissingTarget>), typeof(CamelCaseEnum<SkipFrom>), typeof(CamelCaseEnum<OptimizerState>),
     typeof(JsonStringEnumConverter<JobPhase>), typeof(JsonStringEnumConverter<ManagementState>)])]
 [JsonSerializable(typeof(OptTrainingJob))]
 [JsonSerializable(typeof(OptTrainingJobSpec))]
@@ -21,6 +22,7 @@ public sealed partial class SpecJson : JsonSerializerContext;
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, Converters = [
     typeof(CamelCaseEnum<HealthVerdict>), typeof(CamelCaseEnum<Precision>), typeof(CamelCaseEnum<ActivationCheckpointing>), typeof(CamelCaseEnum<OptimizerType>),
     typeof(CamelCaseEnum<WeightDecayRule>), typeof(CamelCaseEnum<LossScaleWindow>), typeof(CamelCaseEnum<DataOrder>), typeof(CamelCaseEnum<DeviceKind>),
+    typeof(CamelCaseEnum<HyperParameterField>), typeof(CamelCaseEnum<RollbackTarget>), typeof(CamelCaseEnum<MissingTarget>), typeof(CamelCaseEnum<SkipFrom>), typeof(CamelCaseEnum<OptimizerState>),
     typeof(JsonStringEnumConverter<JobPhase>), typeof(JsonStringEnumConverter<ManagementState>)])]
 [JsonSerializable(typeof(OptTrainingJobSpec))]
 [JsonSerializable(typeof(TrainFile))]

@@ -7,7 +7,7 @@ namespace Opt.Api.Validation;
 internal static class CrossFieldRules
 {
     public static IEnumerable<SpecFault> Faults(OptTrainingJobSpec spec) =>
-        [.. Model(spec), .. Topology(spec), .. Batch(spec), .. Schedule(spec.Training.LearningRate), .. Checkpoint(spec.Checkpoint), .. Data(spec.Data), .. Policy(spec.FailurePolicy)];
+        [.. Model(spec), .. Topology(spec), .. Batch(spec), .. Schedule(spec.Training.LearningRate), .. Checkpoint(spec.Checkpoint), .. Data(spec.Data), .. Policy(spec.FailurePolicy), .. DivergenceRules.Faults(spec)];
 
     private static IEnumerable<SpecFault> Model(OptTrainingJobSpec spec)
     {

@@ -35,6 +35,8 @@ public sealed class AgentClient(HttpMessageInvoker http, TimeProvider clock) : I
     public async Task<Catalogue> PutFenceAsync(AgentTarget target, FenceRequest request, CancellationToken ct) =>
         Read(await SendAsync(target, HttpMethod.Put, "/v1/fence", Body(request, ProtocolJson.Default.FenceRequest), StoreDeadline, ct), ProtocolJson.Default.Catalogue, target, "/v1/fence");
 
+    public Task PutLogbookAsync(AgentTarget target, LogbookRequest request, CancellationToken ct) => SendAsync(target, HttpMethod.Put, "/v1/logbook", Body(request, ProtocolJson.Default.LogbookRequest), StoreDeadline, ct);
+
     public Task PutControlAsync(AgentTarget target, ControlRequest request, CancellationToken ct) => SendAsync(target, HttpMethod.Put, "/v1/control", Body(request, ProtocolJson.Default.ControlRequest), Short, ct);
 
     public void Dispose() => http.Dispose();

@@ -16,5 +16,8 @@ public interface IAgentClient
 
     Task<Catalogue> PutFenceAsync(AgentTarget target, FenceRequest request, CancellationToken ct);
 
+    /// <summary>Has logbook entries appended to the store's log.</summary>
+    Task PutLogbookAsync(AgentTarget target, LogbookRequest request, CancellationToken ct);
+
     Task PutControlAsync(AgentTarget target, ControlRequest request, CancellationToken ct);
 }

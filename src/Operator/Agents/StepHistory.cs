@@ -9,8 +9,10 @@ internal sealed class StepHistory(DateTimeOffset since)
 {
     private const int Trailing = 32;
     private const int Kept = 8192;
+    private const int LineageKept = 5000;
     private readonly Queue<double> _seconds = new();
     private readonly List<StepRecord> _unaccounted = [];
+    private readonly List<StepRecord> _lineage = [];
     private StepRecord? _newest;
     private DateTimeOffset _advancedAt = since;
     private (long Epoch, long Attempt) _furthest;
@@ -24,6 +26,7 @@ internal sealed class StepHistory(DateTimeOffset since)
         _seconds.Enqueue(record.Seconds);
         if (_seconds.Count > Trailing) _seconds.Dequeue();
         _unaccounted.Add(record);
+        Continue(record);
         if (_unaccounted.Count > Kept) _unaccounted.RemoveRange(0, _unaccounted.Count - Kept);
         Advance(record.Epoch, record.Attempt, now);
         return true;
@@ -41,7 +44,15 @@ internal sealed class StepHistory(DateTimeOffset since)
     public StepView View(DateTimeOffset? accounted, CheckpointSummary? committed, CheckpointSummary? healthy)
     {
         if (accounted is { } until) _unaccounted.RemoveAll(r => r.Time <= until);
-        return new() { Newest = _newest, AdvancedAt = _advancedAt, MedianSeconds = Median(), New = [.. _unaccounted], Committed = committed, Healthy = healthy };
+        return new() { Newest = _newest, History = [.. _lineage], AdvancedAt = _advancedAt, MedianSeconds = Median(), New = [.. _unaccounted], Committed = committed, Healthy = healthy };
+    }
+
+    /// <summary>A new epoch takes back the attempts after the checkpoint it went on from.</summary>
+    private void Continue(StepRecord record)
+    {
+        while (_lineage.Count > 0 && _lineage[^1].Attempt >= record.Attempt) _lineage.RemoveAt(_lineage.Count - 1);
+        _lineage.Add(record);
+        if (_lineage.Count > LineageKept + LineageKept / 10) _lineage.RemoveRange(0, _lineage.Count - LineageKept);
     }
 
     private double Median()

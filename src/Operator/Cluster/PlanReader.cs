@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
 using Opt.Kubernetes;
+using Opt.Operator.Jobs;
 using Opt.Operator.Rendering;
 using Opt.Planning;
 
@@ -17,6 +19,20 @@ internal sealed class PlanReader
     {
         var stored = _parsed.GetOrAdd(map.Metadata.Uid!, _ => Parse(map));
         return stored?.Plan.JobUid == jobUid ? stored : null;
+    }
+
+    /// <summary>The spec a plan was decided under; null when it cannot be read.</summary>
+    public static ValidSpec? SpecOf(V1ConfigMap map)
+    {
+        try
+        {
+            var spec = map.Data?.GetValueOrDefault(Names.SpecKey) is { } text ? JsonSerializer.Deserialize(text, SpecJson.Default.OptTrainingJobSpec) : null;
+            return spec is null || Parse(map) is not { } stored ? null : new(stored.Plan.SpecGeneration, spec);
+        }
+        catch (JsonException)
+        {
+            return null;   // another version wrote it
+        }
     }
 
     public void Forget(V1ConfigMap map) => _parsed.TryRemove(map.Metadata.Uid!, out _);

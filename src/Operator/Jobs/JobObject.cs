@@ -32,6 +32,7 @@ public sealed record JobObject : OpenRecord, IKubernetesObject
         Generation = Metadata.Generation ?? 0,
         CreationTimestamp = Metadata.CreationTimestamp,
         DeletionTimestamp = Metadata.DeletionTimestamp,
+        Requests = [.. (Metadata.Annotations ?? new Dictionary<string, string>()).OrderBy(a => a.Key, StringComparer.Ordinal).Select(a => JobRequest.Read(a.Key, a.Value)).OfType<JobRequest>()],
     };
 
     /// <summary>The status, or null when there is none or it cannot be read: it is a cache, and is written anew.</summary>

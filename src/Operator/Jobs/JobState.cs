@@ -13,6 +13,9 @@ internal sealed class JobState(string uid, AgentPool agents) : IAsyncDisposable
 
     public Memory Memory { get; set; } = new();
 
+    /// <summary>The newest spec that was valid.</summary>
+    public ValidSpec? Valid { get; set; }
+
     /// <summary>The status as last worked out; newer than what is written while periodic writes wait.</summary>
     public OptTrainingJobStatus? Status { get; set; }
 
@@ -29,3 +32,6 @@ internal sealed class JobState(string uid, AgentPool agents) : IAsyncDisposable
 
     public ValueTask DisposeAsync() => Agents.DisposeAsync();
 }
+
+/// <summary>A valid spec and its generation.</summary>
+internal sealed record ValidSpec(long Generation, OptTrainingJobSpec Spec);

@@ -48,6 +48,11 @@ internal sealed class Observer(OperatorInformers informers, KubernetesClient cli
         };
     }
 
+    /// <summary>The spec that the newest plan was made under; null when there is none that can be read.</summary>
+    public ValidSpec? LastValidSpec(ObjectKey job, string uid) => informers.Plans.Snapshot.By(Names.JobLabel, job.Name)
+        .Where(m => m.Metadata.Namespace == job.Namespace && plans.Read(m, uid) is not null).OrderByDescending(m => plans.Read(m, uid)!.Plan is var p ? (p.Epoch, p.Revision) : default)
+        .Select(PlanReader.SpecOf).FirstOrDefault();
+
     private static IEnumerable<T> Of<T>(Informer<T> informer, OptTrainingJob job) where T : class, IKubernetesObject =>
         informer.Snapshot.By(Names.JobLabel, job.Metadata.Name).Where(item => item.Metadata.Namespace == job.Metadata.Namespace);
 

@@ -29,6 +29,9 @@ internal sealed partial class PlanExecutor
         [LoggerMessage(2107, LogLevel.Warning, "{Pod} did not take the control word of epoch {Epoch}: {Error}")]
         public static partial void NotControlled(ILogger logger, string pod, long epoch, string error);
 
+        [LoggerMessage(2110, LogLevel.Warning, "{Pod} did not store the logbook: {Error}")]
+        public static partial void NotRecorded(ILogger logger, string pod, string error);
+
         [LoggerMessage(2108, LogLevel.Warning, "Node {Node} quarantined for {Job}: {Reason}: {Message}")]
         public static partial void Quarantined(ILogger logger, string node, string job, string reason, string message);
 

@@ -44,6 +44,7 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         CreatePlan a => CreatePlanAsync(job, a, ct),
         SendPlan a => SendPlanAsync(state, a, ct),
         SendControl a => SendControlAsync(state, a, ct),
+        RecordLogbook a => RecordAsync(state, a, ct),
         QuarantineNode a => QuarantineAsync(job, a, ct),
         DeletePod a => DeletePodAsync(job, a, ct),
         DeletePlan a => DeletePlanAsync(job, a, ct),
@@ -90,11 +91,14 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
 
     private async Task FenceAsync(OptTrainingJob job, JobState state, FenceStore action, CancellationToken ct)
     {
-        var answer = new FenceAnswer { Epoch = action.Epoch, Pod = action.Pod, At = clock.GetUtcNow() };
+        var answer = new FenceAnswer { Epoch = action.Epoch, Pod = action.Pod, At = clock.GetUtcNow(), CondemnedFor = action.Condemn?.CauseId };
         try
         {
             var target = state.Agents.Target(action.PodUid) ?? throw new AgentException($"{action.Pod} is gone");
-            var catalogue = await agents.PutFenceAsync(target, new() { Epoch = action.Epoch, JobUid = job.Metadata.Uid, Adopt = job.Spec.Checkpoint.Adopt }, ct);
+            var catalogue = await agents.PutFenceAsync(target, new()
+            {
+                Epoch = action.Epoch, JobUid = job.Metadata.Uid, Adopt = job.Spec.Checkpoint.Adopt, CondemnAfterStep = action.Condemn?.OnsetStep, CondemnReason = action.Condemn?.Message,
+            }, ct);
             state.Agents.Catalogued(catalogue);
             Log.Fenced(logger, job.Metadata.Name, action.Epoch, action.Pod, catalogue.Checkpoints.Count);
             state.Memory = state.Memory with { Fence = answer with { Catalogue = catalogue } };
@@ -169,6 +173,20 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         catch (AgentException e)
         {
             Log.NotControlled(logger, action.Pod, action.Request.Epoch, e.Message);   // repeated by the next pass while it is still wanted
+        }
+    }
+
+    private async Task RecordAsync(JobState state, RecordLogbook action, CancellationToken ct)
+    {
+        if (state.Agents.Target(action.PodUid) is not { } target) return;
+        try
+        {
+            await agents.PutLogbookAsync(target, new() { Entries = action.Entries }, ct);
+            state.Memory = state.Memory.Recording(action.Entries);
+        }
+        catch (AgentException e)
+        {
+            Log.NotRecorded(logger, action.Pod, e.Message);   // repeated by the next pass
         }
     }
 

@@ -30,10 +30,13 @@ internal sealed partial class TrainingJobReconciler(
         using var scope = JobScope(logger, entity.Key);
         if (entity.Metadata.DeletionTimestamp is not null) return Requeue.WhenChanged;   // owner references let the cluster collect the rest
         EquatableList<SpecFault> faults = [.. SpecValidation.ValidateName(entity.Metadata.Name!), .. SpecValidation.Validate(entity.Spec)];
-        if (faults.Count > 0) return await RefuseAsync(entity, state, faults, ct);
-        var job = new OptTrainingJob { Metadata = entity.ToMetadata(), Spec = entity.Spec!.Deserialize(SpecJson.Default.OptTrainingJobSpec)!, Status = state.Status };
-        return await ManageAsync(entity, job, state, ct);
+        state.Valid = faults.Count > 0 ? ValidBefore(entity, state) : new(entity.Metadata.Generation ?? 0, entity.Spec!.Deserialize(SpecJson.Default.OptTrainingJobSpec)!);
+        if (state.Valid is not { } valid) return await RefuseAsync(entity, state, faults, ct);
+        return await ManageAsync(entity, new() { Metadata = entity.ToMetadata() with { Generation = valid.Generation }, Spec = valid.Spec, Status = state.Status }, state, faults, ct);
     }
+
+    /// <summary>What was valid before an edit that is not: a run must not go without care because of a typing error. The newest plan remembers it over restarts.</summary>
+    private ValidSpec? ValidBefore(JobObject entity, JobState state) => state.Valid ?? observer.LastValidSpec(entity.Key, entity.Metadata.Uid!);
 
     public async Task<Requeue> DeletedAsync(ObjectKey key, CancellationToken ct)
     {
@@ -47,7 +50,7 @@ internal sealed partial class TrainingJobReconciler(
         foreach (var key in _states.Keys) await ForgetAsync(key);
     }
 
-    private async Task<Requeue> ManageAsync(JobObject entity, OptTrainingJob job, JobState state, CancellationToken ct)
+    private async Task<Requeue> ManageAsync(JobObject entity, OptTrainingJob job, JobState state, EquatableList<SpecFault> faults, CancellationToken ct)
     {
         for (var round = 1; ; round++)
         {
@@ -56,6 +59,7 @@ internal sealed partial class TrainingJobReconciler(
             state.Memory = decision.Memory;
             var failure = await ExecuteAsync(job, state, decision, ct);
             var status = failure?.SourceException is ForeignObjectException foreign ? JobPlanner.Blocked(decision.Status, job.Metadata, "NameTaken", foreign.Message, clock.GetUtcNow()) : decision.Status;
+            if (faults.Count > 0) status = JobPlanner.Refuse(entity.ToMetadata(), status, faults, clock.GetUtcNow(), "the job goes on with its last valid spec");
             metrics.Observed(entity.Key, status);
             var due = await publisher.PublishAsync(entity, state, status, ct);
             await PaceAsync(state, seen, status);
@@ -80,7 +84,7 @@ internal sealed partial class TrainingJobReconciler(
     }
 
     /// <summary>What is sent to agents is repeated until they report it, so it is no reason to look again at once.</summary>
-    private static bool IsProgress(PlannedAction action) => action is not (SendPlan or SendControl);
+    private static bool IsProgress(PlannedAction action) => action is not (SendPlan or SendControl or RecordLogbook);
 
     private static Task PaceAsync(JobState state, Observation seen, OptTrainingJobStatus status)
     {

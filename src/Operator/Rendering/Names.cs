@@ -12,6 +12,9 @@ internal static class Names
     public const string TokenKey = "token";
     public const string PlanKey = "plan.json";
 
+    /// <summary>Key of the spec a plan was decided under.</summary>
+    public const string SpecKey = "spec.json";
+
     /// <summary>On every owned object and pod: the job's name. The informers select by it.</summary>
     public const string JobLabel = $"{OptTrainingJob.Group}/job";
 

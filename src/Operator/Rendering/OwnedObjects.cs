@@ -64,7 +64,8 @@ internal static class OwnedObjects
         map["metadata"]!["labels"]![Names.EpochLabel] = $"{plan.Epoch}";
         map["metadata"]!["labels"]![Names.RevisionLabel] = $"{plan.Revision}";
         map["immutable"] = true;
-        map["data"] = new JsonObject { [Names.PlanKey] = JsonSerializer.Serialize(plan, ProtocolJson.Default.RunPlan) };
+        // The spec it was decided under goes along: should a later one be invalid, this one still says how to handle failures.
+        map["data"] = new JsonObject { [Names.PlanKey] = JsonSerializer.Serialize(plan, ProtocolJson.Default.RunPlan), [Names.SpecKey] = JsonSerializer.Serialize(job.Spec, SpecJson.Default.OptTrainingJobSpec) };
         return map;
     }
 

@@ -4,70 +4,85 @@ using Opt.Api.V1Alpha1;
 
 namespace Opt.Planning.Divergence;
 
-/// <summary>One past firing; kept in the plan with the decision it caused, so that decision and memory are one write.</summary>
-public sealed record PolicyFiring
-{
-    public required string Policy { get; init; }
-
-    /// <summary>Successful updates when it fired.</summary>
-    public required long Step { get; init; }
-
-    /// <summary>Epoch and attempt at which it fired; the same attempt never fires it again.</summary>
-    public required long Epoch { get; init; }
-
-    public required long Attempt { get; init; }
-
-    /// <summary>0 for the first rung.</summary>
-    public required int Rung { get; init; }
-
-    public required DateTimeOffset At { get; init; }
-}
-
 /// <summary>What a policy wants done.</summary>
 /// <param name="Rung">0 for <see cref="DivergencePolicySpec.Then"/>, n for the n-th escalation.</param>
-/// <param name="OnsetStep">Checkpoints above this step are condemned.</param>
+/// <param name="Onset">Index of the attempt at which the trouble began.</param>
+/// <param name="At">Index of the attempt at which the policy fired.</param>
 /// <param name="Exhausted">The policy's limit is used up: the job pauses and asks instead.</param>
-public sealed record DivergenceDecision(DivergencePolicySpec Policy, int Rung, EquatableList<InterventionSpec> Interventions, long OnsetStep, StepRecord Evidence, bool Exhausted);
+public sealed record DivergenceDecision(DivergencePolicySpec Policy, int Rung, EquatableList<InterventionSpec> Interventions, int Onset, int At, bool Exhausted);
 
 /// <summary>Evaluates policies over the step records of one lineage. Pure: the same history and firings give the same decisions.</summary>
 public static class DivergencePolicies
 {
     /// <summary>
-    /// Decisions at the newest attempt, in the order of the policies: at most one that acts (the first in the spec wins, the others stay
-    /// armed), and any number in Shadow.
+    /// Decisions at the attempt of index <paramref name="last"/>, in the order of the policies: at most one that acts (the first in the
+    /// spec wins, those after it wait for its cooldown), and any number in Shadow.
     /// </summary>
-    public static IReadOnlyList<DivergenceDecision> Evaluate(EquatableList<DivergencePolicySpec> policies, IReadOnlyList<StepRecord> history, IReadOnlyList<PolicyFiring> firings)
+    public static IReadOnlyList<DivergenceDecision> Evaluate(EquatableList<DivergencePolicySpec> policies, IReadOnlyList<StepRecord> history, int last, IReadOnlyList<PolicyFiring> firings)
     {
-        if (history.Count == 0) return [];
-        var decisions = new List<DivergenceDecision>();
+        List<DivergenceDecision>? decisions = null;
         var acted = false;
-        foreach (var policy in policies)
+        for (var place = 0; place < policies.Count; place++)
         {
-            var own = firings.Where(f => f.Policy == policy.Name).ToArray();
-            if ((acted && policy.Mode is PolicyMode.Enforce) || Silent(policy, own, history) || !Trigger.Fires(policy.When, history)) continue;
-            decisions.Add(Decide(policy, own, history));
-            acted |= policy.Mode is PolicyMode.Enforce;
+            var policy = policies[place];
+            var shadow = policy.Mode is PolicyMode.Shadow;
+            if ((acted && !shadow) || !Trigger.Fires(policy.When, history, last) || IsSilent(policies, place, history, last, firings)) continue;
+            (decisions ??= []).Add(Decide(policy, [.. firings.Where(f => f.Policy == policy.Name && f.Shadow == shadow)], history, last));
+            acted |= !shadow;
         }
 
-        return decisions;
+        return decisions ?? [];
     }
 
     /// <summary>The memory of <paramref name="decision"/>.</summary>
-    public static PolicyFiring Record(DivergenceDecision decision, DateTimeOffset now) =>
-        new() { Policy = decision.Policy.Name, Step = decision.Evidence.Step, Epoch = decision.Evidence.Epoch, Attempt = decision.Evidence.Attempt, Rung = decision.Rung, At = now };
-
-    /// <summary>Counted in attempts made since, not in steps: a rollback turns the step counter back, and a relapse right after it must climb a rung.</summary>
-    private static bool Silent(DivergencePolicySpec policy, PolicyFiring[] firings, IReadOnlyList<StepRecord> history) =>
-        firings.Length > 0 && history.Count(r => Since(firings[^1], r)) is var since && (since == 0 || since < policy.Cooldown.Attempts);
-
-    private static bool Since(PolicyFiring firing, StepRecord record) => record.Epoch > firing.Epoch || (record.Epoch == firing.Epoch && record.Attempt > firing.Attempt);
-
-    private static DivergenceDecision Decide(DivergencePolicySpec policy, PolicyFiring[] firings, IReadOnlyList<StepRecord> history)
+    public static PolicyFiring Record(DivergenceDecision decision, StepRecord evidence, DateTimeOffset now) => new()
     {
-        var recent = firings.Count(f => Math.Abs(history[^1].Step - f.Step) <= policy.WindowSteps);
+        Policy = decision.Policy.Name, Step = evidence.Step, Epoch = evidence.Epoch, Attempt = evidence.Attempt, Rung = decision.Rung, At = now,
+        Shadow = decision.Policy.Mode is PolicyMode.Shadow,
+    };
+
+    /// <summary>Whether the policy's cooldown has not passed at the newest attempt.</summary>
+    public static bool IsCooling(DivergencePolicySpec policy, IReadOnlyList<StepRecord> history, IReadOnlyList<PolicyFiring> firings) =>
+        firings.LastOrDefault(f => f.Policy == policy.Name) is { } newest && Since(newest, history, history.Count - 1, policy.Cooldown.Steps) < policy.Cooldown.Steps;
+
+    /// <summary>
+    /// A policy is silent during its own cooldown and that of any policy before it in the list, so that trouble already being handled is
+    /// not handled twice; one before the other may always fire, but never at the same attempt.
+    /// </summary>
+    private static bool IsSilent(EquatableList<DivergencePolicySpec> policies, int place, IReadOnlyList<StepRecord> history, int last, IReadOnlyList<PolicyFiring> firings)
+    {
+        var policy = policies[place];
+        foreach (var firing in firings)
+        {
+            var own = firing.Policy == policy.Name;
+            if (firing.Shadow != policy.Mode is PolicyMode.Shadow || (firing.Shadow && !own)) continue;
+            var cooldown = own ? policy.Cooldown.Steps : policies.Take(place).FirstOrDefault(p => p.Name == firing.Policy)?.Cooldown.Steps ?? 1;
+            if (Since(firing, history, last, cooldown) < cooldown) return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>
+    /// Attempts made since a firing, at most <paramref name="enough"/>. Counted in attempts, not in steps: a rollback turns the step counter
+    /// back, and a relapse right after it must climb a rung.
+    /// </summary>
+    private static int Since(PolicyFiring firing, IReadOnlyList<StepRecord> history, int last, int enough)
+    {
+        var count = 0;
+        for (var at = last; at >= 0 && count < enough && (history[at].Epoch, history[at].Attempt).CompareTo((firing.Epoch, firing.Attempt)) > 0; at--) count++;
+        return count;
+    }
+
+    private static DivergenceDecision Decide(DivergencePolicySpec policy, PolicyFiring[] firings, IReadOnlyList<StepRecord> history, int last)
+    {
+        var counted = firings.Where(f => !f.Hardware).ToArray();
+        var recent = counted.Count(f => Math.Abs(history[last].Step - f.Step) <= policy.WindowSteps);
         var rung = Math.Min(recent, policy.Escalation.Count);
-        var exhausted = firings.Length >= policy.Limit;
+        var exhausted = counted.Length >= policy.Limit;
         var then = exhausted ? [new InterventionSpec { Pause = true }] : rung == 0 ? policy.Then : policy.Escalation[rung - 1].Then;
-        return new(policy, rung, then, Onset.Find(history), history[^1], exhausted);
+        // The trouble is at least as old as the run of attempts that the trigger asked for, however little is known of what is usual.
+        var run = Signals.All(policy.When).Max(b => b.Bound.ForSteps);
+        return new(policy, rung, then, Math.Min(Onset.Find(history, last), Math.Max(0, last + 1 - run)), last, exhausted);
     }
 }

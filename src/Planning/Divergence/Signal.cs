@@ -13,7 +13,8 @@ public static class Signals
     public static double? Of(Signal signal, StepRecord record) => signal switch
     {
         Signal.Loss => record.Loss ?? double.NaN,
-        Signal.GradientNorm => record.GradientNorm ?? double.NaN,
+        // A skipped attempt's gradient overflowed at that loss scale: that is what the loss scale and the skipped rate are about.
+        Signal.GradientNorm => record.Skipped ? null : record.GradientNorm ?? double.NaN,
         Signal.ActivationNorm => record.ActivationNorm,
         Signal.LossScale => record.LossScale,
         Signal.SkippedRate => record.Skipped ? 1 : 0,
@@ -21,13 +22,18 @@ public static class Signals
         _ => throw new ArgumentOutOfRangeException(nameof(signal), signal, null),
     };
 
-    /// <summary>The signal and bound a leaf trigger names; null for all/any.</summary>
-    public static (Signal Signal, ThresholdSpec Bound)? Leaf(TriggerSpec trigger) =>
-        trigger.Loss is { } loss ? (Signal.Loss, loss)
-        : trigger.ValidationLoss is { } validation ? (Signal.ValidationLoss, validation)
-        : trigger.LossScale is { } scale ? (Signal.LossScale, scale)
-        : trigger.GradientNorm is { } gradient ? (Signal.GradientNorm, gradient)
-        : trigger.ActivationNorm is { } activation ? (Signal.ActivationNorm, activation)
-        : trigger.SkippedRate is { } skipped ? (Signal.SkippedRate, skipped)
-        : null;
+    /// <summary>The signals bounded by a trigger; its nested ones not included.</summary>
+    public static IEnumerable<(Signal Signal, SignalBoundSpec Bound)> Bounds(ISignalBounds trigger)
+    {
+        if (trigger.Loss is { } loss) yield return (Signal.Loss, loss);
+        if (trigger.ValidationLoss is { } validation) yield return (Signal.ValidationLoss, validation);
+        if (trigger.LossScale is { } scale) yield return (Signal.LossScale, scale);
+        if (trigger.GradientNorm is { } gradient) yield return (Signal.GradientNorm, gradient);
+        if (trigger.ActivationNorm is { } activation) yield return (Signal.ActivationNorm, activation);
+        if (trigger.SkippedRate is { } skipped) yield return (Signal.SkippedRate, skipped);
+    }
+
+    /// <summary>All signals that the trigger looks at.</summary>
+    public static IEnumerable<(Signal Signal, SignalBoundSpec Bound)> All(DivergenceTriggerSpec trigger) =>
+        [.. Bounds(trigger), .. trigger.All.Concat(trigger.Any).SelectMany(t => Bounds(t))];
 }

@@ -95,6 +95,7 @@ internal sealed partial class TrainerAgent : IAsyncDisposable
 
         var state = await RequireLog().FenceAsync(request.Epoch, request.Adopt, ct);
         lock (_gate) _epoch = Math.Max(_epoch, request.Epoch);
+        if (request.CondemnAfterStep is { } onset) state = await RequireLog().CondemnAfterAsync(request.Epoch, onset, request.CondemnReason ?? "", ct);
         return state.ToCatalogue();
     }
 
@@ -112,6 +113,9 @@ internal sealed partial class TrainerAgent : IAsyncDisposable
 
     /// <summary>The catalogue as it is now.</summary>
     public async Task<Catalogue> CatalogueAsync(CancellationToken ct) => (await RequireLog().ReadAsync(ct)).ToCatalogue();
+
+    /// <summary>Appends logbook entries that the store does not hold yet.</summary>
+    public Task RecordAsync(LogbookRequest request, CancellationToken ct) => RequireLog().RecordAsync(request.Entries, ct);
 
     /// <returns>Null when the request was handed to rank 0, else why not.</returns>
     public string? Control(ControlRequest request)

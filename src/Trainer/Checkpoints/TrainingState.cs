@@ -33,6 +33,9 @@ public sealed record TrainingState
 
     /// <summary>Digest of layout, hardware, library and thread environment: equal means a resume is exact bit for bit.</summary>
     public required string EnvironmentHash { get; init; }
+
+    /// <summary>Step at which the optimizer's moments last began from zero: Adam's bias correction counts from there.</summary>
+    public long MomentsFrom { get; init; }
 }
 
 /// <summary>Dynamic loss scaler with its counters (metaseq dynamic_loss_scaler.py).</summary>

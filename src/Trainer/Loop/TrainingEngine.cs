@@ -68,10 +68,11 @@ internal sealed class TrainingEngine : IDisposable
     public Tensor Logits(TokenBatch batch) => Schedule.Logits(batch);
 
     /// <summary>Applies the gradient in the shards.</summary>
-    public void Update(HyperParameters values, long step, double gradientScale)
+    /// <param name="momentsFrom">Step at which the moments last began from zero.</param>
+    public void Update(HyperParameters values, long step, long momentsFrom, double gradientScale)
     {
         using var span = TraceRecorder.Span(_world.Trace, "compute", "optimizer");
-        ShardedOptimizer.Update(Storage, values, step, gradientScale);
+        ShardedOptimizer.Update(Storage, values, step, momentsFrom, gradientScale);
         _parameters.Invalidate();
     }
 

@@ -1,3 +1,4 @@
+using Opt.Api;
 using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
 using Opt.Trainer.Checkpoints;
@@ -18,10 +19,14 @@ internal sealed class TrainingLoop
     private readonly TrainingRun _run;
     private readonly ControlDesk _desk;
     private readonly AttemptTimer _timer;
+    private readonly RankWatch _ranks;
+    private readonly FaultHook _faults;
     private readonly string _lineage, _fingerprint, _environment;
     private AppliedValues _applied;
     private LossScaler _scaler;
     private RunCounters _counters;
+    private EquatableList<RankOutlier> _outliers = [];
+    private long _momentsFrom;
     private bool _stopAgreed;
     private int _nonFinite;
     private string? _unsaved;
@@ -40,7 +45,12 @@ internal sealed class TrainingLoop
         _scaler = run.Config.Precision != Precision.Fp16 ? LossScaler.None
             : restored?.Scaler is { } scaler ? LossScaler.FromState(scaler) : LossScaler.Start(_applied.Values);
         if (restored is { DataFingerprint: not "" } && restored.DataFingerprint != _fingerprint) run.Log("the training data, its order or the seed changed since the checkpoint: its data cursor now points elsewhere");
+        _momentsFrom = restored?.MomentsFrom ?? 0;
+        _ranks = new(run.World.Mesh.WorldSize);
+        _faults = FaultHook.FromEnvironment(run.World.Mesh.Rank);
         _desk = new(run, _counters.Step);
+        // The checkpoint says which orders its state has obeyed; nothing else of its values counts.
+        Obey(restored?.HyperParameters, _applied.Values);
     }
 
     /// <summary>Runs until the run is complete or ended on request.</summary>
@@ -51,7 +61,9 @@ internal sealed class TrainingLoop
         {
             if (_run.Channel.AgentLost.IsCancellationRequested) throw new TrainerException(WorkerExit.AgentLost, "the agent is gone");
             var (word, applied) = _desk.Next(_counters, _applied, _stopAgreed);
+            Obey(_applied.Values, applied.Values);
             _applied = applied;
+            if (_faults.Strike(_run.Engine.Storage)) _run.Engine.ParametersChanged();
             var stall = word.Flags.HasFlag(ControlFlags.Save) ? _run.Checkpoints!.Save(State()) : TimeSpan.Zero;
             if (word.Flags.HasFlag(ControlFlags.Finish)) return Finish(word.Flags);
             if (stall > TimeSpan.Zero) _desk.Saved(stall);
@@ -81,7 +93,7 @@ internal sealed class TrainingLoop
         var norm = Math.Sqrt(agreed.SumOfSquares) * scale.Unscale;
         var rate = _applied.Values.LearningRateAt(_counters.Step);
         var updating = _run.Time.GetTimestamp();
-        if (!agreed.FoundInf) _run.Engine.Update(_applied.Values, _counters.Step, scale.Unscale * GradientClipping.Coefficient(norm, _applied.Values.GradientClip));
+        if (!agreed.FoundInf) _run.Engine.Update(_applied.Values, _counters.Step, _momentsFrom, scale.Unscale * GradientClipping.Coefficient(norm, _applied.Values.GradientClip));
         var optimizer = _run.Time.GetElapsedTime(updating);
         var lossScale = _scaler.Scale;
         _counters = _counters.After(batch.Next, tokens, agreed.FoundInf);
@@ -104,6 +116,7 @@ internal sealed class TrainingLoop
             GradientNorm = Finite(norm),
             ActivationNorm = Finite(agreed.ActivationNorm / tokens),
             Skipped = agreed.FoundInf,
+            Outliers = _outliers,
             Validation = [.. Validate(agreed.FoundInf)],
             Time = _run.Time.GetUtcNow(),
             Seconds = seconds,
@@ -119,8 +132,20 @@ internal sealed class TrainingLoop
         var squares = _run.Engine.Storage.GradientSumOfSquares();
         var found = !double.IsFinite(squares) || !double.IsFinite(sums.Loss);
         var counts = _run.World.Mesh.TensorRank == 0 ? 1 : 0;
-        double[] values = [sums.Loss * counts, squares, sums.ActivationNorm * counts];
-        return Agreement.Reach(_run.World, _applied, _counters.Attempt, found, _run.StopRequested(), values);
+        var own = new RankNumbers(Math.Sqrt(_run.Engine.Storage.WeightSumOfSquares()), Math.Sqrt(squares), sums.Loss);
+        double[] values = [sums.Loss * counts, squares, sums.ActivationNorm * counts, .. _ranks.Place(_run.World.Mesh.Rank, own)];
+        var agreed = Agreement.Reach(_run.World, _applied, _counters.Attempt, found, _run.StopRequested(), values);
+        _outliers = _ranks.Observe(values.AsSpan(3));
+        return agreed;
+    }
+
+    /// <summary>Orders that are obeyed once: when the values that carry them come into force over values that do not.</summary>
+    private void Obey(HyperParameters? before, HyperParameters now)
+    {
+        if (now.LossScaleReset is { } reset && reset != before?.LossScaleReset) _scaler = _scaler.Reset(reset.Scale);
+        if (now.OptimizerReset is null || now.OptimizerReset == before?.OptimizerReset) return;
+        _run.Engine.Storage.ForgetMoments();
+        _momentsFrom = _counters.Step;
     }
 
     private IReadOnlyList<ValidationLoss> Validate(bool skipped)
@@ -181,6 +206,7 @@ internal sealed class TrainingLoop
         DataFingerprint = _fingerprint,
         SkipSamples = _run.Plan.SkipSamples,
         EnvironmentHash = _environment,
+        MomentsFrom = _momentsFrom,
     };
 
     private static double? Finite(double value) => double.IsFinite(value) ? value : null;

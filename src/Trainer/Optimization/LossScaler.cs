@@ -35,6 +35,9 @@ public sealed record LossScaler(double Scale, int Window, long Iteration, long L
         return scaler with { Iteration = Iteration + 1 };
     }
 
+    /// <summary>The scaler set to a scale by hand: its counts begin anew.</summary>
+    public LossScaler Reset(double scale) => ReferenceEquals(this, None) ? this : this with { Scale = scale, LastOverflow = Iteration - 1, StuckAtFloor = 0 };
+
     public LossScalerState ToState() => new()
     {
         Scale = Scale,

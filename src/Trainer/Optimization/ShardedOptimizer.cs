@@ -14,8 +14,9 @@ internal static class ShardedOptimizer
 {
     /// <param name="values">The values in force.</param>
     /// <param name="step">Successful updates before this one.</param>
+    /// <param name="momentsFrom">Step at which the moments last began from zero.</param>
     /// <param name="gradientScale">Turns what the shards hold into the clipped gradient of the mean loss.</param>
-    public static void Update(ShardStorage storage, HyperParameters values, long step, double gradientScale)
+    public static void Update(ShardStorage storage, HyperParameters values, long step, long momentsFrom, double gradientScale)
     {
         using var off = no_grad();
         var rate = values.LearningRateAt(step);
@@ -25,7 +26,7 @@ internal static class ShardedOptimizer
         }
         else
         {
-            ops.opt.adamw_step(storage.Master, storage.Gradient, storage.FirstMoment!, storage.SecondMoment!, Options(values.Optimizer, rate, step + 1, gradientScale));
+            ops.opt.adamw_step(storage.Master, storage.Gradient, storage.FirstMoment!, storage.SecondMoment!, Options(values.Optimizer, rate, step - momentsFrom + 1, gradientScale));
         }
 
         storage.RefreshWire();

@@ -97,6 +97,16 @@ internal sealed class ShardStorage : IDisposable
         return buffers;
     }
 
+    /// <summary>Sum of squares of this rank's master weights, replicated ones included: for comparing ranks, not for norms.</summary>
+    public double WeightSumOfSquares() => ops.opt.sum_of_squares(Master);
+
+    /// <summary>Zeroes the optimizer's moments.</summary>
+    public void ForgetMoments()
+    {
+        FirstMoment?.zero_();
+        SecondMoment?.zero_();
+    }
+
     /// <summary>Σ of squares of the gradient that this rank counts towards the global norm: what is replicated over tensor-parallel ranks counts on the first of them only.</summary>
     public double GradientSumOfSquares()
     {

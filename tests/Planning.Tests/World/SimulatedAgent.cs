@@ -17,6 +17,8 @@ internal sealed class SimulatedAgent(string jobUid, string pod, string podUid, s
     public bool DrainRequested { get; set; }
     public bool DeviceBroken { get; set; }
     public bool Stopped { get; set; }
+    public bool StopRequested { get; set; }
+    public bool SaveRequested { get; set; }
     public HyperParameters? Live { get; set; }
 
     public bool Fence(long epoch)
@@ -31,7 +33,7 @@ internal sealed class SimulatedAgent(string jobUid, string pod, string podUid, s
     {
         if (plan.Epoch < Epoch || (plan.Epoch == Plan?.Epoch && plan.Id.Digest != Plan.Id.Digest)) return false;
         if (Plan?.Id == plan.Id) return true;
-        (Plan, Epoch, State, Failure, LastAttempt, LastStep, Revision, DrainRequested, Stopped, Live) = (plan, plan.Epoch, AgentState.Launching, null, 0, null, 0, false, false, null);
+        (Plan, Epoch, State, Failure, LastAttempt, LastStep, Revision, DrainRequested, Stopped, StopRequested, SaveRequested, Live) = (plan, plan.Epoch, AgentState.Launching, null, 0, null, 0, false, false, false, false, null);
         return true;
     }
 

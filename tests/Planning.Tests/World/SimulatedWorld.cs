@@ -15,6 +15,7 @@ internal sealed class SimulatedWorld
     private readonly Dictionary<string, PodState> _evidence = [];
     private readonly HashSet<string> _knownCauses = [];
     private List<StepRecord> _records = [];
+    private readonly List<StepRecord> _history = [];
     private Memory _memory = new();
     private DateTimeOffset _advancedAt;
     private (long, long) _furthest;
@@ -36,8 +37,19 @@ internal sealed class SimulatedWorld
     public StatefulSetState? Set { get; private set; }
     public PresentObjects Owned { get; private set; } = new();
     public List<PlannedAction> Done { get; } = [];
+    /// <summary>The logbook as the store holds it.</summary>
+    public HashSet<string> Stored { get; } = [];
+
     public int CommitEvery { get; init; } = 5;
     public int QuarantineRoom { get; init; } = int.MaxValue;
+
+    /// <summary>Shapes what the trainer reports.</summary>
+    public Func<StepRecord, StepRecord> Shape { get; set; } = r => r;
+
+    /// <summary>Good steps after which a checkpoint is healthy; null for never.</summary>
+    public int? HealthyAfter { get; init; }
+
+    public IReadOnlyList<CheckpointSummary> Commits => [.. _commits.Select(c => c.Checkpoint)];
     public EquatableList<string> TemplateFaults { get; set; } = [];
     public OptTrainingJobStatus Status => Job.Status ?? new();
     public RunPlan? Plan => Plans.Count == 0 ? null : Plans[^1].Plan;
@@ -102,7 +114,7 @@ internal sealed class SimulatedWorld
 
             Job = Job with { Status = decision.Status };
             CheckStatus();
-            if (!decision.Actions.Any(a => a is not (SendPlan or SendControl))) return;
+            if (!decision.Actions.Any(a => a is not (SendPlan or SendControl or RecordLogbook))) return;
         }
     }
 
@@ -126,7 +138,7 @@ internal sealed class SimulatedWorld
             Nodes = [.. Nodes.Select(n => new NodeState { Name = n.Name, Uid = n.Uid, Ready = n.IsReady(Now), Quarantine = n.Quarantine })],
             Plans = [.. Plans],
             Agents = [.. Pods.Where(p => p.Agent is not null).Select(p => new AgentView { Pod = p.Name, PodUid = p.Uid, Status = p.Agent!.Status(), SilentSince = _silentSince.TryGetValue(p.Uid, out var since) ? since : null })],
-            Steps = new() { Newest = Newest(), AdvancedAt = _advancedAt, MedianSeconds = 1, New = [.. _records] },
+            Steps = new() { Newest = Newest(), AdvancedAt = _advancedAt, MedianSeconds = 1, New = [.. _records], History = [.. _history] },
             PodDigest = PodInputs.Digest(Job.Spec),
             TemplateFaults = Set?.PodDigest == PodInputs.Digest(Job.Spec) ? [] : TemplateFaults,
             QuarantineRoom = QuarantineRoom,
@@ -161,6 +173,10 @@ internal sealed class SimulatedWorld
                 break;
             case SendControl a: Control(a); break;
             case QuarantineNode a: Nodes.Single(n => n.Name == a.Node).Quarantine = new() { Reason = a.Reason, JobUid = Job.Metadata.Uid, CauseId = a.CauseId, Since = Now }; break;
+            case RecordLogbook a:
+                Stored.UnionWith(a.Entries.Select(e => $"{e.Time:O} {e.Actor} {e.What}"));
+                _memory = _memory.Recording(a.Entries);
+                break;
             case DeletePod a: Delete(a); break;
             case DeletePlan a: Plans.RemoveAll(p => p.Uid == a.Uid); break;
             default: throw new NotSupportedException(action.ToString());
@@ -178,6 +194,15 @@ internal sealed class SimulatedWorld
         }
 
         _fencedEpoch = action.Epoch;
+        if (action.Condemn is { } order)
+        {
+            for (var i = 0; i < _commits.Count; i++)
+            {
+                if (_commits[i].Checkpoint.Step > order.OnsetStep) _commits[i] = (_commits[i].Epoch, _commits[i].Checkpoint with { Verdict = HealthVerdict.Condemned });
+            }
+        }
+
+        answer = answer with { CondemnedFor = action.Condemn?.CauseId };
         _memory = _memory with { Fence = answer with { Catalogue = new() { Entry = _commits.Count, FencedEpoch = _fencedEpoch, JobUid = Job.Metadata.Uid, Checkpoints = [.. _commits.Select(c => c.Checkpoint)] } } };
     }
 
@@ -185,7 +210,7 @@ internal sealed class SimulatedWorld
     {
         Assert(Plans.All(p => (p.Plan.Epoch, p.Plan.Revision).CompareTo((plan.Epoch, plan.Revision)) < 0), "epochs and revisions only rise");
         Assert(plan.Revision > 0 || plan.Epoch == _fencedEpoch, "a plan is made only behind its own fence");
-        Assert(plan.Resume?.Step == (_commits.Count == 0 ? null : _commits[^1].Checkpoint.Step) || plan.DistrustedCheckpoints.Count > 0 || plan.Revision > 0, "nothing that was committed is lost");
+        Assert(plan.Resume?.Step == (_commits.Count == 0 ? null : _commits[^1].Checkpoint.Step) || plan.DistrustedCheckpoints.Count > 0 || plan.Revision > 0 || Plan?.Rollback is not null || plan.Run != "1.0", "nothing that was committed is lost");
         Assert(_knownCauses.Add(plan.Cause.Id), $"at most one plan for the cause {plan.Cause.Id}");
         Assert(plan.Members.Select(m => m.PodUid).Distinct().Count() == plan.Members.Count, "a pod holds one rank block");
         foreach (var (member, rank) in (Plan?.Members ?? []).Select((m, i) => (m, i)))
@@ -206,6 +231,8 @@ internal sealed class SimulatedWorld
     {
         if (Agents.FirstOrDefault(a => a.PodUid == action.PodUid) is not { } agent || action.Request.Epoch != agent.Epoch) return;
         if (action.Request.Command is ControlCommand.Drain) agent.DrainRequested = true;
+        if (action.Request.Command is ControlCommand.Stop) agent.StopRequested = true;
+        if (action.Request.Command is ControlCommand.Checkpoint && action.Request.Revision > agent.Revision) agent.SaveRequested = true;
         agent.Revision = Math.Max(agent.Revision, action.Request.Revision);
     }
 
@@ -269,12 +296,32 @@ internal sealed class SimulatedWorld
             Epoch = plan.Epoch, Revision = first.Revision, Attempt = step, Step = step, Samples = step, Tokens = 64 * step, Loss = 3, LearningRate = 1e-3, LossScale = 1, Skipped = false,
             Time = Now, Seconds = 1, TokensPerSecond = 64, HyperParameters = live.Training.HyperParameters,
         };
+        record = Shape(record);
+        if (first.StopRequested)
+        {
+            foreach (var agent in members) agent.State = AgentState.Completed;
+            return;
+        }
+
         var done = step >= live.Training.HyperParameters.TotalSteps;
         var drained = first.DrainRequested;
         foreach (var agent in members) (agent.State, agent.LastAttempt) = (done || drained ? AgentState.Completed : AgentState.Running, step);
         first.LastStep = record;
-        if (plan.Epoch == Plan?.Epoch) _records.Add(record);
-        if (step % CommitEvery == 0 || done || drained) Commit(plan, step, members);
+        if (plan.Epoch == Plan?.Epoch)
+        {
+            _records.Add(record);
+            _history.RemoveAll(r => r.Attempt >= record.Attempt);
+            _history.Add(record);
+        }
+
+        for (var i = 0; i < _commits.Count && HealthyAfter is { } after; i++)
+        {
+            if (_commits[i].Checkpoint is { Verdict: HealthVerdict.Pending } pending && record.Loss < 5 && step - pending.Step >= after) _commits[i] = (_commits[i].Epoch, pending with { Verdict = HealthVerdict.Healthy });
+        }
+
+        var save = first.SaveRequested;
+        first.SaveRequested = false;
+        if (step % CommitEvery == 0 || done || drained || save) Commit(plan, step, members);
     }
 
     private void Commit(RunPlan plan, long step, SimulatedAgent[] members)

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
 using Opt.Operator.Agents;
 using Opt.Planning.Tests;
 using Opt.Planning.Tests.World;
@@ -23,6 +24,20 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
     private long _fenced;
 
     public string StoreOwner { get; set; } = "";
+
+    /// <summary>Shapes what rank 0 reports.</summary>
+    public Func<StepRecord, StepRecord> Shape { get; set; } = r => r;
+
+    /// <summary>When an agent first received a plan of each epoch, and how many have.</summary>
+    public ConcurrentDictionary<long, (DateTimeOffset Last, int Count)> Received { get; } = new();
+
+    /// <summary>Logbook entries that reached the store.</summary>
+    public ConcurrentDictionary<string, LogbookEntry> Logbook { get; } = new();
+
+    public IReadOnlyList<CheckpointSummary> Commits
+    {
+        get { lock (_gate) return [.. _commits.Select(c => c.Checkpoint)]; }
+    }
 
     public IEnumerable<SimulatedAgent> All => _byIp.Values;
 
@@ -68,7 +83,7 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
     {
         var news = agent.Plan?.Id != plan.Id;
         if (!agent.Accept(plan)) throw new AgentException("refused", HttpStatusCode.Conflict);
-        if (news) Launches++;
+        if (news) (Launches, Received[plan.Epoch]) = (Launches + 1, (clock.GetUtcNow(), Received.GetValueOrDefault(plan.Epoch).Count + 1));
         return true;
     });
 
@@ -78,6 +93,8 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
         agent.Revision = Math.Max(agent.Revision, request.Revision);
         if (request.HyperParameters is not null) agent.Live = request.HyperParameters;
         if (request.Command is ControlCommand.Drain) agent.DrainRequested = true;
+        if (request.Command is ControlCommand.Stop) agent.StopRequested = true;
+        if (request.Command is ControlCommand.Checkpoint) agent.SaveRequested = true;
         return true;
     });
 
@@ -86,7 +103,18 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
         if (StoreOwner.Length > 0 && StoreOwner != request.JobUid && !request.Adopt) throw new AgentException("the store is another job's", HttpStatusCode.Conflict);
         if (request.Epoch < _fenced || !agent.Fence(request.Epoch)) throw new AgentException("a higher epoch is fenced", HttpStatusCode.Conflict);
         (_fenced, StoreOwner) = (request.Epoch, request.JobUid);
+        for (var i = 0; i < _commits.Count && request.CondemnAfterStep is { } onset; i++)
+        {
+            if (_commits[i].Checkpoint.Step > onset) _commits[i] = (_commits[i].Epoch, _commits[i].Checkpoint with { Verdict = HealthVerdict.Condemned });
+        }
+
         return Read();
+    });
+
+    public Task PutLogbookAsync(AgentTarget target, LogbookRequest request, CancellationToken ct) => AskAsync(target, _ =>
+    {
+        foreach (var entry in request.Entries) Logbook.TryAdd($"{entry.Time:O} {entry.Actor} {entry.What}", entry);
+        return true;
     });
 
     public Task<Catalogue> GetCatalogueAsync(AgentTarget target, CancellationToken ct) => AskAsync(target, _ => Read());
@@ -130,13 +158,26 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
         var first = members[0];
         var step = (first.LastStep?.Step ?? plan.Resume?.Step ?? 0) + 1;
         var live = first.Live ?? plan.Training.HyperParameters;
-        var (done, drained) = (step >= live.TotalSteps, first.DrainRequested);
-        long? committed = step % 5 == 0 || done || drained ? step : null;
+        if (first.StopRequested)
+        {
+            foreach (var agent in members) agent.State = AgentState.Completed;
+            return;
+        }
+
+        var (done, drained, save) = (step >= live.TotalSteps, first.DrainRequested, first.SaveRequested);
+        first.SaveRequested = false;
+        long? committed = step % 5 == 0 || done || drained || save ? step : null;
         var record = new StepRecord
         {
-            Epoch = plan.Epoch, Revision = first.Revision, Attempt = step, Step = step, Samples = step, Tokens = 64 * step, Loss = 10.0 / step, LearningRate = live.PeakLearningRate, LossScale = 1, Skipped = false,
+            Epoch = plan.Epoch, Revision = first.Revision, Attempt = step, Step = step, Samples = step, Tokens = 64 * step, Loss = 10.0 / step, LearningRate = live.PeakLearningRate, LossScale = 1, GradientNorm = 0.2, Skipped = false,
             Time = clock.GetUtcNow(), Seconds = 1, TokensPerSecond = 64, HyperParameters = live, CommittedStep = committed,
         };
+        record = Shape(record);
+        for (var i = 0; i < _commits.Count; i++)
+        {
+            if (_commits[i].Checkpoint is { Verdict: HealthVerdict.Pending } pending && record.Loss is not null && step - pending.Step >= 5) _commits[i] = (_commits[i].Epoch, pending with { Verdict = HealthVerdict.Healthy });
+        }
+
         if (committed is not null && plan.Epoch < _fenced)
         {
             foreach (var agent in members) agent.Fail(WorkerExit.Fenced, clock.GetUtcNow());

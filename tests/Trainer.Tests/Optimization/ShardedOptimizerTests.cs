@@ -23,7 +23,7 @@ public sealed class ShardedOptimizerTests
         for (var t = 0; t < 3; t++)
         {
             storage.Gradient.fill_(4 * gradients[t]);
-            ShardedOptimizer.Update(storage, values, t, gradientScale: 0.25);
+            ShardedOptimizer.Update(storage, values, t, 0, gradientScale: 0.25);
             Assert.All(storage.Master.ToArray<float>(), w => Assert.Equal(expected[t], w, 1e-6));
         }
     }
@@ -34,7 +34,7 @@ public sealed class ShardedOptimizerTests
         using var storage = NewStorage();
         storage.Master.fill_(1);
         storage.Gradient.fill_(2);
-        ShardedOptimizer.Update(storage, Values(new() { Type = OptimizerType.Sgd, WeightDecay = 0.5 }), 0, gradientScale: 0.25);
+        ShardedOptimizer.Update(storage, Values(new() { Type = OptimizerType.Sgd, WeightDecay = 0.5 }), 0, 0, gradientScale: 0.25);
         Assert.All(storage.Master.ToArray<float>(), w => Assert.Equal(1 * (1 - 0.01 * 0.5) - 0.01 * 0.25 * 2, w, 1e-7));
     }
 

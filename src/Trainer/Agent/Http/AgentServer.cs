@@ -69,6 +69,7 @@ internal static class AgentServer
         app.MapGet("/v1/catalogue", (RequestDelegate)(context => GuardAsync(context, async () => await WriteAsync(context, await agent.CatalogueAsync(context.RequestAborted), ProtocolJson.Default.Catalogue))));
         app.MapPut("/v1/checkpoints", (RequestDelegate)(context => GuardAsync(context, () => MarkAsync(context, agent))));
         app.MapPut("/v1/fence", (RequestDelegate)(context => GuardAsync(context, () => FenceAsync(context, agent))));
+        app.MapPut("/v1/logbook", (RequestDelegate)(context => GuardAsync(context, () => LogbookAsync(context, agent))));
         app.MapPut("/v1/plan", (RequestDelegate)(context => GuardAsync(context, () => PlanAsync(context, agent))));
         app.MapPut("/v1/control", (RequestDelegate)(context => GuardAsync(context, () => ControlAsync(context, agent))));
     }
@@ -116,6 +117,11 @@ internal static class AgentServer
         if (mark.Condemn is { } reason && string.IsNullOrWhiteSpace(reason)) await RefuseAsync(context, StatusCodes.Status400BadRequest, "condemn is empty; it must say why");
         else if (await agent.MarkAsync(mark, context.RequestAborted) is { } catalogue) await WriteAsync(context, catalogue, ProtocolJson.Default.Catalogue);
         else await RefuseAsync(context, StatusCodes.Status404NotFound, $"there is no checkpoint with commit entry {mark.Entry} and manifest {mark.ManifestDigest}");
+    }
+
+    private static async Task LogbookAsync(HttpContext context, TrainerAgent agent)
+    {
+        if (await ReadAsync(context, ProtocolJson.Default.LogbookRequest) is { } request) await agent.RecordAsync(request, context.RequestAborted);
     }
 
     private static async Task PlanAsync(HttpContext context, TrainerAgent agent)

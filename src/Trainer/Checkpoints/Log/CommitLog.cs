@@ -1,3 +1,4 @@
+using Opt.Api.V1Alpha1;
 using Opt.Trainer.Stores;
 
 namespace Opt.Trainer.Checkpoints;
@@ -95,6 +96,31 @@ public sealed class CommitLog : IDisposable
     {
         Fence = new() { Adopts = adopt && state.JobUid != _jobUid ? state.JobUid : null },
     }, ct);
+
+    /// <summary>Condemns every checkpoint above <paramref name="step"/> that is not condemned yet.</summary>
+    public async Task<LogState> CondemnAfterAsync(long epoch, long step, string reason, CancellationToken ct)
+    {
+        while (true)
+        {
+            var appended = false;
+            var state = await AppendAsync(known =>
+            {
+                var next = known.Checkpoints.Values.FirstOrDefault(c => c.Commit.Step > step && c.Verdict is not HealthVerdict.Condemned);
+                appended = next is not null;
+                return next is null ? null : Entry(LogEntryKind.Verdict, epoch) with { Verdict = new() { Checkpoint = next.Entry, Verdict = HealthVerdict.Condemned, Reason = reason } };
+            }, ct);
+            if (!appended) return state;
+        }
+    }
+
+    /// <summary>Appends the logbook entries that the log does not hold yet.</summary>
+    public async Task RecordAsync(IEnumerable<LogbookEntry> entries, CancellationToken ct)
+    {
+        foreach (var entry in entries)
+        {
+            await AppendAsync(known => known.HasLogbook(entry) ? null : Entry(LogEntryKind.Logbook, known.FencedEpoch) with { Logbook = entry }, ct);
+        }
+    }
 
     /// <summary>An entry to complete with its part.</summary>
     public static LogEntry Entry(LogEntryKind kind, long epoch) => new() { Number = 0, Kind = kind, JobUid = "", Epoch = epoch, Writer = "", Nonce = "", At = default };

@@ -14,6 +14,7 @@ public sealed record LogSnapshot
     public required long FencedEpoch { get; init; }
     public EquatableList<KnownCheckpoint> Checkpoints { get; set; } = [];
     public EquatableList<string> Retired { get; set; } = [];
+    public EquatableList<string> Logbook { get; set; } = [];
 
     public static LogSnapshot Of(LogState state) => new()
     {
@@ -22,6 +23,7 @@ public sealed record LogSnapshot
         FencedEpoch = state.FencedEpoch,
         Checkpoints = [.. state.Checkpoints.Values],
         Retired = [.. state.Retired],
+        Logbook = [.. state.Logbook],
     };
 
     public LogState ToState() => new()
@@ -31,5 +33,6 @@ public sealed record LogSnapshot
         FencedEpoch = FencedEpoch,
         Checkpoints = Checkpoints.ToImmutableSortedDictionary(c => c.Entry, c => c),
         Retired = [.. Retired],
+        Logbook = [.. Logbook],
     };
 }

@@ -26,6 +26,13 @@ public sealed record LogState
     /// <summary>Folders of the newest thousand retired checkpoints, whose objects may still be there, newest last.</summary>
     public ImmutableList<string> Retired { get; init; } = [];
 
+    /// <summary>Identities of the newest thousand logbook entries: an entry told twice is appended once.</summary>
+    public ImmutableList<string> Logbook { get; init; } = [];
+
+    public bool HasLogbook(LogbookEntry entry) => Logbook.Contains(IdentityOf(entry));
+
+    private static string IdentityOf(LogbookEntry entry) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{entry.Time.ToUnixTimeMilliseconds()} {entry.Actor} {entry.What}");
+
     /// <summary>Whether the folder is that of a checkpoint. Any other folder below "checkpoints/" is a torn save or a retired one.</summary>
     public bool Exists(string path) => Checkpoints.Values.Any(c => c.Commit.Path == path);
 
@@ -44,6 +51,7 @@ public sealed record LogState
             LogEntryKind.Verdict => next.With(entry.Verdict!.Checkpoint, c => c with { Verdict = entry.Verdict.Verdict, Reason = entry.Verdict.Reason }),
             LogEntryKind.Pin => next.With(entry.Pin!.Checkpoint, c => c with { Pinned = entry.Pin.Pinned }),
             LogEntryKind.Retire => next with { Checkpoints = Checkpoints.Remove(entry.Retire!.Checkpoint), Retired = [.. Retired.Add(Checkpoints[entry.Retire.Checkpoint].Commit.Path).TakeLast(RetiredKept)] },
+            LogEntryKind.Logbook => next with { Logbook = [.. Logbook.Add(IdentityOf(entry.Logbook!)).TakeLast(RetiredKept)] },
             _ => next,
         };
     }

@@ -1,0 +1,29 @@
+using Opt.Api;
+using Opt.Api.Protocol;
+
+namespace Opt.Planning.Divergence;
+
+/// <summary>The next revision of the plan in force: what was decided and the memory of it, in one atomic write.</summary>
+internal static class Revisions
+{
+    private const int FiringsKept = 64, RequestsKept = 20;
+
+    public static RunPlan Next(Situation s, PlanCause cause, InterventionRecord? record) => s.Plan! with
+    {
+        Revision = s.Plan.Revision + 1, CreatedAt = s.Now, Cause = cause, Intervention = record, Command = ControlCommand.None,
+    };
+
+    public static RunPlan Remembering(this RunPlan plan, IEnumerable<PolicyFiring> firings) => plan with { Firings = [.. plan.Firings.Concat(firings).TakeLast(FiringsKept)] };
+
+    public static RunPlan Answering(this RunPlan plan, HandledRequest request) => plan with { Handled = [.. plan.Handled.Append(request).TakeLast(RequestsKept)] };
+
+    public static RunPlan Valued(this RunPlan plan, HyperParameters values, EquatableList<HyperParameterOverride> overrides) =>
+        plan with { Training = plan.Training with { HyperParameters = values }, Overrides = overrides };
+
+    /// <summary>A pass that writes the revision and nothing else: what follows from it is the next pass's business.</summary>
+    public static Move Write(Situation s, RunPlan revision) => new Move { Phase = s.Job.Status?.Phase ?? Opt.Api.V1Alpha1.JobPhase.Running, Account = s.HasStepped ? Accounts.Productive : Accounts.Diagnose, Memory = s.Seen.Memory }
+        .Then(new CreatePlan(revision)).WakeIn(TimeSpan.Zero);
+
+    /// <summary>True once the trainer reports the newest revision, or nothing runs that could: the moment for another change.</summary>
+    public static bool IsSettled(Situation s) => !s.HasStepped || s.Plan!.Pause is not null || s.Seen.Steps.Newest!.Revision >= s.Plan!.Revision;
+}
