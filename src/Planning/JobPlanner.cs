@@ -123,7 +123,7 @@ public static class JobPlanner
     {
         EquatableList<LogbookEntry> entries = [.. status.Logbook.Except(s.Seen.Memory.Recorded)];
         var able = s.Seen.Agents.FirstOrDefault(a => a is { Answers: true, Status.Store.Reachable: true } && a.Status.JobUid == s.Uid);
-        return entries.Count == 0 || able is null || s.Plan is null ? [] : [new RecordLogbook(able.Pod, able.PodUid, entries)];
+        return entries.Count == 0 || able is null || s.Plan is null || s.Job.Spec.ManagementState is not ManagementState.Managed ? [] : [new RecordLogbook(able.Pod, able.PodUid, entries)];
     }
 
     private static IEnumerable<PlannedAction> OldPlans(Situation s)
