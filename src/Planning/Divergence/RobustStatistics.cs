@@ -16,6 +16,19 @@ public readonly record struct RobustStatistics(double Median, double Sigma, int 
         return new(median, MadToSigma * Middle(deviations), finite.Length);
     }
 
+    /// <summary>
+    /// Statistics of a series that may be falling, as a healthy loss does: the median is the level at its end and the deviation that from the
+    /// falling line. A rising series is taken as level, since a rise is what one looks for.
+    /// </summary>
+    public static RobustStatistics Falling(double[] values)
+    {
+        var half = values.Length / 2;
+        var (early, late) = (Of(values.Take(half)), Of(values.Skip(values.Length - half)));
+        if (early.Count == 0 || late.Count == 0) return Of(values);
+        var slope = Math.Min(0, (late.Median - early.Median) / (values.Length - half));
+        return Of(values.Select((v, i) => v - slope * (i - (values.Length - 1))));
+    }
+
     /// <summary>How many sigmas <paramref name="value"/> lies above the median. Sigma counts as at least 1 % of the median, so that a flat window is not hair-triggered.</summary>
     public double Above(double value) => (value - Median) / Math.Max(Sigma, Math.Max(0.01 * Math.Abs(Median), 1e-12));
 

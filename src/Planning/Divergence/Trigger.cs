@@ -39,7 +39,7 @@ public static class Trigger
     }
 
     private static RobustStatistics Baseline(Signal signal, SignalBoundSpec bound, IReadOnlyList<StepRecord> history, int last) =>
-        bound.Spike is null ? default : RobustStatistics.Of(Window(signal, history, Back(signal, history, last, bound.ForSteps), bound.Window));
+        bound.Spike is null ? default : RobustStatistics.Falling(Window(signal, history, Back(signal, history, last, bound.ForSteps), bound.Window));
 
     private static bool Exceeds(Signal signal, SignalBoundSpec bound, IReadOnlyList<StepRecord> history, int at, double value, RobustStatistics baseline)
     {

@@ -42,6 +42,9 @@ internal sealed class LogFiles(ICheckpointStore store, LogLimits limits)
     /// <summary>Numbers of the snapshots, ascending.</summary>
     public async Task<IReadOnlyList<long>> SnapshotsAsync(CancellationToken ct) => await NumbersAsync(Snapshots, ct);
 
+    /// <summary>First entries of the archives, ascending.</summary>
+    public async Task<IReadOnlyList<long>> ArchivesAsync(CancellationToken ct) => await NumbersAsync(Archives, ct);
+
     /// <summary>Null when it is gone or damaged: another one or the entries will do.</summary>
     public async Task<LogState?> ReadSnapshotAsync(long number, CancellationToken ct)
     {
