@@ -51,11 +51,14 @@ public sealed class DivergenceTests : IAsyncLifetime
         await ApplyAsync(Manifest(mode));
         await StepReachedAsync(45);
         await _system.KubectlAsync(Cancelled, "patch", "otj", "opt-tiny", "--type", "merge", "-p", """{"spec":{"training":{"learningRate":{"peak":3.0}}}}""");
-        await EndedAsync();
+        // Without a policy that acts it may never come to an end.
+        if (mode == "Enforce") await EndedAsync();
+        else await _system.EventuallyAsync("thirty more steps, or none any more", async () => await StatusAsync() is var now && ((long?)now["step"] >= 78 || (int?)now["restarts"]?["total"] > 0), Cancelled);
 
-        var (status, loss) = (await StatusAsync(), await LossAsync($"rate-{mode}"));
+        var status = await StatusAsync();
+        var loss = mode == "Enforce" ? await LossAsync("rate") : (double?)status["loss"] ?? double.PositiveInfinity;
         Assert.Equal(mode == "Enforce", loss < Clean + Margin);
-        Assert.Equal(mode == "Enforce" ? 2 : 1, (int)status["epoch"]!);
+        if (mode == "Enforce") Assert.Equal(2, (int)status["epoch"]!);
         if (mode.Length > 0) Assert.Contains(status["logbook"]!.AsArray(), e => (string?)e!["actor"] == "policy explosion" && ((string)e["what"]!).StartsWith("would have", StringComparison.Ordinal) == (mode == "Shadow"));
         if (mode == "Enforce") Assert.Equal("policy explosion", Set(status, "peakLearningRate"));
     }
@@ -93,6 +96,38 @@ public sealed class DivergenceTests : IAsyncLifetime
         var (status, loss) = (await StatusAsync(), await LossAsync("overflow-storm"));
         Assert.InRange(loss, 0, Clean + Margin);
         Assert.Equal((1, "policy overflow-storm", "spec"), ((int)status["epoch"]!, Set(status, "lossScaleFloor"), Set(status, "peakLearningRate")));
+    }
+
+    [Theory(SkipUnless = nameof(Soaks), Skip = "set OPT_SOAK=1")]
+    [InlineData("Enforce")]
+    [InlineData("")]
+    public async Task A_poisoned_stretch_of_the_corpus_is_skipped_by_a_policy_and_read_to_the_end_without(string mode)
+    {
+        await PoisonAsync(fromStep: 80, steps: 30);
+        var manifest = Manifest(mode).Replace("- learningRate: {multiply: 0.001, floor: 1.0e-4}", "- skipData: {alsoNext: 40}", StringComparison.Ordinal)
+            .Replace("root: /data", "root: /checkpoints/data\n    order: sequential", StringComparison.Ordinal);
+        await ApplyAsync(manifest);
+        await EndedAsync();
+
+        var (status, loss) = (await StatusAsync(), await LossAsync($"poison-{mode}"));
+        Assert.Equal(mode == "Enforce", loss < Clean + Margin);
+        Assert.Equal("spec", Set(status, "peakLearningRate"));
+        Assert.Equal(mode == "Enforce" ? 2 : 1, (int)status["epoch"]!);
+    }
+
+    /// <summary>A copy of the corpus in which the samples of some steps are noise: 8 sequences of 128 + 1 tokens a step, in file order.</summary>
+    private async Task PoisonAsync(int fromStep, int steps)
+    {
+        const int stepTokens = 8 * 129;
+        var folder = Directory.CreateDirectory(Path.Combine(_system.Checkpoints, "data")).FullName;
+        foreach (var file in Directory.GetFiles(Repo.PathOf(".cache", "corpus"), "kjv-*")) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        var bytes = await File.ReadAllBytesAsync(Path.Combine(folder, "kjv-train.bin"), Cancelled);
+        var random = new Random(1);
+        for (var token = fromStep * stepTokens; token < (fromStep + steps) * stepTokens; token++) BitConverter.TryWriteBytes(bytes.AsSpan(2 * token), (ushort)random.Next(50_000));
+        await File.WriteAllBytesAsync(Path.Combine(folder, "kjv-train.bin"), bytes, Cancelled);
+        var description = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(folder, "kjv-train.json"), Cancelled))!;
+        description["bytesDigest"] = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(bytes));
+        await File.WriteAllTextAsync(Path.Combine(folder, "kjv-train.json"), description.ToJsonString(), Cancelled);
     }
 
     /// <summary>Mean loss of the last ten steps of an untroubled run of so many steps, and how far above it a recovered run may end.</summary>

@@ -34,10 +34,13 @@ public readonly record struct JobRequest(string Name, string Id, string Argument
 {
     public const string Prefix = "request.training.opt-operator.io/";
 
-    /// <summary>Reads an annotation; null when it is none of ours or has no id.</summary>
+    /// <summary>The id comes back in the status, whose strings are bounded.</summary>
+    private const int LongestValue = 253;
+
+    /// <summary>Reads an annotation; null when it is none of ours, has no id, or is too long.</summary>
     public static JobRequest? Read(string annotation, string value)
     {
-        if (!annotation.StartsWith(Prefix, StringComparison.Ordinal)) return null;
+        if (!annotation.StartsWith(Prefix, StringComparison.Ordinal) || value.Length > LongestValue) return null;
         var parts = value.Split(' ', 2, StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         return parts.Length == 0 ? null : new(annotation[Prefix.Length..], parts[0], parts.Length > 1 ? parts[1] : "");
     }
