@@ -10,6 +10,7 @@ namespace Opt.Kubernetes;
 public sealed partial class Informer<T> : IDisposable where T : class
 {
     private static readonly TimeSpan LongAgo = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LongestAsked = TimeSpan.FromMinutes(5);
     private readonly ResourceClient<T> _client;
     private readonly InformerOptions<T> _options;
     private readonly ILogger _logger;
@@ -196,15 +197,19 @@ public sealed partial class Informer<T> : IDisposable where T : class
         // "Too old" and "not here" are answers of a healthy server: go on at once, unless it has just happened.
         if (wasGone) _failures = ++_relists;
         if ((refused || wasGone) && _failures == 1) return;
-        await PauseAsync(ct);
+        await PauseAsync(e.RetryAfter ?? TimeSpan.Zero, ct);
     }
 
-    private async Task PauseAsync(CancellationToken ct)
+    /// <param name="asked">What the server asked for; honoured up to <see cref="LongestAsked"/>.</param>
+    private async Task PauseAsync(TimeSpan asked, CancellationToken ct)
     {
         var full = Math.Min(_options.BackoffCap.TotalSeconds, _options.Backoff.TotalSeconds * Math.Pow(2, Math.Min(_failures, 20) - 1));
+        var own = TimeSpan.FromSeconds(full * (0.5 + _client.Options.Random() / 2));
+        var least = asked < LongestAsked ? asked : LongestAsked;
         try
         {
-            await Task.Delay(TimeSpan.FromSeconds(full * (0.5 + _client.Options.Random() / 2)), _client.Clock, ct);
+            // On top of what was asked, not instead: everybody was told the same.
+            await Task.Delay(least + own, _client.Clock, ct);
         }
         catch (OperationCanceledException)
         {

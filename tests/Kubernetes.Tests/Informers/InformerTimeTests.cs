@@ -81,6 +81,20 @@ public sealed class InformerTimeTests
         Assert.InRange(world.Requests.Count(r => r == "list"), 10, 50);
     });
 
+    [Fact]
+    public void A_server_that_names_a_time_is_left_alone_until_then() => Test(async world =>
+    {
+        (world.BusyFor, world.Version) = (TimeSpan.FromSeconds(45), 11);
+        world.Bookmark(11);
+        world.Watch.End();
+        await world.AdvanceAsync(TimeSpan.FromSeconds(44));
+        Assert.Equal(["list", "watch 10", "watch 11"], world.Requests);   // the second one was refused
+
+        world.BusyFor = null;
+        await world.AdvanceAsync(TimeSpan.FromSeconds(3));
+        Assert.Equal(["newest", "watch 11"], world.Requests.Skip(3));
+    });
+
     private static void Test(Func<World, Task> test) => Pump.Run(async settle =>
     {
         var world = new World(settle);
@@ -111,6 +125,9 @@ public sealed class InformerTimeTests
         public long Version { get; set; } = 10;
         public long OldestKept { get; set; }
         public bool IsDown { get; set; }
+
+        /// <summary>Watches are refused with 429 and this time.</summary>
+        public TimeSpan? BusyFor { get; set; }
         public string Shown => string.Join(' ', Informer.Snapshot.Items.Select(m => $"{m.Metadata.Name}@{m.Metadata.ResourceVersion}"));
 
         public void Tell(long version)
@@ -137,6 +154,7 @@ public sealed class InformerTimeTests
             Requests.Add(isWatch ? $"watch {query["resourceVersion"]}" : query["limit"] == "1" ? "newest" : "list");
             if (IsDown) throw new HttpRequestException(HttpRequestError.ConnectionError, "connection refused");
             if (!isWatch) return Answer(200, $$$"""{"metadata":{"resourceVersion":"{{{Version}}}"},"items":[{{{Item()}}}]}""");
+            if (BusyFor is { } time) return Busy(time);
             if (long.Parse(query["resourceVersion"]!, System.Globalization.CultureInfo.InvariantCulture) < OldestKept) return Answer(410, """{"kind":"Status","status":"Failure","message":"too old","reason":"Expired","code":410}""");
             Watch = new();
             return Task.FromResult(new HttpResponseMessage(HttpStatusCode.OK) { Content = new StreamContent(Watch) });
@@ -154,6 +172,13 @@ public sealed class InformerTimeTests
         }
 
         private string Item() => $$$"""{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","namespace":"n","uid":"u","resourceVersion":"{{{Version}}}"}}""";
+
+        private static async Task<HttpResponseMessage> Busy(TimeSpan time)
+        {
+            var answer = await Answer(429, """{"kind":"Status","status":"Failure","message":"too many requests","reason":"TooManyRequests","code":429}""");
+            answer.Headers.RetryAfter = new(time);
+            return answer;
+        }
 
         private static Task<HttpResponseMessage> Answer(int code, string body) =>
             Task.FromResult(new HttpResponseMessage((HttpStatusCode)code) { Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body)) });
