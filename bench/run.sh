@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make bench`: prints the measurements as JSON lines while they are made, then as a table. Only some: bench/run.sh trainer|system|checkpoints|replay|kubernetes.
+# `make bench`: prints the measurements as JSON lines while they are made, then as a table. Only some: bench/run.sh trainer|system|checkpoints|replay|divergence|kubernetes.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../eng/common.sh"
 
@@ -27,7 +27,12 @@ kubernetes() { # list and watch beside curl, events through informer and control
     dotnet run --project bench/Kubernetes.Bench -c Release
 }
 
-[ $# -gt 0 ] || set -- trainer system kubernetes checkpoints replay
+divergence() { # real divergences on local workers, with policies, without, in Shadow; pictures in artifacts/divergence
+    mkdir -p artifacts/divergence
+    OPT_SOAK=1 OPT_PICTURES="$ROOT/artifacts/divergence" dotnet artifacts/bin/EndToEnd/release/Opt.EndToEnd.dll -class '*DivergenceTests'
+}
+
+[ $# -gt 0 ] || set -- trainer system kubernetes checkpoints replay divergence
 for what in "$@"; do
     say "$what"
     "$what" | tee -a "$RESULTS"

@@ -18,7 +18,7 @@ internal static class TrainingPlot
 
     private static readonly Panel[] Panels =
     [
-        new("loss (nats per token)", r => r.Loss, false),
+        new("loss (nats per token)", r => r.Loss, true),
         new("learning rate", r => r.LearningRate, false),
         new("loss scale", r => r.LossScale, true),
         new("gradient norm", r => r.GradientNorm, true),
