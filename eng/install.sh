@@ -42,6 +42,7 @@ want_test() {
     want_run
     npm_package azurite@3.37.0 "a real Azure Blob service on loopback"
     debian unzip "unpacks helm and kubectl"
+    debian prometheus "promtool checks metrics and alerts"
     debian python3-torch "reference implementation for numerical parity"
 }
 

@@ -21,9 +21,10 @@ var webhookConfiguration = new Option<string?>("--webhook-configuration") { Desc
 var webhookCertificates = new Option<string?>("--webhook-certificates") { Description = "folder of tls.crt and tls.key that somebody else renews; without it, the operator makes and rotates them" };
 var quarantineNodes = new Option<int?>("--quarantine-limit") { Description = "never put aside more nodes of the cluster at a time, over all jobs" };
 var quarantinePercent = new Option<double>("--quarantine-limit-percent") { Description = "nor more than this percent of them; the first three are always allowed", DefaultValueFactory = _ => 20 };
-foreach (var port in new[] { healthPort, metricsPort, webhookPort }) port.Validators.Add(Port);
+var dashboardPort = new Option<int>("--dashboard-port") { Description = "port of the dashboard, a read-only page; 0 for none" };
+foreach (var port in new[] { healthPort, metricsPort, webhookPort, dashboardPort }) port.Validators.Add(Port);
 
-var run = new Command("run", "Reconcile OptTrainingJobs until stopped.") { kubeConfig, scope, statusInterval, healthPort, metricsPort, bindAddress, leaderElect, leaderNamespace, leaderId, webhookPort, webhookNames, webhookSecret, webhookConfiguration, webhookCertificates, quarantineNodes, quarantinePercent };
+var run = new Command("run", "Reconcile OptTrainingJobs until stopped.") { kubeConfig, scope, statusInterval, healthPort, metricsPort, bindAddress, leaderElect, leaderNamespace, leaderId, webhookPort, webhookNames, webhookSecret, webhookConfiguration, webhookCertificates, dashboardPort, quarantineNodes, quarantinePercent };
 run.SetAction((parsed, ct) => RunCommand.ExecuteAsync(new()
 {
     KubeConfig = parsed.GetValue(kubeConfig),
@@ -35,6 +36,7 @@ run.SetAction((parsed, ct) => RunCommand.ExecuteAsync(new()
     LeaderElect = parsed.GetValue(leaderElect),
     LeaderElectionNamespace = parsed.GetValue(leaderNamespace),
     LeaderElectionId = parsed.GetValue(leaderId)!,
+    DashboardPort = parsed.GetValue(dashboardPort),
     WebhookPort = parsed.GetValue(webhookPort),
     WebhookNames = parsed.GetValue(webhookNames) ?? [],
     WebhookSecret = parsed.GetValue(webhookSecret)!,

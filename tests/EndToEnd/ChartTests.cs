@@ -41,6 +41,9 @@ public sealed class ChartTests : IAsyncLifetime
         Assert.Equal(2, pods.Count);
         Assert.All(pods, pod => Assert.Equal(("Running", "opt-operator"), ((string)pod!["status"]!["phase"]!, (string)pod["spec"]!["serviceAccountName"]!)));
 
+        var bad = await _plane.FileAsync("bad.yaml", TinyManifest.WithSteps(steps: 20, checkpointEvery: 10).Replace("path: kjv-train", "path: ../kjv", StringComparison.Ordinal));
+        Assert.Contains("spec.data.train[0].path: \"../kjv\" is not allowed", (await _plane.TryAsync("kubectl", Cancelled, "apply", "-f", bad)).Error, StringComparison.Ordinal);
+
         var manifest = await _plane.FileAsync("job.yaml", TinyManifest.WithSteps(steps: 100_000, checkpointEvery: 50));
         await KubectlAsync("apply", "-f", manifest);
         await _plane.EventuallyAsync("steps are taken", async () => long.Parse("0" + await KubectlAsync("get", "otj", "opt-tiny", "-o", "jsonpath={.status.step}"), System.Globalization.CultureInfo.InvariantCulture) >= 2, Cancelled, seconds: 120);

@@ -12,6 +12,7 @@ internal sealed class OperatorMetrics : IDisposable
     private readonly Counter<long> _actions;
     private readonly Counter<long> _launches;
     private readonly Counter<long> _quarantines;
+    private readonly Histogram<double> _recoveries;
     private readonly ConcurrentDictionary<ObjectKey, OptTrainingJobStatus> _jobs = new();
 
     public OperatorMetrics()
@@ -20,6 +21,10 @@ internal sealed class OperatorMetrics : IDisposable
         _launches = _meter.CreateCounter<long>("opt.operator.launches", null, "Run plans created, by cause.");
         _quarantines = _meter.CreateCounter<long>("opt.operator.quarantines", null, "Nodes put aside, by reason.");
         _meter.CreateObservableGauge("opt.operator.jobs", () => Enum.GetValues<JobPhase>().Select(p => new Measurement<long>(_jobs.Values.Count(s => s.Phase == p), Tag("phase", p.ToString()))), null, "Jobs by phase.");
+        _recoveries = _meter.CreateHistogram("opt.operator.recovery.duration", "s", "Time from the moment steps ceased to advance until they advanced again.", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [15, 30, 60, 120, 240, 430, 900, 1800, 3600] });
+        _meter.CreateObservableGauge("opt.operator.nodes", () => new[] { Nodes("desired", s => s.Nodes.Desired), Nodes("ready", s => s.Nodes.Ready), Nodes("spare", s => s.Nodes.SparesReady), Nodes("quarantined", s => s.Nodes.Quarantined.Count) }, null, "Nodes of all present jobs, by state (desired, ready, spare, quarantined).");
+        _meter.CreateObservableGauge("opt.operator.throughput", () => _jobs.Values.Where(s => s.Phase is JobPhase.Running).Sum(s => s.TokensPerSecond ?? 0), null, "Tokens a second of all running jobs.");
+        _meter.CreateObservableGauge("opt.operator.checkpoint.oldest.timestamp", () => _jobs.Values.Where(s => s.Phase is JobPhase.Running).Select(s => s.LastCheckpoint?.CommittedAt ?? s.StartTime).OfType<DateTimeOffset>().Select(t => new Measurement<double>(t.ToUnixTimeSeconds())).OrderBy(m => m.Value).Take(1), "s", "When, in Unix time, the running job that is worst off committed its last checkpoint, or started if it has none.");
         _meter.CreateObservableGauge("opt.operator.goodput.time", () => Planning.Accounts.All.Select(a => new Measurement<double>(Seconds(a), Tag("account", a))), "s", "Time of all present jobs, by ledger account.");
     }
 
@@ -29,11 +34,26 @@ internal sealed class OperatorMetrics : IDisposable
 
     public void Quarantined(string reason) => _quarantines.Add(1, Tag("reason", reason));
 
-    public void Observed(ObjectKey job, OptTrainingJobStatus status) => _jobs[job] = status;
+    public void Observed(ObjectKey job, OptTrainingJobStatus status)
+    {
+        if (_jobs.TryGetValue(job, out var before) && Recovery(before, status) is { } took) _recoveries.Record(took.TotalSeconds);
+        _jobs[job] = status;
+    }
 
     public void Forget(ObjectKey job) => _jobs.TryRemove(job, out _);
 
     public void Dispose() => _meter.Dispose();
+
+    /// <summary>How long the job did not advance, when it has just begun to again; null otherwise, and for the first start.</summary>
+    internal static TimeSpan? Recovery(OptTrainingJobStatus before, OptTrainingJobStatus now)
+    {
+        var (ceased, resumed) = (Running(before), Running(now));
+        return ceased is { Status: "False" } && resumed is { Status: "True" } && before.Step > 0 ? resumed.LastTransitionTime - ceased.LastTransitionTime : null;
+
+        static Condition? Running(OptTrainingJobStatus status) => status.Conditions.FirstOrDefault(c => c.Type == Planning.ConditionTypes.Running);
+    }
+
+    private Measurement<long> Nodes(string state, Func<OptTrainingJobStatus, int> count) => new(_jobs.Values.Sum(count), Tag("state", state));
 
     private double Seconds(string account) => _jobs.Values.Sum(s => s.Goodput.FirstOrDefault(a => a.Account == account)?.Seconds ?? 0);
 

@@ -53,4 +53,7 @@ public sealed record OperatorOptions
 
     /// <summary>A folder whose tls.crt and tls.key are served instead of certificates of our own.</summary>
     public string? WebhookCertificates { get; init; }
+
+    /// <summary>Port of the dashboard; 0 for none.</summary>
+    public int DashboardPort { get; init; }
 }

@@ -4,6 +4,9 @@ using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging;
 using Opt.Kubernetes;
 using Opt.Operator.Agents;
+using Opt.Operator.Dashboard;
+using Opt.Operator.Dashboard.Access;
+using Opt.Operator.Dashboard.Curves;
 using Opt.Operator.Rendering;
 using Opt.Operator.Webhooks;
 
@@ -51,7 +54,10 @@ internal static partial class RunCommand
         await using var endpoints = await Endpoints.StartAsync(options, () => runtime.IsReady, exporter, ct);
         await using var webhooks = await WebhooksAsync(options, client, clock, logs, ct);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        var following = runtime.FollowAsync(stopping.Token);
+        using var access = new ApiServerAccess(configuration, clock);
+        var collector = new CurveCollector(runtime.Informers, client, agents, options.AgentPort, clock);
+        await using var dashboard = options.DashboardPort == 0 ? null : await DashboardServer.StartAsync(options.BindAddress, options.DashboardPort, new ClusterData(runtime.Informers, collector), access, clock, ct);
+        var following = Task.WhenAll(runtime.FollowAsync(stopping.Token), dashboard is null ? Task.CompletedTask : collector.RunAsync(stopping.Token));
         try
         {
             await LeadAsync(options, configuration, clientOptions, runtime, client.Namespace, clock, logs, metrics, ct);

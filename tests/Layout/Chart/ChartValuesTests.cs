@@ -14,7 +14,9 @@ public sealed class ChartValuesTests
         ["metrics.podMonitor.labels"] = "metrics.podMonitor.enabled=true",
         ["metrics.podMonitor.interval"] = "metrics.podMonitor.enabled=true",
         ["metrics.rules.labels"] = "metrics.rules.enabled=true",
+        ["metrics.grafana.labels"] = "metrics.grafana.enabled=true",
         ["webhooks.certManager.issuerRef"] = "webhooks.certManager.enabled=true",
+        ["dashboard.from"] = "networkPolicy.enabled=true",
         ["networkPolicy.apiServerPorts"] = "networkPolicy.enabled=true",
         ["networkPolicy.metricsFrom"] = "networkPolicy.enabled=true",
         ["networkPolicy.trainerNamespaces"] = "networkPolicy.enabled=true",
@@ -42,6 +44,7 @@ public sealed class ChartValuesTests
         ["metrics.podMonitor.interval"] = "\"15s\"",
         ["webhooks.failurePolicy"] = "\"Fail\"",
         ["webhooks.certManager.issuerRef"] = """{"name": "corporate", "kind": "ClusterIssuer"}""",
+        ["dashboard.from"] = """[{"podSelector": {}}]""",
         ["networkPolicy.apiServerPorts"] = "[8443]",
         ["networkPolicy.metricsFrom"] = """[{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}]""",
         ["networkPolicy.trainerNamespaces"] = """["research"]""",
@@ -72,6 +75,7 @@ public sealed class ChartValuesTests
     [InlineData("metrics.port=80", "port")]
     [InlineData("metrics.port=8081", "differ")]
     [InlineData("webhooks.port=8080", "differ")]
+    [InlineData("dashboard.port=9443", "differ")]
     [InlineData("webhooks.failurePolicy=Open", "failurePolicy")]
     public async Task A_mistaken_value_is_refused_and_named(string setting, string named)
     {

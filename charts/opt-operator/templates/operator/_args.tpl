@@ -7,6 +7,10 @@
 {{- if and (eq (include "opt-operator.webhooks" .) "true") (has (int .Values.webhooks.port) $ports) }}
 {{- fail (printf "webhooks.port must differ from the other ports; it is %d" (int .Values.webhooks.port)) }}
 {{- end -}}
+{{- if eq (include "opt-operator.webhooks" .) "true" }}{{ $ports = append $ports (int .Values.webhooks.port) }}{{ end }}
+{{- if and .Values.dashboard.enabled (has (int .Values.dashboard.port) $ports) }}
+{{- fail (printf "dashboard.port must differ from the other ports; it is %d" (int .Values.dashboard.port)) }}
+{{- end -}}
 - --leader-elect
 - --leader-election-namespace={{ .Release.Namespace }}
 - --leader-election-id={{ include "opt-operator.fullname" . }}
@@ -14,6 +18,7 @@
 - --namespace={{ .Release.Namespace }}
 {{- end }}
 - --health-port={{ .Values.health.port }}
+- --dashboard-port={{ ternary .Values.dashboard.port 0 .Values.dashboard.enabled }}
 - --metrics-port={{ ternary .Values.metrics.port 0 .Values.metrics.enabled }}
 {{- if eq (include "opt-operator.webhooks" .) "true" }}
 - --webhook-port={{ .Values.webhooks.port }}

@@ -11,7 +11,7 @@ using Opt.LocalCluster.ApiServer.Rest;
 
 namespace Opt.LocalCluster.ApiServer.Admission;
 
-/// <summary>Calls webhooks: by URL, or by service through the addresses of its endpoints. Connections are kept by CA bundle and server name.</summary>
+/// <summary>Calls webhooks: by URL, or by service through the addresses of its endpoints. Connections are kept by CA bundle.</summary>
 internal sealed class WebhookClient(ServiceAddresses services, TimeProvider clock) : IDisposable
 {
     private readonly Lock _gate = new();
@@ -31,7 +31,8 @@ internal sealed class WebhookClient(ServiceAddresses services, TimeProvider cloc
         {
             using var request = new HttpRequestMessage(HttpMethod.Post, url + query) { Content = new ByteArrayContent(JsonText.ToUtf8(review)) };
             request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-            using var answer = await Client(config.Str("caBundle") ?? "", serverName).SendAsync(request, both.Token);
+            if (serverName is not null) request.Headers.Host = serverName;   // also the name that TLS asks for and checks
+            using var answer = await Client(config.Str("caBundle") ?? "").SendAsync(request, both.Token);
             var body = await answer.Content.ReadAsByteArrayAsync(both.Token);
             if (!answer.IsSuccessStatusCode) throw new WebhookException($"failed to call webhook: the server rejected our request for an unknown reason ({(int)answer.StatusCode})");
             return Response(body, review);
@@ -83,22 +84,20 @@ internal sealed class WebhookClient(ServiceAddresses services, TimeProvider cloc
         ? $"dial tcp {new Uri(url).Authority}: connect: {(socket.SocketErrorCode == SocketError.ConnectionRefused ? "connection refused" : socket.Message.ToLowerInvariant())}"
         : error.HttpRequestError == HttpRequestError.SecureConnectionError ? "tls: failed to verify certificate: x509: certificate signed by unknown authority" : error.Message;
 
-    private HttpClient Client(string caBundle, string? serverName)
+    private HttpClient Client(string caBundle)
     {
-        var key = $"{serverName}|{caBundle}";
         lock (_gate)
         {
-            if (_clients.TryGetValue(key, out var known)) return known;
-            return _clients[key] = Create(caBundle, serverName);
+            if (_clients.TryGetValue(caBundle, out var known)) return known;
+            return _clients[caBundle] = Create(caBundle);
         }
     }
 
-    private static HttpClient Create(string caBundle, string? serverName)
+    private static HttpClient Create(string caBundle)
     {
         var roots = new X509Certificate2Collection();
         if (caBundle.Length > 0) roots.ImportFromPem(Encoding.ASCII.GetString(Convert.FromBase64String(caBundle)));
         var handler = new SocketsHttpHandler { UseProxy = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5), AutomaticDecompression = DecompressionMethods.None };
-        if (serverName is not null) handler.SslOptions.TargetHost = serverName;
         handler.SslOptions.RemoteCertificateValidationCallback = (_, certificate, _, errors) =>
             (errors & SslPolicyErrors.RemoteCertificateNameMismatch) == 0 && certificate is not null && (errors == SslPolicyErrors.None || IsSignedBy(roots, new X509Certificate2(certificate)));
         return new HttpClient(handler) { Timeout = System.Threading.Timeout.InfiniteTimeSpan };   // each call has its own deadline

@@ -1,0 +1,65 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Opt.Api;
+using Xunit;
+
+namespace Opt.Layout;
+
+/// <summary>docs/api.md is written from the definition in crds/, which is written from the types.</summary>
+public sealed class ApiReferenceTests
+{
+    private static readonly JsonObject Schema = Yaml.Parse(RepoFiles.Read("crds/opttrainingjobs.yaml"))[0]["spec"]!["versions"]![0]!["schema"]!["openAPIV3Schema"]!["properties"]!.AsObject();
+
+    [Theory]
+    [InlineData("spec")]
+    [InlineData("status")]
+    public void The_reference_says_what_the_types_say(string part) => GeneratedSection.Matches("docs/api.md", part, Render(part));
+
+    [Fact]
+    public void Every_field_is_described() =>
+        Assert.Empty(Fields(Schema["spec"]!.AsObject(), "spec").Concat(Fields(Schema["status"]!.AsObject(), "status")).Where(f => f.Schema["description"] is null).Select(f => f.Path));
+
+    private static string Render(string part)
+    {
+        var text = new StringBuilder("| Field | Type | Default | Meaning |\n|---|---|---|---|\n");
+        foreach (var (path, schema, required) in Fields(Schema[part]!.AsObject(), part))
+        {
+            var meaning = ((string?)schema["description"] ?? "").Replace("|", "\\|", StringComparison.Ordinal);
+            text.Append($"| `{path}` | {Type(schema)} | {(required ? "required" : schema["default"] is { } value ? $"`{value.ToJsonString()}`" : "")} | {meaning}{Limits(schema)} |\n");
+        }
+
+        return text.ToString();
+    }
+
+    private static IEnumerable<(string Path, JsonObject Schema, bool Required)> Fields(JsonObject parent, string prefix)
+    {
+        var required = (parent["required"] as JsonArray ?? []).Select(r => (string)r!).ToHashSet();
+        foreach (var (name, node) in parent["properties"] as JsonObject ?? [])
+        {
+            var schema = node!.AsObject();
+            yield return ($"{prefix}.{name}", schema, required.Contains(name));
+            foreach (var inner in Fields(schema, $"{prefix}.{name}")) yield return inner;
+            if (schema["items"] is JsonObject items) foreach (var inner in Fields(items, $"{prefix}.{name}[]")) yield return inner;
+        }
+    }
+
+    private static string Type(JsonObject schema) => (string?)schema["type"] switch
+    {
+        "array" => $"list of {Type(schema["items"]!.AsObject())}",
+        "string" when schema["enum"] is JsonArray values => string.Join(", ", values.Select(v => $"`{v}`")),
+        null => "any",
+        var type => type,
+    };
+
+    private static string Limits(JsonObject schema)
+    {
+        var above = (bool?)schema["exclusiveMinimum"] == true;
+        string?[] limits =
+        [
+            schema["minimum"] is { } least ? $"{(above ? "above" : "at least")} {least.ToJsonString()}" : null,
+            schema["maximum"] is { } most ? $"at most {most.ToJsonString()}" : null,
+            (string?)schema["type"] is "array" && schema["minItems"] is { } fewest ? $"at least {fewest.ToJsonString()} entries" : null,
+        ];
+        return limits.OfType<string>().ToArray() is { Length: > 0 } given ? $" ({string.Join(", ", given)})" : "";
+    }
+}
