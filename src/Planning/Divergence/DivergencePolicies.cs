@@ -81,8 +81,9 @@ public static class DivergencePolicies
         var rung = Math.Min(recent, policy.Escalation.Count);
         var exhausted = counted.Length >= policy.Limit;
         var then = exhausted ? [new InterventionSpec { Pause = true }] : rung == 0 ? policy.Then : policy.Escalation[rung - 1].Then;
-        // The trouble is at least as old as the run of attempts that the trigger asked for, however little is known of what is usual.
-        var run = Signals.All(policy.When).Max(b => b.Bound.ForSteps);
+        // The trouble is at least as old as the run of attempts that the trigger asked for, however little is known of what is usual. A drift
+        // began somewhere between the quarters of the window that are compared; its first steps are within the noise.
+        var run = Signals.All(policy.When).Max(b => b.Bound.Drift is null ? b.Bound.ForSteps : Math.Max(b.Bound.ForSteps, 3 * b.Bound.Window / 4));
         return new(policy, rung, then, Math.Min(Onset.Find(history, last), Math.Max(0, last + 1 - run)), last, exhausted);
     }
 }

@@ -66,8 +66,8 @@ public sealed class SamplePolicyTests
         errors.Sort();
         Say($"| {kind} | {Curves} | {policy}: median {delays[Curves / 2]}, worst {delays[^1]} steps | {errors[Curves / 20]} .. {errors[^(Curves / 20 + 1)]} |");
         Assert.InRange(delays[^1], 1, within);
-        // A late onset would leave a sick checkpoint in place; drift is found by its norms, whose first steps are within the noise.
-        Assert.InRange(errors[^1], -50, kind.StartsWith("slow", StringComparison.Ordinal) ? 120 : 3);
+        // A late onset would leave a sick checkpoint in place; a drift's is taken early, since its first steps are within the noise.
+        Assert.InRange(errors[^1], -300, kind.StartsWith("slow", StringComparison.Ordinal) ? 0 : 3);
     }
 
     [Fact]
@@ -114,7 +114,7 @@ public sealed class SamplePolicyTests
         var (onset, fired) = (curve[decision.Onset].Step, curve[decision.At].Step);
         Say($"| {stretch} | onset {onset}, fired {fired} | {policy}, rate x {factor} |");
         // Checkpoints were saved every 250 steps: the target is one from before the drift.
-        Assert.InRange(onset, start + Onset - 20, start + Onset + 130);
+        Assert.InRange(onset, start + Onset - 250, start + Onset + 5);
     }
 
     private static List<StepRecord> Bad(string kind, int seed)
