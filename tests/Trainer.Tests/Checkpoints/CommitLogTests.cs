@@ -221,6 +221,29 @@ public abstract class CommitLogContract
         Assert.Equal((await writer.ReadAsync(Ct)).ToCatalogue(), (await sleeper.ReadAsync(Ct)).ToCatalogue());
     }
 
+    [Fact(Timeout = 60_000)]
+    public async Task A_reader_overtaken_by_a_compaction_while_it_reads_ahead_sees_the_end_of_the_log()
+    {
+        var store = await OpenAsync();
+        using var writer = TestRun.Log(store, limits: Short);
+        await writer.FenceAsync(1, adopt: false, Ct);
+        for (var step = 2; step <= 8; step++) await CommitAsync(writer, 1, step);
+        var overtaken = false;
+        async Task OvertakeAsync()
+        {
+            overtaken = true;
+            for (var step = 10; step <= 30; step++) await CommitAsync(writer, 1, step);
+            Assert.Equal(16, await new LogCompactor(writer.Files).RunAsync(Ct));
+        }
+
+        // It knows 8 entries and has read the ninth; of the next eight, all but the last are gone when it reads them.
+        using var reader = TestRun.Log(new PausedStore(store, beforeRead: name => name == LogFiles.NameOf(10) && !overtaken ? OvertakeAsync() : Task.CompletedTask), limits: Short);
+        await reader.ReadAsync(Ct);
+        await CommitAsync(writer, 1, step: 9);
+        Assert.Equal((await reader.ReadAsync(Ct)).Entry, (await writer.ReadAsync(Ct)).Entry);
+        Assert.True(overtaken);
+    }
+
     protected static async Task<KnownCheckpoint> CommitAsync(CommitLog log, long epoch, long step)
     {
         var commit = new CommitEntry { Step = step, Attempt = step, Samples = step, Tokens = step, Path = CheckpointNames.Folder(step, step, epoch), ManifestDigest = "d", Bytes = 1, Parent = 0 };

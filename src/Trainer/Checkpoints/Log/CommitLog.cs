@@ -192,7 +192,8 @@ public sealed class CommitLog : IDisposable
             var from = _state!.Entry + 1;
             var entries = await Task.WhenAll(Enumerable.Range(0, ahead).Select(i => _files.ReadEntryAsync(from + i, ct)));
             foreach (var entry in entries.TakeWhile(e => e is not null)) _state = _state.Apply(entry!);
-            if (entries[^1] is null) return;
+            // Not only the last one: with a compaction in between, an entry may be gone while later ones are there.
+            if (entries.Contains(null)) return;
         }
     }
 
