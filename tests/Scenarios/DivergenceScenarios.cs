@@ -49,26 +49,6 @@ public sealed class DivergenceScenarios
         await world.UntilAsync(s => s.Phase == JobPhase.Succeeded);
     });
 
-    public static bool Soaks => Environment.GetEnvironmentVariable("OPT_SOAK") == "1";
-
-    [Fact(SkipUnless = nameof(Soaks), Skip = "set OPT_SOAK=1")]
-    public Task Two_thousand_and_forty_eight_agents_have_the_plan_within_five_seconds_of_the_attempt_that_fired() => Scenario.RunAsync(nodes: 2048, async world =>
-    {
-        var fired = DateTimeOffset.MaxValue;
-        world.Agents.Shape = r =>
-        {
-            if (r is { Epoch: 1, Step: 25 }) fired = r.Time;
-            return r.Epoch == 1 && r.Step >= 23 ? r with { Loss = null } : r;
-        };
-        await world.CreateJobAsync(Manifest.Replace("nodes: 2,", "nodes: 2048,", StringComparison.Ordinal));
-        await world.UntilAsync(s => s is { Epoch: 2, Phase: JobPhase.Running }, seconds: 120);
-
-        var (last, count) = world.Agents.Received[2];
-        TestContext.Current.SendDiagnosticMessage($"2048 agents had the plan {(last - fired).TotalSeconds:0.0} s of virtual time after the attempt that fired");
-        Assert.Equal(2048, count);
-        Assert.InRange(last - fired, TimeSpan.Zero, TimeSpan.FromSeconds(5));
-    });
-
     [Fact]
     public Task An_operator_killed_after_deciding_goes_on_from_its_decision() => Scenario.RunAsync(nodes: 2, async world =>
     {
