@@ -10,6 +10,7 @@ namespace Opt.LocalCluster.Kubelet;
 /// <summary>Config maps and secrets from the shared caches, tokens from the API server.</summary>
 internal sealed class ApiPodSources(CacheSet caches, NodeLink link, TimeProvider clock) : IPodSources
 {
+    private const int Remembered = 256;
     private readonly Dictionary<(string Uid, string? Audience), (string Token, DateTimeOffset RenewAt)> _tokens = [];
     private readonly Lock _gate = new();
 
@@ -28,8 +29,18 @@ internal sealed class ApiPodSources(CacheSet caches, NodeLink link, TimeProvider
         var answer = await link.TryAsync(api => api.CreateAsync(
             Kinds.ServiceAccounts, pod.Namespace, Request(pod, audience, expirationSeconds), link.Caller, ct, pod.Text("spec", "serviceAccountName") ?? "default", "token"));
         var token = answer.Text("status", "token") ?? throw new PodFault("FailedMount", $"service account {pod.Text("spec", "serviceAccountName")} was not found");
-        lock (_gate) _tokens[key] = (token, clock.GetUtcNow() + (0.8 * TimeSpan.FromSeconds(expirationSeconds)));
+        Remember(key, token, clock.GetUtcNow() + (0.8 * TimeSpan.FromSeconds(expirationSeconds)));
         return token;
+    }
+
+    private void Remember((string Uid, string? Audience) key, string token, DateTimeOffset renewAt)
+    {
+        lock (_gate)
+        {
+            // Nobody renews the tokens of pods that have gone.
+            if (_tokens.Count >= Remembered) foreach (var gone in _tokens.Where(t => t.Value.RenewAt < clock.GetUtcNow()).Select(t => t.Key).ToList()) _tokens.Remove(gone);
+            _tokens[key] = (token, renewAt);
+        }
     }
 
     private static JsonObject Request(JsonObject pod, string? audience, long expirationSeconds)
