@@ -43,7 +43,8 @@ internal static class SpecChanges
         {
             ("model.dropout", old.Model != now.Model), ("pod.device", old.Device != now.Device), ("data", old.Data != now.Data), ("training.batchTokens", old.BatchSequences != now.BatchSequences),
             ("training.microBatchSequences", old.MicroBatchSequences != now.MicroBatchSequences), ("training.activationCheckpointing", old.ActivationCheckpointing != now.ActivationCheckpointing),
-            ("training.reshardAfterForward", old.ReshardAfterForward != now.ReshardAfterForward),
+            ("training.reshardAfterForward", old.ReshardAfterForward != now.ReshardAfterForward), ("training.masterWeights", old.MasterWeights != now.MasterWeights),
+            ("topology.dataParallelShard", old.DataParallelShard != now.DataParallelShard),
         };
         return string.Join(", ", names.Where(n => n.Differs).Select(n => n.Name));
     }

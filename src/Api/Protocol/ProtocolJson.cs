@@ -8,7 +8,7 @@ namespace Opt.Api.Protocol;
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, IgnoreReadOnlyProperties = true, Converters = [
     typeof(CamelCaseEnum<AgentState>), typeof(CamelCaseEnum<WorkerState>), typeof(CamelCaseEnum<WorkerExit>), typeof(CamelCaseEnum<ControlCommand>),
     typeof(CamelCaseEnum<HealthVerdict>), typeof(CamelCaseEnum<Precision>), typeof(CamelCaseEnum<ActivationCheckpointing>), typeof(CamelCaseEnum<OptimizerType>),
-    typeof(CamelCaseEnum<WeightDecayRule>), typeof(CamelCaseEnum<LossScaleWindow>), typeof(CamelCaseEnum<DataOrder>), typeof(CamelCaseEnum<DeviceKind>),
+    typeof(CamelCaseEnum<WeightDecayRule>), typeof(CamelCaseEnum<WeightDecayScope>), typeof(CamelCaseEnum<LossScaleWindow>), typeof(CamelCaseEnum<DataOrder>), typeof(CamelCaseEnum<DeviceKind>),
     typeof(CamelCaseEnum<HyperParameterField>), typeof(CamelCaseEnum<RollbackTarget>), typeof(CamelCaseEnum<MissingTarget>), typeof(CamelCaseEnum<SkipFrom>)])]
 [JsonSerializable(typeof(RunPlan))]
 [JsonSerializable(typeof(StepRecord))]

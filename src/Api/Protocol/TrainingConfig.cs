@@ -7,6 +7,9 @@ public sealed record TrainingConfig
 {
     public required ModelDimensions Model { get; init; }
     public required int TensorParallel { get; init; }
+    /// <summary>Data-parallel ranks that share one copy of the state; null for all. See <see cref="TopologySpec.DataParallelShard"/>.</summary>
+    public int? DataParallelShard { get; set; }
+
     public required DeviceKind Device { get; init; }
     public required DataSpec Data { get; init; }
     public required int SequenceLength { get; init; }
@@ -16,6 +19,9 @@ public sealed record TrainingConfig
 
     public required int MicroBatchSequences { get; init; }
     public required Precision Precision { get; init; }
+    /// <summary>Weights are kept in fp32 beside their 16-bit copy.</summary>
+    public bool MasterWeights { get; set; } = true;
+
     public required ActivationCheckpointing ActivationCheckpointing { get; init; }
     public required bool ReshardAfterForward { get; init; }
     public required long Seed { get; init; }

@@ -13,7 +13,7 @@ public static class TrainingConfigResolver
         var preset = spec.Model.Preset is { } name ? ModelPreset.Find(name) : null;
         var tensorParallel = spec.Topology.TensorParallel ?? Math.Min(preset?.TensorParallel ?? 1, spec.Topology.AcceleratorsPerNode);
         var workers = spec.Topology.Nodes * spec.Topology.AcceleratorsPerNode;
-        return Resolve(spec.Model, spec.Training, spec.Data, spec.Checkpoint, tensorParallel, workers / tensorParallel, spec.Pod.Device);
+        return Resolve(spec.Model, spec.Training, spec.Data, spec.Checkpoint, tensorParallel, workers / tensorParallel, spec.Pod.Device) with { DataParallelShard = spec.Topology.DataParallelShard };
     }
 
     /// <param name="dataParallel">Data-parallel ranks; only the default growth window of the loss scale depends on it.</param>
@@ -34,6 +34,7 @@ public static class TrainingConfigResolver
             BatchSequences = batchSequences,
             MicroBatchSequences = training.MicroBatchSequences,
             Precision = training.Precision,
+            MasterWeights = training.MasterWeights || training.Precision == Precision.Fp32,
             ActivationCheckpointing = training.ActivationCheckpointing,
             ReshardAfterForward = training.ReshardAfterForward,
             Seed = training.Seed,

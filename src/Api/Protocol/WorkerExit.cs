@@ -24,7 +24,7 @@ public enum WorkerExit
     /// <summary>A collective failed because a peer is gone. Never the root cause.</summary>
     PeerLost = 70,
 
-    /// <summary>Ranks disagree on the control word or applied digest.</summary>
+    /// <summary>Ranks disagree: on the control word, the values in force, the sequence of collectives, or parameters that each of them holds.</summary>
     ControlDiverged = 71,
 
     /// <summary>The ranks did not find each other in time, or disagree on job, epoch or plan.</summary>

@@ -61,6 +61,7 @@ internal static class FieldLimits
         ["TopologySpec.AcceleratorsPerNode"] = Range(1, 64),
         ["TopologySpec.SpareNodes"] = Range(0, 512),
         ["TopologySpec.TensorParallel"] = Range(1, 64),
+        ["TopologySpec.DataParallelShard"] = Range(1, 4096 * 64),
         ["PodSpec.Image"] = new() { MinLength = 1, MaxLength = 512, Pattern = @"^\S+$" },
         ["PodSpec.AcceleratorResource"] = new() { MaxLength = 317, Pattern = @"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$" },
         ["DataSpec.Root"] = new() { MinLength = 1, MaxLength = 1024, Pattern = AbsolutePath },

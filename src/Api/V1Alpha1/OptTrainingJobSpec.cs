@@ -87,6 +87,12 @@ public sealed record TopologySpec
 
     /// <summary>Megatron tensor parallel degree; divides acceleratorsPerNode. Default: the preset's, at most acceleratorsPerNode. Immutable.</summary>
     public int? TensorParallel { get; init; }
+
+    /// <summary>
+    /// Data-parallel ranks that share one copy of the state (hybrid sharding): sharded within groups of so many neighbours, replicated across
+    /// the groups. Divides the data-parallel size; a run on fewer machines where it does not shards over all. Default: all, full sharding. Relaunch.
+    /// </summary>
+    public int? DataParallelShard { get; init; }
 }
 
 /// <summary>Everything Kubernetes-shaped about the trainer pods.</summary>

@@ -9,7 +9,7 @@ namespace Opt.Api.V1Alpha1;
 /// </summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, IgnoreReadOnlyProperties = true, Converters = [
     typeof(CamelCaseEnum<HealthVerdict>), typeof(CamelCaseEnum<Precision>), typeof(CamelCaseEnum<ActivationCheckpointing>), typeof(CamelCaseEnum<OptimizerType>),
-    typeof(CamelCaseEnum<WeightDecayRule>), typeof(CamelCaseEnum<LossScaleWindow>), typeof(CamelCaseEnum<DataOrder>), typeof(CamelCaseEnum<DeviceKind>),
+    typeof(CamelCaseEnum<WeightDecayRule>), typeof(CamelCaseEnum<WeightDecayScope>), typeof(CamelCaseEnum<LossScaleWindow>), typeof(CamelCaseEnum<DataOrder>), typeof(CamelCaseEnum<DeviceKind>),
     typeof(CamelCaseEnum<HyperParameterField>), typeof(CamelCaseEnum<RollbackTarget>), typeof(CamelCaseEnum<MissingTarget>), typeof(CamelCaseEnum<SkipFrom>), typeof(CamelCaseEnum<OptimizerState>),
     typeof(JsonStringEnumConverter<JobPhase>), typeof(JsonStringEnumConverter<ManagementState>)])]
 [JsonSerializable(typeof(OptTrainingJob))]
@@ -21,7 +21,7 @@ public sealed partial class SpecJson : JsonSerializerContext;
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, IgnoreReadOnlyProperties = true,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, Converters = [
     typeof(CamelCaseEnum<HealthVerdict>), typeof(CamelCaseEnum<Precision>), typeof(CamelCaseEnum<ActivationCheckpointing>), typeof(CamelCaseEnum<OptimizerType>),
-    typeof(CamelCaseEnum<WeightDecayRule>), typeof(CamelCaseEnum<LossScaleWindow>), typeof(CamelCaseEnum<DataOrder>), typeof(CamelCaseEnum<DeviceKind>),
+    typeof(CamelCaseEnum<WeightDecayRule>), typeof(CamelCaseEnum<WeightDecayScope>), typeof(CamelCaseEnum<LossScaleWindow>), typeof(CamelCaseEnum<DataOrder>), typeof(CamelCaseEnum<DeviceKind>),
     typeof(CamelCaseEnum<HyperParameterField>), typeof(CamelCaseEnum<RollbackTarget>), typeof(CamelCaseEnum<MissingTarget>), typeof(CamelCaseEnum<SkipFrom>), typeof(CamelCaseEnum<OptimizerState>),
     typeof(JsonStringEnumConverter<JobPhase>), typeof(JsonStringEnumConverter<ManagementState>)])]
 [JsonSerializable(typeof(OptTrainingJobSpec))]
@@ -45,4 +45,5 @@ public sealed record TrainFile
 public sealed record TrainFileTopology
 {
     public int? TensorParallel { get; init; }
+    public int? DataParallelShard { get; init; }
 }

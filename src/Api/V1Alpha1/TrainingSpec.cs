@@ -15,6 +15,12 @@ public sealed record TrainingSpec
     /// <summary>Storage and wire type of parameters. Default: fp16. Immutable.</summary>
     public Precision Precision { get; set; } = Precision.Fp16;
 
+    /// <summary>
+    /// True: weights are kept in fp32 beside their 16-bit copy. False, with fp16 and bf16: they exist in 16 bit alone, updates are computed
+    /// in fp32 and rounded, as OPT ran. Relaunch.
+    /// </summary>
+    public bool MasterWeights { get; set; } = true;
+
     /// <summary>The optimizer. Live.</summary>
     public OptimizerSpec Optimizer { get; set; } = new();
 
@@ -52,10 +58,13 @@ public enum OptimizerType { Adamw, Sgd }
 /// <summary>How decoupled weight decay is scaled: by the learning rate, or by the bias-corrected step size as apex FusedAdamV1 did for OPT.</summary>
 public enum WeightDecayRule { LearningRate, StepSize }
 
+/// <summary>Which parameters decay: all, as OPT, or matrices alone (embeddings and projections, not biases and LayerNorms).</summary>
+public enum WeightDecayScope { All, Matrices }
+
 /// <summary>Optimizer and its constants.</summary>
 public sealed record OptimizerSpec
 {
-    /// <summary>adamw or sgd (momentum beta1).</summary>
+    /// <summary>adamw, or plain sgd: no momentum, the same decay.</summary>
     public OptimizerType Type { get; set; } = OptimizerType.Adamw;
 
     /// <summary>Decay of the first moment.</summary>
@@ -72,6 +81,9 @@ public sealed record OptimizerSpec
 
     /// <summary>learningRate: decay is scaled by the learning rate. stepSize: by the bias-corrected step size, as apex FusedAdamV1 did for OPT.</summary>
     public WeightDecayRule WeightDecayRule { get; set; } = WeightDecayRule.LearningRate;
+
+    /// <summary>all: every parameter decays, as in OPT. matrices: parameters of one dimension (biases, LayerNorms) do not.</summary>
+    public WeightDecayScope WeightDecayScope { get; set; } = WeightDecayScope.All;
 }
 
 /// <summary>Linear from 0 to peak over the warm-up, then linear to finalRatio x peak at the end of the decay.</summary>

@@ -36,6 +36,8 @@ internal static class CrossFieldRules
         var given = spec.Topology.TensorParallel is null ? $"{parallel} (the preset's)" : $"{parallel}";
         if (perNode % parallel != 0) yield return new("spec.topology.tensorParallel", given, $"must divide acceleratorsPerNode {perNode}");
         var heads = Preset(spec)?.Dimensions.Heads ?? spec.Model.Heads!.Value;
+        var data = spec.Topology.Nodes * perNode / parallel;
+        if (spec.Topology.DataParallelShard is { } shard && data % shard != 0) yield return new("spec.topology.dataParallelShard", $"{shard}", $"must divide the {data} data-parallel ranks");
         if (heads % parallel != 0) yield return new("spec.topology.tensorParallel", given, $"must divide the {heads} attention heads");
         var ffn = Preset(spec)?.Dimensions.FfnSize ?? spec.Model.FfnSize ?? 4 * spec.Model.HiddenSize ?? parallel;
         if (ffn % parallel != 0) yield return new("spec.topology.tensorParallel", given, $"must divide the feed-forward width {ffn}");

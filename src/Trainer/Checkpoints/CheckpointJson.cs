@@ -8,7 +8,7 @@ namespace Opt.Trainer.Checkpoints;
 
 /// <summary>Source-generated JSON of what lies in a checkpoint store.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, IgnoreReadOnlyProperties = true, Converters = [
-    typeof(CamelCaseEnum<LogEntryKind>), typeof(CamelCaseEnum<HealthVerdict>), typeof(CamelCaseEnum<OptimizerType>), typeof(CamelCaseEnum<WeightDecayRule>),
+    typeof(CamelCaseEnum<LogEntryKind>), typeof(CamelCaseEnum<HealthVerdict>), typeof(CamelCaseEnum<OptimizerType>), typeof(CamelCaseEnum<WeightDecayRule>), typeof(CamelCaseEnum<WeightDecayScope>),
     typeof(CamelCaseEnum<LossScaleWindow>), typeof(CamelCaseEnum<RestoreTrouble>), typeof(CamelCaseEnum<CheckpointTier>)])]
 [JsonSerializable(typeof(LogEntry))]
 [JsonSerializable(typeof(LogSnapshot))]

@@ -23,6 +23,9 @@ public sealed record CheckpointSessionOptions
     /// <summary>Every buffer of this rank, in an order that is the same on each save.</summary>
     public required IReadOnlyList<StateBuffer> Buffers { get; init; }
 
+    /// <summary>False on ranks whose state other ranks write (copies of hybrid sharding): their objects are empty. Restoring fills them all the same.</summary>
+    public bool WritesState { get; init; } = true;
+
     public required IRankExchange Exchange { get; init; }
 
     /// <summary>Who writes, for the log: the pod's name.</summary>

@@ -17,7 +17,7 @@ internal static class TrainFileReader
         var tensorParallel = file.Topology.TensorParallel ?? 1;
         Validate(file, workers, tensorParallel, path);
         var checkpoint = file.Checkpoint ?? new() { Store = new() };
-        var config = TrainingConfigResolver.Resolve(file.Model, file.Training, file.Data, checkpoint, tensorParallel, workers / tensorParallel, device);
+        var config = TrainingConfigResolver.Resolve(file.Model, file.Training, file.Data, checkpoint, tensorParallel, workers / tensorParallel, device) with { DataParallelShard = file.Topology.DataParallelShard };
         return file.MaxSteps is { } most && most < config.HyperParameters.TotalSteps
             ? config with { HyperParameters = config.HyperParameters with { TotalSteps = most } }
             : config;
@@ -56,7 +56,7 @@ internal static class TrainFileReader
         var spec = new OptTrainingJobSpec
         {
             Model = file.Model,
-            Topology = new() { Nodes = 1, AcceleratorsPerNode = workers, TensorParallel = tensorParallel },
+            Topology = new() { Nodes = 1, AcceleratorsPerNode = workers, TensorParallel = tensorParallel, DataParallelShard = file.Topology.DataParallelShard },
             Pod = new() { Image = "local" },
             Data = file.Data,
             Training = file.Training,

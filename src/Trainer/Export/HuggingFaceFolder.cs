@@ -61,7 +61,7 @@ internal static class HuggingFaceFolder
             var tensors = file.Header.Tensors.ToDictionary(t => NameOf(t.Name));
             for (var unit = 0; unit < storage.Layouts.Count; unit++)
             {
-                foreach (var slice in storage.Layouts[unit].SlicesOf(storage.Mesh.DataRank)) Fill(file, folder, tensors, storage, unit, slice);
+                foreach (var slice in storage.Layouts[unit].SlicesOf(storage.Mesh.ShardRank)) Fill(file, folder, tensors, storage, unit, slice);
             }
         }
         catch (Exception e) when (e is IOException or FormatException)
@@ -76,11 +76,13 @@ internal static class HuggingFaceFolder
         var parameter = layout.Unit.Parameters[layout.IndexOf(slice.Parameter)];
         if (!tensors.TryGetValue(parameter.Name, out var tensor)) throw new TrainerException(WorkerExit.Checkpoint, $"{folder}/{WeightsFile} lacks {parameter.Name}");
         if (!tensor.Shape.SequenceEqual(parameter.Shape)) throw new TrainerException(WorkerExit.Checkpoint, $"{folder}/{WeightsFile}: {parameter.Name} has shape {tensor.Shape}, not [{string.Join(", ", parameter.Shape)}]");
-        using var shard = storage.MasterOf(unit).narrow(0, slice.UnitOffset, slice.Length);
-        foreach (var run in GlobalRuns.Of(parameter, slice, storage.Mesh.TensorRank, storage.Mesh.TensorParallel))
+        storage.SetMaster(unit, slice, shard =>
         {
-            FloatReader.Read(file, tensor, run.Position, shard.AsSpan<float>().Slice((int)run.From, (int)run.Length));
-        }
+            foreach (var run in GlobalRuns.Of(parameter, slice, storage.Mesh.TensorRank, storage.Mesh.TensorParallel))
+            {
+                FloatReader.Read(file, tensor, run.Position, shard.AsSpan<float>().Slice((int)run.From, (int)run.Length));
+            }
+        });
     }
 
     // Where every parameter lies in the flat shards of a world of one.

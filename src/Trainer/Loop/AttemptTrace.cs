@@ -13,7 +13,7 @@ internal sealed class AttemptTrace(Parallel.World world)
     {
         if (world.Trace is not { } trace) return;
         cpu.reset_peak_memory_stats();
-        _sent = world.Data?.bytes_sent ?? 0;
+        _sent = world.Shard?.bytes_sent ?? 0;
         _span = trace.Begin("step", "attempt");
     }
 
@@ -21,7 +21,7 @@ internal sealed class AttemptTrace(Parallel.World world)
     {
         if (world.Trace is not { } trace) return;
         var memory = cpu.memory_stats();
-        trace.Count("attempt totals", new() { LiveBytes = memory.Allocated, PeakBytes = memory.PeakAllocated, BytesSent = (world.Data?.bytes_sent ?? 0) - _sent });
+        trace.Count("attempt totals", new() { LiveBytes = memory.Allocated, PeakBytes = memory.PeakAllocated, BytesSent = (world.Shard?.bytes_sent ?? 0) - _sent });
         _span.Dispose();
     }
 }

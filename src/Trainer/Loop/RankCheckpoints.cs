@@ -34,6 +34,7 @@ internal sealed class RankCheckpoints : IAsyncDisposable
             Spec = plan.Training.Checkpoint,
             Layout = storage.Describe(),
             Buffers = storage.Buffers(),
+            WritesState = mesh.Replica == 0,
             Exchange = (IRankExchange?)exchange ?? InProcessExchange.Create(1)[0],
             Writer = plan.Members[mesh.Rank / plan.WorkersPerMember].Pod,
             Nearby = TierEnvironment.Read(Environment.GetEnvironmentVariable, plan, mesh.Rank, time),

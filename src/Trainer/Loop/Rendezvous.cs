@@ -53,7 +53,8 @@ internal static class Rendezvous
         var address = plan.Members[mesh.Rank / plan.WorkersPerMember].PodIp;
         try
         {
-            return World.Join(store, mesh, address, CollectiveTimeout, device, time);
+            var options = new WorldOptions(CollectiveTimeout) { CheckCollectives = Environment.GetEnvironmentVariable(WorldOptions.CheckVariable) == "1" };
+            return World.Join(store, mesh, address, device, options, time);
         }
         catch (TorchException e)
         {

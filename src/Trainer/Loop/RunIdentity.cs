@@ -22,7 +22,7 @@ internal static class RunIdentity
     /// <summary>Digest of layout, precision, device, library, processor and threads: equal means that a resume is exact bit for bit.</summary>
     public static string EnvironmentHash(TrainingConfig config, Mesh mesh, Device device) => Hash(
     [
-        $"{mesh.WorldSize} {mesh.TensorParallel} {config.MicroBatchSequences} {config.Precision} {config.ActivationCheckpointing}",
+        $"{mesh.WorldSize} {mesh.TensorParallel} {mesh.ShardParallel} {config.MasterWeights} {config.MicroBatchSequences} {config.Precision} {config.ActivationCheckpointing}",
         $"{device.type} {__version__} {RuntimeInformation.ProcessArchitecture} {ProcessorModel()}",
         $"{get_num_threads()} {Environment.GetEnvironmentVariable("OMP_NUM_THREADS")} {Environment.GetEnvironmentVariable("OPENBLAS_NUM_THREADS")}",
     ]);

@@ -29,10 +29,10 @@ internal sealed class TrainingEngine : IDisposable
         (_config, _world, _device, _time) = (config, world, device, time);
         var onCpu = device.type == DeviceType.CPU;
         var recompute = config.ActivationCheckpointing == ActivationCheckpointing.Full;
-        Storage = new(OptParameters.Units(config.Model), world.Mesh, config.Precision, moments: true, device);
+        Storage = new(OptParameters.Units(config.Model), world.Mesh, config.Precision, moments: true, device, config.MasterWeights);
         // 16-bit arithmetic is slow or absent on CPUs: there 16 bit is for storage and wire. A kept graph refers to the gathered parameters.
-        _parameters = new(Storage, world.Data, world.Collectives, onCpu ? float32 : Storage.WireType, resident: !recompute || !config.ReshardAfterForward, device);
-        _gradients = new(Storage, world.Data, world.Collectives, world.WireSumsIn16Bit, device);
+        _parameters = new(Storage, world.Shard, world.Collectives, onCpu ? float32 : Storage.WireType, resident: !recompute || !config.ReshardAfterForward, device);
+        _gradients = new(Storage, world, device);
         Schedule = new(config.Model, Storage, new(world.Tensor), _parameters, _gradients, recompute, config.Seed, time, world.Trace);
     }
 
@@ -56,7 +56,7 @@ internal sealed class TrainingEngine : IDisposable
         {
             var (start, sequences) = BatchPartition.MicroBatch(count, _config.MicroBatchSequences, round);
             using var micro = Read(data, batch.Samples.AsSpan(from + start, sequences));
-            var pass = Schedule.Train(micro, lossSeed, first: round == 0);
+            var pass = Schedule.Train(micro, lossSeed, new(First: round == 0, Last: round == rounds - 1));
             sums = new(sums.Loss + pass.Loss, sums.ActivationNorm + pass.ActivationNorm);
         }
 

@@ -64,11 +64,18 @@ internal sealed class TrainingLoop
             Obey(_applied.Values, applied.Values);
             _applied = applied;
             if (_faults.Strike(_run.Engine.Storage)) _run.Engine.ParametersChanged();
-            var stall = word.Flags.HasFlag(ControlFlags.Save) ? _run.Checkpoints!.Save(State()) : TimeSpan.Zero;
+            var stall = word.Flags.HasFlag(ControlFlags.Save) ? Save() : TimeSpan.Zero;
             if (word.Flags.HasFlag(ControlFlags.Finish)) return Finish(word.Flags);
             if (stall > TimeSpan.Zero) _desk.Saved(stall);
             Report(Attempt(stall));
         }
+    }
+
+    // What several ranks hold must be the same before it is written down as one.
+    private TimeSpan Save()
+    {
+        CopiesCheck.Require(_run.World, _run.Engine.Storage, _counters.Step);
+        return _run.Checkpoints!.Save(State());
     }
 
     private WorkerExit Finish(ControlFlags flags)
@@ -129,11 +136,12 @@ internal sealed class TrainingLoop
 
     private Agreed Agree(RankSums sums)
     {
-        var squares = _run.Engine.Storage.GradientSumOfSquares();
-        var found = !double.IsFinite(squares) || !double.IsFinite(sums.Loss);
+        var (squares, finite) = _run.Engine.Storage.GradientSquares();
+        var found = !finite || !double.IsFinite(sums.Loss);
         var counts = _run.World.Mesh.TensorRank == 0 ? 1 : 0;
         var own = new RankNumbers(Math.Sqrt(_run.Engine.Storage.WeightSumOfSquares()), Math.Sqrt(squares), sums.Loss);
-        double[] values = [sums.Loss * counts, squares, sums.ActivationNorm * counts, .. _ranks.Place(_run.World.Mesh.Rank, own)];
+        // With hybrid sharding every copy of the state holds the same gradient: it counts once.
+        double[] values = [sums.Loss * counts, _run.World.Mesh.Replica == 0 ? squares : 0, sums.ActivationNorm * counts, .. _ranks.Place(_run.World.Mesh.Rank, own)];
         var agreed = Agreement.Reach(_run.World, _applied, _counters.Attempt, found, _run.StopRequested(), values);
         _outliers = _ranks.Observe(values.AsSpan(3));
         return agreed;

@@ -30,7 +30,7 @@ internal sealed record Worker(RunPlan Plan, int Rank, string DataRoot, IWorkerCh
     {
         var config = Plan.Training with { Data = Plan.Training.Data with { Root = DataRoot } };
         LayoutRules.Require(config, Plan.WorldSize);
-        var mesh = Mesh.Of(Rank, Plan.WorldSize, config.TensorParallel);
+        var mesh = Mesh.Of(Rank, Plan.WorldSize, config.TensorParallel, config.DataParallelShard);
         var device = PickDevice(config.Device, Rank % Plan.WorkersPerMember);
         using var data = Dataset.Open(config.Data, config.SequenceLength, config.Seed, config.Model);
         using var validation = new Validation(config, data);

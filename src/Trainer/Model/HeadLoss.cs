@@ -10,7 +10,7 @@ namespace Opt.Trainer.Model;
 internal sealed class HeadLoss(TensorParallel parallel, int vocabulary)
 {
     /// <summary>Elements of logits that exist at a time: 64 MiB of fp32.</summary>
-    private const long ChunkElements = 1 << 24;
+    public const long ChunkElements = 1 << 24;
 
     private readonly long _rows = vocabulary / parallel.Size;
 

@@ -7,19 +7,23 @@ using static Opt.Torch.torch;
 namespace Opt.Trainer.Parallel;
 
 /// <summary>
-/// The one thread that issues collectives, in the order they were submitted: every rank submits the same sequence, so no two ranks can wait
-/// for each other's. Computation goes on meanwhile; <see cref="Pending.Wait"/> is where it meets the result.
+/// Issues collectives in the order they were submitted: every rank submits the same sequence, so no two ranks can wait for each other's.
+/// Computation goes on meanwhile; <see cref="Pending.Wait"/> is where it meets the result. Gloo blocks whoever waits, so there a thread of its
+/// own issues and waits. NCCL runs on streams and orders them itself: there the submitting thread issues, the same one that issues the
+/// tensor-parallel collectives, so that all ranks launch the kernels of all their groups in one order.
 /// </summary>
 internal sealed class CollectiveThread : IDisposable
 {
     private readonly BlockingCollection<Item> _queue = [];
     private readonly TimeProvider _time;
-    private readonly Thread _thread;
+    private readonly Thread? _thread;
     private ExceptionDispatchInfo? _failure;
 
-    public CollectiveThread(TimeProvider time)
+    /// <param name="asynchronous">The groups run their collectives by themselves once issued: no thread is needed.</param>
+    public CollectiveThread(TimeProvider time, bool asynchronous = false)
     {
         _time = time;
+        if (asynchronous) return;
         _thread = new(Run) { IsBackground = true, Name = "collectives" };
         _thread.Start();
     }
@@ -35,14 +39,16 @@ internal sealed class CollectiveThread : IDisposable
 
     /// <summary>Queues a collective.</summary>
     /// <param name="kind">What it is, for the digest of the sequence.</param>
-    /// <param name="issue">Starts it; runs on the collective thread.</param>
-    /// <param name="after">Runs on the collective thread when the result is there; may be null.</param>
+    /// <param name="issue">Starts it.</param>
+    /// <param name="after">Runs when the result is there, before <see cref="Pending.Wait"/> returns; may be null.</param>
     /// <param name="unit">The unit it moves, for the trace; 0 is the root.</param>
     public Pending Submit(string kind, long elements, Func<distributed.Work> issue, Action? after = null, int? unit = null)
     {
-        Sequence = SplitMix.Key(Sequence, (ulong)kind.Length, kind[0], (ulong)elements);
-        var pending = new Pending(this) { Name = Trace is null ? kind : NameOf(kind, unit) };
-        Trace?.Instant("issue", pending.Name, TraceRecorder.TrainingThread, new() { Elements = elements });
+        foreach (var letter in kind) Sequence = SplitMix.Key(Sequence, letter, (ulong)elements);
+        var name = Trace is null ? kind : NameOf(kind, unit);
+        Trace?.Instant("issue", name, TraceRecorder.TrainingThread, new() { Elements = elements });
+        if (_thread is null) return new(this, issue(), after) { Name = name };
+        var pending = new Pending(this) { Name = name };
         _queue.Add(new(issue, after, pending));
         return pending;
     }
@@ -53,7 +59,7 @@ internal sealed class CollectiveThread : IDisposable
     public void Dispose()
     {
         _queue.CompleteAdding();
-        if (_thread != Thread.CurrentThread) _thread.Join(TimeSpan.FromSeconds(5));
+        if (_thread != Thread.CurrentThread) _thread?.Join(TimeSpan.FromSeconds(5));
         _queue.Dispose();
     }
 
@@ -92,26 +98,30 @@ internal sealed class CollectiveThread : IDisposable
     private sealed record Item(Func<distributed.Work> Issue, Action? After, Pending Pending);
 
     /// <summary>A collective under way.</summary>
-    internal sealed class Pending(CollectiveThread owner)
+    internal sealed class Pending
     {
         private readonly object _gate = new();
+        private readonly CollectiveThread _owner;
+        private readonly Action? _after;
+        private distributed.Work? _work;
         private ExceptionDispatchInfo? _error;
         private bool _done;
 
+        /// <param name="work">Under way already, when no thread waits for it.</param>
+        internal Pending(CollectiveThread owner, distributed.Work? work = null, Action? after = null) => (_owner, _work, _after) = (owner, work, after);
+
         public required string Name { get; init; }
 
-        /// <summary>Blocks until the result is there; throws what the collective threw.</summary>
+        /// <summary>Blocks until the result is there (on CUDA: orders the current stream behind it); throws what the collective threw.</summary>
         public void Wait()
         {
-            lock (_gate)
+            if (!Volatile.Read(ref _done))
             {
-                var start = owner._time.GetTimestamp();
-                if (!_done)
-                {
-                    using var span = TraceRecorder.Span(owner.Trace, "wait", Name);
-                    while (!_done) Monitor.Wait(_gate);
-                    owner.Exposed += owner._time.GetElapsedTime(start);
-                }
+                var start = _owner._time.GetTimestamp();
+                using var span = TraceRecorder.Span(_owner.Trace, "wait", Name);
+                if (Interlocked.Exchange(ref _work, null) is { } work) Finish(work);
+                else Await();
+                _owner.Exposed += _owner._time.GetElapsedTime(start);
             }
 
             _error?.Throw();
@@ -124,6 +134,30 @@ internal sealed class CollectiveThread : IDisposable
                 (_error, _done) = (error, true);
                 Monitor.PulseAll(_gate);
             }
+        }
+
+        private void Await()
+        {
+            lock (_gate)
+            {
+                while (!_done) Monitor.Wait(_gate);
+            }
+        }
+
+        private void Finish(distributed.Work work)
+        {
+            try
+            {
+                using var off = no_grad();
+                using (work) work.Wait();
+                _after?.Invoke();
+            }
+            catch (Exception e)
+            {
+                _error = ExceptionDispatchInfo.Capture(e);
+            }
+
+            _done = true;
         }
     }
 }

@@ -8,13 +8,22 @@ namespace Opt.Trainer.Parallel;
 /// <param name="MicroBatch">Sequences per forward pass of one data-parallel rank.</param>
 /// <param name="Recompute">Blocks are recomputed in backward.</param>
 /// <param name="Reshard">Gathered parameters are let go after forward.</param>
-public sealed record FootprintInput(ModelDimensions Model, int WorldSize, int TensorParallel, int SequenceLength, long BatchTokens, int WireBytes, int MicroBatch, bool Recompute, bool Reshard);
+public sealed record FootprintInput(ModelDimensions Model, int WorldSize, int TensorParallel, int SequenceLength, long BatchTokens, int WireBytes, int MicroBatch, bool Recompute, bool Reshard)
+{
+    /// <summary>Data-parallel ranks that share one copy of the state; null for all.</summary>
+    public int? ShardParallel { get; init; }
+
+    /// <summary>Weights are kept in fp32 beside a 16-bit copy.</summary>
+    public bool MasterWeights { get; init; } = true;
+}
 
 /// <summary>Sizes, memory, traffic and work of a layout, by formula; `opt-trainer plan` prints them.</summary>
 public sealed class Footprint
 {
-    /// <summary>Bytes of the master weight and the two moments of Adam, all fp32.</summary>
+    /// <summary>Bytes of a parameter in a checkpoint: weight and the two moments of Adam, all fp32.</summary>
     private const int StateBytes = 12;
+
+    private const int MomentBytes = 8;
 
     private const int GradientBytes = 4;
     private readonly FootprintInput _input;
@@ -24,11 +33,16 @@ public sealed class Footprint
         _input = input;
         var units = OptParameters.Units(input.Model);
         DataParallel = input.WorldSize / input.TensorParallel;
-        Root = new(units[0], input.TensorParallel, DataParallel);
-        Block = new(units[1], input.TensorParallel, DataParallel);
+        ShardParallel = input.ShardParallel ?? DataParallel;
+        Root = new(units[0], input.TensorParallel, ShardParallel);
+        Block = new(units[1], input.TensorParallel, ShardParallel);
     }
 
     public int DataParallel { get; }
+
+    /// <summary>Data-parallel ranks that share one copy of the state.</summary>
+    public int ShardParallel { get; }
+
     public UnitLayout Root { get; }
     public UnitLayout Block { get; }
 
@@ -39,13 +53,13 @@ public sealed class Footprint
     public long GatheredParameters => Root.GatheredElements + _input.Model.Layers * Block.GatheredElements;
 
     /// <summary>Bytes of a checkpoint as this trainer writes it: fp32 master and moments.</summary>
-    public long CheckpointBytes => StateBytes * ShardParameters * _input.WorldSize;
+    public long CheckpointBytes => StateBytes * ShardParameters * ShardParallel * _input.TensorParallel;
 
     /// <summary>Bytes of a checkpoint as OPT-175B's run wrote it: fp16 weights without a master, fp32 moments.</summary>
-    public long OptCheckpointBytes => 10 * ShardParameters * _input.WorldSize;
+    public long OptCheckpointBytes => 10 * ShardParameters * ShardParallel * _input.TensorParallel;
 
-    /// <summary>Fp32 state and gradient, and the rounded copy where the wire type is narrower.</summary>
-    public long ShardBytes => ShardParameters * (StateBytes + GradientBytes + (_input.WireBytes < 4 ? _input.WireBytes : 0));
+    /// <summary>Fp32 moments and gradient; weights in fp32, with a rounded copy where the wire type is narrower, or that alone.</summary>
+    public long ShardBytes => ShardParameters * (MomentBytes + GradientBytes + (_input.WireBytes == 4 ? 4 : _input.WireBytes + (_input.MasterWeights ? 4 : 0)));
 
     /// <summary>Gathered parameters that exist at a time: the root, and two blocks, or all that stay resident.</summary>
     public long GatheredBytes => _input.WireBytes * (Root.GatheredElements + Block.GatheredElements * (_input.Reshard && _input.Recompute ? Math.Min(2, _input.Model.Layers) : _input.Model.Layers));
@@ -67,15 +81,20 @@ public sealed class Footprint
         }
     }
 
-    public long TotalBytes => ShardBytes + GatheredBytes + GradientBufferBytes + ActivationBytes;
+    /// <summary>One chunk of logits in fp32; never those of a whole micro-batch.</summary>
+    public long LogitsBytes => 4 * Math.Min(HeadLoss.ChunkElements, (long)_input.MicroBatch * _input.SequenceLength * (_input.Model.VocabSize / _input.TensorParallel));
 
-    /// <summary>Bytes one rank sends per optimizer step for parameters and gradients: two gathers (one, when they stay resident) and one reduce-scatter.</summary>
+    public long TotalBytes => ShardBytes + GatheredBytes + GradientBufferBytes + ActivationBytes + LogitsBytes;
+
+    /// <summary>Bytes one rank sends per optimizer step for parameters and gradients: two gathers (one, when they stay resident), one reduce-scatter, and with several copies of the state their sum.</summary>
     public long WireBytesPerStep
     {
         get
         {
             var gathers = _input.Reshard && _input.Recompute ? 2 : 1;
-            return (long)((double)(DataParallel - 1) / DataParallel * GatheredParameters * _input.WireBytes * (gathers + 1));
+            var within = (double)(ShardParallel - 1) / ShardParallel * GatheredParameters * _input.WireBytes * (gathers + 1);
+            var copies = DataParallel / ShardParallel;
+            return (long)(within + 2.0 * (copies - 1) / copies * ShardParameters * GradientBytes);   // a ring all-reduce of the fp32 shards
         }
     }
 

@@ -38,8 +38,7 @@ internal sealed class FsdpSchedule
     public (TimeSpan Forward, TimeSpan Backward) Spent { get; private set; }
 
     /// <summary>Forward and backward; gradients of seed times the summed loss are added to the reduction.</summary>
-    /// <param name="first">First micro-batch of the attempt.</param>
-    public PassResult Train(TokenBatch batch, double seed, bool first)
+    public PassResult Train(TokenBatch batch, double seed, Turn turn)
     {
         var start = _time.GetTimestamp();
         using var scope = NewDisposeScope();
@@ -50,7 +49,7 @@ internal sealed class FsdpSchedule
         using var off = no_grad();
         var head = Head(root, batch, h, seed);
         var dh = head.Gradient!;
-        for (var layer = _blocks.Length - 1; layer >= 0; layer--) dh = Backward(layer, kept[layer], dh, context, first);
+        for (var layer = _blocks.Length - 1; layer >= 0; layer--) dh = Backward(layer, kept[layer], dh, context, turn);
         EmbedBackward(root, batch, dh);
         Spent = (Spent.Forward + _time.GetElapsedTime(start, forward), Spent.Backward + _time.GetElapsedTime(forward));
         return new(head.Loss, batch.Tokens == 0 ? 0 : head.ActivationNorm);
@@ -124,7 +123,7 @@ internal sealed class FsdpSchedule
         return kept;
     }
 
-    private Tensor Backward(int layer, Kept kept, Tensor dh, in ForwardContext context, bool first)
+    private Tensor Backward(int layer, Kept kept, Tensor dh, in ForwardContext context, Turn turn)
     {
         var p = Open(layer);
         if (layer > 0) _parameters.Prefetch(layer);   // unit of block layer - 1
@@ -139,7 +138,7 @@ internal sealed class FsdpSchedule
         var gradients = autograd.grad([kept.Output!], [kept.Input, .. p], [dh]);
         foreach (var used in (Tensor[])[kept.Output!, kept.Input, dh]) used.Dispose();
         span.Dispose();
-        _gradients.Reduce(layer + 1, _leaves, gradients.AsSpan(1), first);
+        _gradients.Reduce(layer + 1, _leaves, gradients.AsSpan(1), turn);
         for (var i = 1; i < gradients.Length; i++) gradients[i]!.Dispose();
         return gradients[0]!;
     }

@@ -4,33 +4,38 @@ using static Opt.Torch.torch;
 
 namespace Opt.Trainer.Parallel;
 
+/// <summary>Place of a micro-batch in its attempt: the first replaces what the shards held, after the last the copies of the state are summed.</summary>
+internal readonly record struct Turn(bool First, bool Last);
+
 /// <summary>
 /// Gradients of whole units to this rank's shard of their sum over ranks, in fp32, while backward goes on. Two buffers for all blocks; the
 /// root's own is fp32, since both uses of the embedding add up in it, and is reduced once an attempt. In 16 bit every block's gradient is
-/// rounded before it is summed, at every world size.
+/// rounded before it is summed, at every world size. With hybrid sharding the fp32 shards are then summed over the copies of the state, once
+/// an attempt.
 /// </summary>
 internal sealed class GradientReduction : IDisposable
 {
     private readonly ShardStorage _storage;
-    private readonly distributed.ProcessGroup? _group;
+    private readonly distributed.ProcessGroup? _group, _copies;
     private readonly CollectiveThread _collectives;
     private readonly PrePostDivide _divide;
     private readonly bool _inPlace;
     private readonly Buffer[] _buffers;
     private readonly Tensor _rootSum;
     private readonly Tensor? _rootWire;
+    private readonly List<CollectiveThread.Pending> _sums = [];
 
-    /// <param name="wireSumsIn16Bit">The collective rounds its sums (NCCL in fp16): divide before and after.</param>
-    public GradientReduction(ShardStorage storage, distributed.ProcessGroup? group, CollectiveThread collectives, bool wireSumsIn16Bit, Device device)
+    public GradientReduction(ShardStorage storage, World world, Device device)
     {
-        (_storage, _group, _collectives) = (storage, group, collectives);
-        _inPlace = group is null && storage.WireType == float32;
-        _divide = wireSumsIn16Bit ? PrePostDivide.Of(group!.size) : new(1, 1);
+        (_storage, _group, _copies, _collectives) = (storage, world.Shard, world.Replicate, world.Collectives);
+        _inPlace = _group is null && storage.WireType == float32;
+        // A collective that rounds its sums (NCCL in fp16): divide before and after.
+        _divide = world.WireSumsIn16Bit && _group is not null ? PrePostDivide.Of(_group.size) : new(1, 1);
         var root = storage.Layouts[0];
         var block = storage.Layouts[1];
         _rootSum = _inPlace ? storage.GradientOf(0) : zeros([root.GatheredElements], float32, device);
         _rootWire = _inPlace || storage.WireType == float32 ? null : zeros([root.GatheredElements], storage.WireType, device);
-        _buffers = _inPlace ? [] : [.. Enumerable.Range(0, group is null ? 1 : 2).Select(_ => new Buffer(block, storage.WireType, device))];
+        _buffers = _inPlace ? [] : [.. Enumerable.Range(0, _group is null ? 1 : 2).Select(_ => new Buffer(block, storage.WireType, device))];
     }
 
     /// <summary>Where the root's gradient adds up over one attempt; fp32, padding at the end.</summary>
@@ -40,12 +45,13 @@ internal sealed class GradientReduction : IDisposable
     public void Begin() => _rootSum.zero_();
 
     /// <summary>Takes the gradients of a block's leaves and starts their reduction.</summary>
-    /// <param name="first">First micro-batch of the attempt: replaces what the shard held.</param>
-    public void Reduce(int unit, Leaf[] leaves, ReadOnlySpan<Tensor?> gradients, bool first)
+    public void Reduce(int unit, Leaf[] leaves, ReadOnlySpan<Tensor?> gradients, Turn turn)
     {
+        var shard = _storage.GradientOf(unit);
         if (_inPlace)
         {
-            Write(_storage.GradientOf(unit), leaves, gradients, first);
+            Write(shard, leaves, gradients, turn.First);
+            if (turn.Last) SumOverCopies(unit);
             return;
         }
 
@@ -54,33 +60,26 @@ internal sealed class GradientReduction : IDisposable
         Write(buffer.Flat, leaves, gradients, replace: true);
         if (_group is null)
         {
-            Add(_storage.GradientOf(unit), buffer.Flat, first);
+            Add(shard, buffer.Flat, turn.First);
+            if (turn.Last) SumOverCopies(unit);
             return;
         }
 
-        if (_divide.Pre != 1) buffer.Flat.div_(_divide.Pre);
-        buffer.Pending = _collectives.Submit("reduce-scatter", buffer.Flat.numel(), () => _group.reduce_scatter_tensor(buffer.Shard, buffer.Flat),
-            () => Collect(_storage.GradientOf(unit), buffer.Shard, first), unit);
+        buffer.Pending = Scatter(unit, buffer.Shard, buffer.Flat, () => Collect(shard, buffer.Shard, turn));
     }
 
     /// <summary>End of an attempt: reduces the root and waits for everything.</summary>
     public void Finish()
     {
-        if (_inPlace) return;
-        if (_rootWire is not null) _rootWire.copy_(_rootSum);
-        var wire = _rootWire ?? _rootSum;
         var shard = _storage.GradientOf(0);
-        if (_group is null)
-        {
-            Add(shard, wire, replace: true);
-        }
-        else
-        {
-            if (_divide.Pre != 1) wire.div_(_divide.Pre);
-            _collectives.Submit("reduce-scatter", wire.numel(), () => _group.reduce_scatter_tensor(shard, wire), () => PostDivide(shard), unit: 0).Wait();
-        }
-
+        var wire = _rootWire ?? _rootSum;
+        if (_rootWire is not null) _rootWire.copy_(_rootSum);
+        if (_group is not null) Scatter(0, shard, wire, () => PostDivide(shard)).Wait();
+        else if (!_inPlace) Add(shard, wire, replace: true);
+        SumOverCopies(0);
         foreach (var buffer in _buffers) buffer.Pending?.Wait();
+        foreach (var sum in _sums) sum.Wait();
+        _sums.Clear();
     }
 
     public void Dispose()
@@ -90,10 +89,25 @@ internal sealed class GradientReduction : IDisposable
         _rootWire?.Dispose();
     }
 
-    private void Collect(Tensor shard, Tensor sum, bool first)
+    private CollectiveThread.Pending Scatter(int unit, Tensor shard, Tensor wire, Action after)
+    {
+        if (_divide.Pre != 1) wire.div_(_divide.Pre);
+        return _collectives.Submit("reduce-scatter", wire.numel(), () => _group!.reduce_scatter_tensor(shard, wire), after, unit);
+    }
+
+    private void Collect(Tensor shard, Tensor sum, Turn turn)
     {
         PostDivide(sum);
-        Add(shard, sum, first);
+        Add(shard, sum, turn.First);
+        if (!turn.Last || _copies is null) return;
+        using var work = _copies.all_reduce(shard);
+        work.Wait();
+    }
+
+    private void SumOverCopies(int unit)
+    {
+        var shard = _storage.GradientOf(unit);
+        if (_copies is not null) _sums.Add(_collectives.Submit("all-reduce", shard.numel(), () => _copies.all_reduce(shard), unit: unit));
     }
 
     // Pre times post is the number of ranks; the mean is turned back into the sum that everything else here means.

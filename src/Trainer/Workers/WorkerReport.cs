@@ -25,7 +25,7 @@ internal sealed record WorkerReport
 /// <summary>Source-generated JSON of the link.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, IgnoreReadOnlyProperties = true, Converters = [
     typeof(CamelCaseEnum<WorkerState>), typeof(CamelCaseEnum<WorkerExit>), typeof(CamelCaseEnum<ControlCommand>),
-    typeof(CamelCaseEnum<OptimizerType>), typeof(CamelCaseEnum<WeightDecayRule>), typeof(CamelCaseEnum<LossScaleWindow>)])]
+    typeof(CamelCaseEnum<OptimizerType>), typeof(CamelCaseEnum<WeightDecayRule>), typeof(CamelCaseEnum<WeightDecayScope>), typeof(CamelCaseEnum<LossScaleWindow>)])]
 [JsonSerializable(typeof(WorkerReport))]
 [JsonSerializable(typeof(ControlRequest))]
 internal sealed partial class LinkJson : JsonSerializerContext;

@@ -35,8 +35,9 @@ public sealed partial class CheckpointSession : ICheckpointSession
         _options = options;
         _time = time;
         _logger = logger;
-        _format = new ShardFormat(options.Layout, options.Buffers);
-        _snapshot = new HostSnapshot(_format, options.Buffers);
+        var (layout, buffers) = options.WritesState ? (options.Layout, options.Buffers) : (options.Layout with { Slices = [] }, []);
+        _format = new ShardFormat(layout, buffers);
+        _snapshot = new HostSnapshot(_format, buffers);
         _log = new CommitLog(options.Store, options.JobUid, options.Writer, time, options.LogLimits);
         _coordinator = new SaveCoordinator(options, _log, _format, time);
         _health = new HealthMonitor(options.Spec.HealthyWhen);
