@@ -11,11 +11,14 @@ internal sealed partial class LocalRanks(TimeProvider time)
 {
     private const int SIGTERM = 15;
 
-    /// <summary>How long ranks may take to end after one of them failed.</summary>
-    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(20);
+    /// <summary>How long ranks may take to say why they end after one of them failed; most see the lost connection at once.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
+
+    /// <summary>Exit codes of processes that a signal ended begin here.</summary>
+    private const int SignalBase = 128;
 
     /// <param name="arguments">Further arguments of each worker.</param>
-    /// <returns>Success when all ranks say so; else the first exit that is not a consequence (peer-lost) of another.</returns>
+    /// <returns>Success when all ranks say so; else the first exit that is not a consequence (peer-lost) of another; 128 + n for signal n.</returns>
     public async Task<int> RunAsync(int workers, string planFile, string dataRoot, string runDirectory, IReadOnlyList<string> arguments, CancellationToken ct)
     {
         var ranks = Enumerable.Range(0, workers).Select(rank => Start(rank, workers, planFile, dataRoot, runDirectory, arguments)).ToList();
@@ -44,7 +47,9 @@ internal sealed partial class LocalRanks(TimeProvider time)
             var ended = await Task.WhenAny(waiting);
             waiting.Remove(ended);
             if (ended.IsCanceled) continue;
-            codes.Add((await ended).ExitCode);
+            var rank = await ended;
+            codes.Add(rank.ExitCode);
+            if (rank.ExitCode > SignalBase) Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"opt-trainer: rank {ranks.IndexOf(rank)} was ended by signal {rank.ExitCode - SignalBase}"));
             if (codes[^1] != 0 && codes.Count(c => c != 0) == 1) _ = CancelLaterAsync(deadline);
         }
 
