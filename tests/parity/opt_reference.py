@@ -2,6 +2,8 @@
 """OPT in plain PyTorch, for comparison: the same weights and the same tokens, an independent implementation.
 
   opt_reference.py logits --model FOLDER --tokens 2,5,7,... --output FILE     logits of one sequence, little-endian float32
+  opt_reference.py gradients --model FOLDER --data NAME --length N --batch N --output FILE
+                                                                              of the mean loss of the first batch: by name, little-endian float32
   opt_reference.py train  --model FOLDER --data NAME --length N --batch N --steps N --lr X --clip X
                           --beta1 X --beta2 X --eps X --weight-decay X         one loss (nats per token) a line, no dropout
 
@@ -126,6 +128,14 @@ def samples(name, length, batch, steps):
         yield blocks[(torch.arange(batch) + step * batch) % blocks.shape[0]]
 
 
+def gradients(model, args):
+    block = next(samples(args.data, args.length, args.batch, 1))
+    F.cross_entropy(model(block[:, :-1]).flatten(0, 1), block[:, 1:].flatten()).backward()
+    with open(args.output, "wb") as file:
+        for name in sorted(model.p.keys()):
+            file.write(model.p[name].grad.contiguous().numpy().tobytes())
+
+
 def train(model, args):
     optimizer = MetaseqAdam(model.parameters(), args.lr, args.beta1, args.beta2, args.eps, args.weight_decay)
     for block in samples(args.data, args.length, args.batch, args.steps):
@@ -144,7 +154,7 @@ def train(model, args):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["logits", "train"])
+    parser.add_argument("what", choices=["logits", "gradients", "train"])
     parser.add_argument("--model", required=True)
     parser.add_argument("--tokens")
     parser.add_argument("--output")
@@ -156,6 +166,8 @@ def main():
     model = Opt(args.model)
     if args.what == "train":
         return train(model, args)
+    if args.what == "gradients":
+        return gradients(model, args)
     with torch.no_grad():
         logits = model(torch.tensor([[int(t) for t in args.tokens.split(",")]]))
     with open(args.output, "wb") as file:

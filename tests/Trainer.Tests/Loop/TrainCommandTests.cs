@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Opt.Api.Protocol;
 using Opt.Trainer.Tests.Data;
 using Xunit;
@@ -23,6 +24,8 @@ public sealed class TrainCommandTests : IDisposable
         await Expect(0, "train", "--config", Write("one", steps: 8), "--steps-out", _folder["one.jsonl"], "--quiet");
         await Expect(0, "train", "--config", Write("two", steps: 8), "--workers", "2", "--steps-out", _folder["two.jsonl"], "--quiet");
         Same(TrainProcess.Steps(_folder["one.jsonl"]), TrainProcess.Steps(_folder["two.jsonl"]));
+        await Expect(0, "train", "--config", Write("four", steps: 8, tensorParallel: 2), "--workers", "4", "--steps-out", _folder["four.jsonl"], "--quiet");
+        Same(TrainProcess.Steps(_folder["one.jsonl"]), TrainProcess.Steps(_folder["four.jsonl"]));
         await Expect(0, "train", "--config", Write("one", steps: 12), "--workers", "2", "--resume", "latest", "--steps-out", _folder["on.jsonl"], "--quiet");
         await Expect(0, "train", "--config", Write("two", steps: 12), "--resume", "8", "--steps-out", _folder["too.jsonl"], "--quiet");
         var (on, too) = (TrainProcess.Steps(_folder["on.jsonl"]), TrainProcess.Steps(_folder["too.jsonl"]));
@@ -34,6 +37,31 @@ public sealed class TrainCommandTests : IDisposable
             var (exit, error) = await TrainProcess.RunAsync(ct, arguments);
             Assert.True(exit == code, $"{string.Join(' ', arguments)}: exit {exit}: {error}");
         }
+    }
+
+    [Fact]
+    public async Task A_killed_worker_ends_all_the_others_within_seconds_and_is_named()
+    {
+        var ct = TestContext.Current.CancellationToken;
+        var train = TrainProcess.Start("train", "--config", Write("killed", steps: 100_000), "--workers", "3", "--steps-out", _folder["killed.jsonl"], "--quiet");
+        var end = TrainProcess.EndAsync(train, ct);
+        while (!File.Exists(_folder["killed.jsonl"]) || new FileInfo(_folder["killed.jsonl"]).Length == 0)
+        {
+            Assert.False(end.IsCompleted, "training ended by itself");
+            await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, ct);
+        }
+
+        var workers = TrainProcess.Children(train.Id);
+        Assert.Equal([0, 1, 2], workers.Keys.Order());
+        Process.GetProcessById(workers[2]).Kill();
+        var killed = TimeProvider.System.GetTimestamp();
+        var (code, error) = await end;
+        Assert.InRange(TimeProvider.System.GetElapsedTime(killed), TimeSpan.Zero, TimeSpan.FromSeconds(10));
+        Assert.Equal(128 + 9, code);
+        var lines = error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Contains("opt-trainer: rank 2 was ended by signal 9", lines);
+        Assert.InRange(lines.Count(l => l.StartsWith("opt-trainer: peer-lost: ", StringComparison.Ordinal)), 1, 2);
+        Assert.All(workers.Values, pid => Assert.False(Directory.Exists($"/proc/{pid}"), $"worker {pid} is still there"));
     }
 
     [Fact]
@@ -66,7 +94,7 @@ public sealed class TrainCommandTests : IDisposable
         var (code, error) = await TrainProcess.RunAsync(TestContext.Current.CancellationToken, "train", "--config", file, "--quiet");
         Assert.True((int)exit == code, error);
         Assert.Contains(named, error, StringComparison.Ordinal);
-        Assert.Contains(Cli.ExitCodes.Name(exit), error, StringComparison.Ordinal);
+        Assert.Contains(Opt.Trainer.Cli.ExitCodes.Name(exit), error, StringComparison.Ordinal);
         Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
 
@@ -80,10 +108,11 @@ public sealed class TrainCommandTests : IDisposable
         });
     }
 
-    private string Write(string store, int steps)
+    private string Write(string store, int steps, int tensorParallel = 1)
     {
         File.WriteAllText(_folder["train.yaml"], $$"""
             model: {layers: 2, hiddenSize: 32, heads: 4, vocabSize: 96, maxPositions: 32}
+            topology: {tensorParallel: {{tensorParallel}}}
             data: {root: "{{_folder.Path}}", train: [{path: tokens}]}
             training: {batchTokens: 112, sequenceLength: 16, totalTokens: 100000, precision: fp32, microBatchSequences: 2, learningRate: {peak: 0.004, warmup: {steps: 2 } } }
             checkpoint: {every: {steps: 5}, store: {directory: {path: "{{_folder[$"store-{store}"]}}" } } }

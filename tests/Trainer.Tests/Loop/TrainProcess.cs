@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
 using Opt.Api.Protocol;
+using Opt.Trainer.Workers;
 
 namespace Opt.Trainer.Tests.Loop;
 
@@ -16,6 +18,28 @@ internal static class TrainProcess
         (info.Environment["OMP_NUM_THREADS"], info.Environment["OPENBLAS_NUM_THREADS"]) = ("1", "1");
         return Process.Start(info)!;
     }
+
+    /// <summary>Process ids of the workers a process started, by rank.</summary>
+    public static Dictionary<int, int> Children(int parent) => Directory.EnumerateDirectories("/proc")
+        .Select(folder => int.TryParse(Path.GetFileName(folder), out var pid) ? pid : 0)
+        .Where(pid => pid > 0 && ParentOf(pid) == parent)
+        .ToDictionary(RankOf);
+
+    private static int ParentOf(int pid)
+    {
+        try
+        {
+            var stat = File.ReadAllText($"/proc/{pid}/stat");
+            return int.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[1], CultureInfo.InvariantCulture);
+        }
+        catch (IOException)
+        {
+            return 0;   // gone meanwhile
+        }
+    }
+
+    private static int RankOf(int pid) => int.Parse(
+        File.ReadAllText($"/proc/{pid}/environ").Split('\0').First(v => v.StartsWith($"{WorkerEnvironment.RankVariable}=", StringComparison.Ordinal)).Split('=')[1], CultureInfo.InvariantCulture);
 
     /// <summary>Waits for its end.</summary>
     public static async Task<(int ExitCode, string Error)> EndAsync(Process process, CancellationToken ct)

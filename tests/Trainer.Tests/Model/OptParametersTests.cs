@@ -10,7 +10,7 @@ public sealed class OptParametersTests
     [Theory]
     [InlineData("opt-125m", 125_239_296), InlineData("opt-350m", 331_196_416), InlineData("opt-1.3b", 1_315_758_080), InlineData("opt-2.7b", 2_651_596_800)]
     [InlineData("opt-6.7b", 6_658_473_984), InlineData("opt-13b", 12_853_473_280), InlineData("opt-30b", 29_974_540_288), InlineData("opt-66b", 65_719_701_504)]
-    [InlineData("opt-175b", 174_604_468_224)]
+    [InlineData("opt-175b", 174_604_468_224), InlineData("opt-8m", 7_490_560), InlineData("opt-760m", 760_326_144)]
     public void Every_preset_has_exactly_the_published_number_of_parameters(string preset, long expected)
     {
         var model = ModelPreset.Find(preset)!.Dimensions;
