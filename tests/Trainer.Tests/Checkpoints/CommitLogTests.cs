@@ -210,6 +210,22 @@ public abstract class CommitLogContract
     }
 
     [Fact]
+    public async Task A_hole_with_entries_close_behind_it_and_a_sleepers_entry_in_it_is_not_taken_for_the_end()
+    {
+        var limits = new LogLimits { SnapshotEvery = 4, Margin = 4, ArchiveEntries = 4 };
+        var store = await OpenAsync();
+        using var writer = TestRun.Log(store, limits: limits);
+        using var sleeper = TestRun.Log(store, limits: limits);
+        await writer.FenceAsync(1, adopt: false, Ct);
+        for (var step = 2; step <= 4; step++) await CommitAsync(writer, 1, step);
+        await sleeper.ReadAsync(Ct);
+        for (var step = 5; step <= 17; step++) await CommitAsync(writer, 1, step);
+        Assert.Equal(8, await new LogCompactor(writer.Files).RunAsync(Ct));
+        await sleeper.Files.TryCreateAsync((await writer.Files.ReadEntryAsync(17, Ct))! with { Number = 5 }, Ct);
+        Assert.Equal((await writer.ReadAsync(Ct)).ToCatalogue(), (await sleeper.ReadAsync(Ct).WaitAsync(TimeSpan.FromSeconds(60), TimeProvider.System, Ct)).ToCatalogue());
+    }
+
+    [Fact]
     public async Task A_reader_that_slept_through_a_compaction_sees_the_end_of_the_log()
     {
         var store = await OpenAsync();

@@ -22,12 +22,14 @@ public sealed class ProcessScenarioTests
         foreach (var seed in one is null ? Enumerable.Range(1, Scenarios) : Enumerable.Repeat(Number(one), 1))
         {
             using var directory = new TestDirectory();
+            var scenario = new Scenario(seed, directory);
             try
             {
-                await new Scenario(seed, directory).RunAsync();
+                await scenario.RunAsync();
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
+                scenario.KillSleepers();
                 throw new InvalidOperationException($"seed {seed}: {e.Message}", e);
             }
         }
@@ -55,6 +57,12 @@ public sealed class ProcessScenarioTests
             foreach (var (epoch, process, output) in _asleep) await WakeAsync(epoch, process, output);
             await CheckAsync(log);
             await AssertLeftoversGoAsync(log);
+        }
+
+        /// <summary>So that a failure leaves no stopped process behind.</summary>
+        public void KillSleepers()
+        {
+            foreach (var (_, process, _) in _asleep.Where(a => !a.Output.IsCompleted)) process.Kill();
         }
 
         /// <summary>What the writer printed before it ended; null when it sleeps.</summary>
@@ -88,7 +96,7 @@ public sealed class ProcessScenarioTests
         private async Task WakeAsync(int epoch, Process process, Task<string> output)
         {
             FaultPointStore.Signal(process.Id, FaultPointStore.SIGCONT);
-            await process.WaitForExitAsync();
+            await process.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(2), TimeProvider.System);
             var printed = await output;
             Assert.True(process.ExitCode == 0, $"epoch {epoch} ended with {process.ExitCode}");
             Assert.True(epoch < Epochs || printed.EndsWith("done\n", StringComparison.Ordinal), $"nobody overtook it: {printed}");
