@@ -179,7 +179,7 @@ public sealed class PluginTests(SampleCluster sample) : IClassFixture<SampleClus
         Assert.Contains("opt-tiny", completed.Output, StringComparison.Ordinal);
     }
 
-    private Task PhaseAsync(string phase) => _cluster.KubectlAsync("patch", "otj", "opt-tiny", "--subresource=status", "--type=merge", "-p", "{\"status\":{\"phase\":\"" + phase + "\"}}");
+    private Task<string> PhaseAsync(string phase) => _cluster.KubectlAsync("patch", "otj", "opt-tiny", "--subresource=status", "--type=merge", "-p", "{\"status\":{\"phase\":\"" + phase + "\"}}");
 
     private async Task<string> FieldAsync(string path, string whenFalse = "") => await _cluster.KubectlAsync("get", "otj", "opt-tiny", "-o", $"jsonpath={path}") is var value && value == "false" ? whenFalse : value;
 

@@ -132,7 +132,7 @@ public sealed class SamplePolicyTests
         };
     }
 
-    private static IEnumerable<DivergenceDecision> Firings(IReadOnlyList<StepRecord> curve) => Enumerable.Range(0, curve.Count).SelectMany(at => DivergencePolicies.Evaluate(Policies, curve, at, []));
+    private static IEnumerable<DivergenceDecision> Firings(List<StepRecord> curve) => Enumerable.Range(0, curve.Count).SelectMany(at => DivergencePolicies.Evaluate(Policies, curve, at, []));
 
     private static void Say(string line) => TestContext.Current.SendDiagnosticMessage(line.ToString(CultureInfo.InvariantCulture));
 }
