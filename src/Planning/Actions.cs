@@ -20,7 +20,8 @@ public sealed record ApplyDisruptionBudget : PlannedAction;
 public sealed record ApplyStatefulSet(int Replicas, string PodDigest) : PlannedAction;
 
 /// <summary>Set replicas and, in the same request, the marks that say why.</summary>
-public sealed record ScaleStatefulSet(string Uid, int Replicas, JobOutcome? Outcome = null, Release? Release = null, DateTimeOffset? CountersSince = null) : PlannedAction;
+/// <param name="Version">The resourceVersion decided from: a leader that was overtaken must not write over what its successor decided.</param>
+public sealed record ScaleStatefulSet(string Uid, int Replicas, JobOutcome? Outcome = null, Release? Release = null, DateTimeOffset? CountersSince = null, string? Version = null) : PlannedAction;
 
 /// <summary>Ask an agent to append fence(epoch) to the commit log and to report the catalogue as of that entry.</summary>
 /// <param name="Condemn">Condemn what lies after the onset of this rollback.</param>

@@ -41,7 +41,7 @@ public static class JobPlanner
         if (job.Metadata.DeletionTimestamp is not null) return new() { Status = job.Status ?? new(), Memory = seen.Memory };
         var situation = new Situation(job, seen, now);
         var move = Policies.Select(policy => policy(situation)).First(m => m is not null)!;
-        move = move with { Actions = [.. move.Actions, .. OldPlans(situation)], Memory = move.Memory with { Judged = situation.Judgement.To, Recorded = seen.Memory.Recorded } };
+        move = move with { Actions = [.. move.Actions.Select(a => Guarded(situation, a)), .. OldPlans(situation)], Memory = move.Memory with { Judged = situation.Judgement.To, Recorded = seen.Memory.Recorded } };
         var status = StatusWriter.Write(situation, move);
         return new()
         {
@@ -51,6 +51,8 @@ public static class JobPlanner
             Again = move.Wake is { } wake && wake < Resync ? wake : Resync,
         };
     }
+
+    private static PlannedAction Guarded(Situation s, PlannedAction action) => action is ScaleStatefulSet scale ? scale with { Version = s.Seen.StatefulSet?.ResourceVersion } : action;
 
     /// <summary>A spec with faults is never acted on: whatever runs goes on, and the condition lists every fault.</summary>
     /// <param name="meanwhile">What is done instead; empty when nothing is.</param>

@@ -108,6 +108,8 @@ public sealed record StatefulSetState
 {
     public required string Uid { get; init; }
 
+    public string? ResourceVersion { get; init; }
+
     /// <summary>Desired number of pods (spec.replicas).</summary>
     public required int Replicas { get; init; }
 

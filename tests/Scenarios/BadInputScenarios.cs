@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
 using Opt.LocalCluster.ApiServer;
 using Opt.Planning;
@@ -33,6 +34,20 @@ public sealed class BadInputScenarios
 
         await world.EditJobAsync(new JsonObject { ["spec"] = new JsonObject { ["checkpoint"] = new JsonObject { ["every"] = "auto" } } });
         await world.UntilAsync(s => s.Phase == JobPhase.Running);
+    });
+
+    [Fact]
+    public Task An_edit_the_schema_lets_through_changes_nothing_and_failures_are_still_repaired() => Scenario.RunAsync(nodes: 2, async world =>
+    {
+        await world.CreateJobAsync(LifecycleScenarios.Manifest);
+        await world.UntilAsync(s => s.Step >= 12);
+        await world.EditJobAsync(new JsonObject { ["spec"] = new JsonObject { ["checkpoint"] = new JsonObject { ["every"] = "sometimes" } } });
+        await world.UntilAsync(s => s.Conditions.Any(c => c is { Type: ConditionTypes.SpecValid, Status: "False" }), seconds: 5);
+        world.Agents.Of((await world.PlanAsync()).Members[1]).Fail(WorkerExit.Internal, world.Clock.GetUtcNow());
+
+        var status = await world.UntilAsync(s => s is { Epoch: 2, Phase: JobPhase.Running }, seconds: 20);
+        Assert.Contains("\"sometimes\" is not allowed", status.Conditions.Single(c => c.Type == ConditionTypes.SpecValid).Message, StringComparison.Ordinal);
+        await world.UntilAsync(s => s.Phase == JobPhase.Succeeded);
     });
 
     [Fact]

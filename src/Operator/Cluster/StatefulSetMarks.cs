@@ -17,6 +17,7 @@ internal static class StatefulSetMarks
         return new()
         {
             Uid = set.Metadata.Uid!,
+            ResourceVersion = set.Metadata.ResourceVersion,
             Replicas = set.Spec?.Replicas ?? 1,
             UpdateRevision = set.Status?.UpdateRevision ?? "",
             IsObserved = set.Status?.UpdateRevision is { Length: > 0 } && set.Status.ObservedGeneration >= set.Metadata.Generation,
@@ -27,12 +28,13 @@ internal static class StatefulSetMarks
         };
     }
 
-    /// <summary>Replicas and all marks in one merge patch, for this very StatefulSet and no successor.</summary>
+    /// <summary>Replicas and all marks in one merge patch, for this very StatefulSet as it was seen, and no successor.</summary>
     public static JsonObject Patch(ScaleStatefulSet action) => new()
     {
         ["metadata"] = new JsonObject
         {
             ["uid"] = action.Uid,
+            ["resourceVersion"] = action.Version,
             ["annotations"] = new JsonObject
             {
                 [Names.OutcomeAnnotation] = action.Outcome is null ? null : JsonSerializer.Serialize(action.Outcome, MarkJson.Default.JobOutcome),

@@ -21,6 +21,9 @@ internal sealed class SimulatedWorld
     private (long, long) _furthest;
     private long _fencedEpoch;
     private int _next;
+    private int _version;
+    private PlannedAction[] _stale = [];
+    private Observation? _frozen;
 
     public SimulatedWorld(OptTrainingJob job, int nodes)
     {
@@ -66,6 +69,44 @@ internal sealed class SimulatedWorld
         if (loseStatus) Job = Job with { Status = null };
     }
 
+    /// <summary>Those agents cannot be reached by the operator, though they train on.</summary>
+    public HashSet<string> Unreachable { get; } = [];
+
+    /// <summary>The API server is away: nothing new is seen of the cluster, and no write gets through; agents can be reached.</summary>
+    public bool ApiServerAway { get => _frozen is not null; set => _frozen = value ? _frozen ?? Observe() : null; }
+
+    /// <summary>The clock of the operator jumps, as after a suspended virtual machine.</summary>
+    public void JumpClock(TimeSpan by) => Now += by;
+
+    /// <summary>The leader is paused between deciding and acting; another takes over.</summary>
+    public void PauseLeader()
+    {
+        _stale = ApiServerAway ? [] : [.. JobPlanner.Decide(Job, Observe(), Now).Actions];
+        RestartOperator();
+    }
+
+    /// <summary>The paused leader comes to and does what it had decided, not knowing that it was overtaken. Its first refused write ends it.</summary>
+    public void ResumeOvertakenLeader()
+    {
+        var actions = _stale;
+        _stale = [];
+        if (ApiServerAway) return;
+        foreach (var action in actions)
+        {
+            switch (action)
+            {
+                case ApplyStatefulSet or CreateSecret or ApplyService or ApplyDisruptionBudget: return;   // refused: they exist
+                case CreatePlan a when Plans.Any(p => p.Plan.Epoch == a.Plan.Epoch && p.Plan.Revision == a.Plan.Revision): return;
+                case CreatePlan a: Plans.Add(new($"opt-plan-{a.Plan.Epoch}-{a.Plan.Revision}", $"plan-{a.Plan.Epoch}-{a.Plan.Revision}", a.Plan)); break;
+                case ScaleStatefulSet a when a.Version != Set?.ResourceVersion: return;
+                case DeletePod a: Pods.FirstOrDefault(p => p.Uid == a.Uid)?.Terminating = true; break;
+                default: Execute(action); break;
+            }
+
+            Plans.Sort((a, b) => (a.Plan.Epoch, a.Plan.Revision).CompareTo((b.Plan.Epoch, b.Plan.Revision)));
+        }
+    }
+
     /// <summary>One second: the world moves, then the operator makes a pass.</summary>
     /// <param name="dieAfter">Actions after which the operator dies in this pass; null to live.</param>
     public void Tick(int? dieAfter = null)
@@ -108,6 +149,7 @@ internal sealed class SimulatedWorld
                     return;
                 }
 
+                if (ApiServerAway && action is not (FenceStore or SendPlan or SendControl)) return;
                 Execute(action);
                 Done.Add(action);
             }
@@ -122,13 +164,19 @@ internal sealed class SimulatedWorld
     {
         foreach (var pod in Pods.Where(p => p.Agent is not null))
         {
-            var answers = pod is { Node.Alive: true, Failed: false };
+            var answers = pod is { Node.Alive: true, Failed: false } && !Unreachable.Contains(pod.Uid);
             if (answers) _silentSince.Remove(pod.Uid);
             else _silentSince.TryAdd(pod.Uid, Now);
             if (answers && (pod.Agent!.Epoch, pod.Agent.LastAttempt).CompareTo(_furthest) > 0 && pod.Agent.LastAttempt > 0) (_furthest, _advancedAt) = ((pod.Agent.Epoch, pod.Agent.LastAttempt), Now);
         }
 
         _records.RemoveAll(r => r.Time <= (Job.Status?.GoodputAsOf ?? DateTimeOffset.MinValue));
+        var seen = Seen();
+        return _frozen is null ? seen : _frozen with { Agents = seen.Agents, Steps = seen.Steps, Memory = seen.Memory };
+    }
+
+    private Observation Seen()
+    {
         return new()
         {
             Owned = Owned,
@@ -163,9 +211,9 @@ internal sealed class SimulatedWorld
             case ApplyDisruptionBudget: Owned = Owned with { DisruptionBudget = true }; break;
             case ApplyStatefulSet a:
                 Assert(Pods.Count == 0, "a template is never written beside pods of another");
-                Set = new() { Uid = "set", Replicas = a.Replicas, UpdateRevision = $"rev-{a.PodDigest[..6]}", PodDigest = a.PodDigest, CountersSince = Set?.CountersSince, Outcome = Set?.Outcome, Release = Set?.Release };
+                Set = new() { Uid = "set", Replicas = a.Replicas, ResourceVersion = $"{++_version}", UpdateRevision = $"rev-{a.PodDigest[..6]}", PodDigest = a.PodDigest, CountersSince = Set?.CountersSince, Outcome = Set?.Outcome, Release = Set?.Release };
                 break;
-            case ScaleStatefulSet a: Set = Set! with { Replicas = a.Replicas, Outcome = a.Outcome, Release = a.Release, CountersSince = a.CountersSince }; break;
+            case ScaleStatefulSet a: Set = Set! with { ResourceVersion = $"{++_version}", Replicas = a.Replicas, Outcome = a.Outcome, Release = a.Release, CountersSince = a.CountersSince }; break;
             case FenceStore a: Fence(a); break;
             case CreatePlan a: Create(a.Plan); break;
             case SendPlan a:
