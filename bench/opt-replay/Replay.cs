@@ -157,7 +157,7 @@ public sealed class Replay
             _job = _job with { Status = decision.Status };
             _training.Fresh.RemoveAll(r => r.Time <= decision.Status.GoodputAsOf);
             _wake = _now + (decision.Again?.TotalSeconds ?? 30);
-            if (!decision.Actions.Any(a => a is not (SendPlan or SendControl))) return;
+            if (!decision.Actions.Any(a => a is not (SendPlan or SendControl or RecordLogbook))) return;
         }
     }
 
@@ -189,6 +189,7 @@ public sealed class Replay
             case QuarantineNode a: Quarantine(a); break;
             case DeletePod a: Delete(a); break;
             case DeletePlan a: _plans.RemoveAll(p => p.Uid == a.Uid); break;
+            case RecordLogbook a: _memory = _memory.Recording(a.Entries); break;
             default: throw new NotSupportedException(action.ToString());
         }
     }

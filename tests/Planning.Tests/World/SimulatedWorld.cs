@@ -149,7 +149,7 @@ internal sealed class SimulatedWorld
                     return;
                 }
 
-                if (ApiServerAway && action is not (FenceStore or SendPlan or SendControl)) return;
+                if (ApiServerAway && action is not (FenceStore or RecordLogbook or SendPlan or SendControl)) return;
                 Execute(action);
                 Done.Add(action);
             }
