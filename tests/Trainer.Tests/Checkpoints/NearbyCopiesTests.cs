@@ -101,7 +101,7 @@ public sealed class NearbyCopiesTests : IAsyncLifetime
         using var listener = new TcpListener(System.Net.IPAddress.Loopback, 0);
         listener.Start();   // connections wait in its queue for ever
         var silent = new Uri($"http://{listener.LocalEndpoint}");
-        await using var run = TestRun.Start(_store, 1, TestModel.World(2, 1, 5), nearby: _ => _a.With(silent));
+        await using var run = TestRun.Start(_store, 1, TestModel.World(2, 1, 5), nearby: _ => _a.With(silent), copyGrace: TimeSpan.FromMilliseconds(300));
         var start = TimeProvider.System.GetTimestamp();
         Assert.True((await run.SaveAsync(5)).Committed);
         Assert.InRange(TimeProvider.System.GetElapsedTime(start).TotalSeconds, 0.2, 10);

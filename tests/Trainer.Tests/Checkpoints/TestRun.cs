@@ -20,7 +20,7 @@ internal sealed class TestRun : IAsyncDisposable
     public TestRank[] Ranks { get; }
     public CheckpointSession[] Sessions { get; }
 
-    public static TestRun Start(ICheckpointStore store, long epoch, TestRank[] ranks, CheckpointSpec? spec = null, string uid = JobUid, Opt.Api.ModelDimensions? model = null, Func<int, ICheckpointStore>? storeOf = null, TimeProvider? time = null, LogLimits? limits = null, Func<int, IReadOnlyList<INearbyCopies>>? nearby = null)
+    public static TestRun Start(ICheckpointStore store, long epoch, TestRank[] ranks, CheckpointSpec? spec = null, string uid = JobUid, Opt.Api.ModelDimensions? model = null, Func<int, ICheckpointStore>? storeOf = null, TimeProvider? time = null, LogLimits? limits = null, Func<int, IReadOnlyList<INearbyCopies>>? nearby = null, TimeSpan? copyGrace = null)
     {
         var exchange = InProcessExchange.Create(ranks.Length);
         var sessions = ranks.Select((rank, i) => new CheckpointSession(new()
@@ -35,7 +35,7 @@ internal sealed class TestRun : IAsyncDisposable
             Exchange = exchange[i],
             Writer = $"test-{i}",
             Nearby = nearby?.Invoke(i) ?? [],
-            CopyGrace = TimeSpan.FromMilliseconds(300),
+            CopyGrace = copyGrace ?? TimeSpan.FromMinutes(2),   // a busy machine must not lose a copy
             LogLimits = limits ?? LogLimits.Default,
         }, time ?? TimeProvider.System, NullLogger<CheckpointSession>.Instance)).ToArray();
         return new(ranks, sessions);
