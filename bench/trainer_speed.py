@@ -68,7 +68,7 @@ def theirs(m, peer, world, steps, warmup):
 
 def threads(processes):
     share = str(max(1, (os.cpu_count() or 1) // processes))
-    return dict(os.environ, OMP_NUM_THREADS=share, OPENBLAS_NUM_THREADS=share)
+    return dict(os.environ, OMP_NUM_THREADS=share, OPENBLAS_NUM_THREADS=share, OMP_WAIT_POLICY=os.environ.get("OMP_WAIT_POLICY", "passive"))
 
 
 def main():

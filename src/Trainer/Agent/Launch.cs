@@ -181,16 +181,14 @@ internal sealed partial class Launch : IAsyncDisposable
     {
         var variables = new Dictionary<string, string>();
         foreach (DictionaryEntry inherited in Environment.GetEnvironmentVariables()) variables[(string)inherited.Key] = (string?)inherited.Value ?? "";
-        var threads = (_options.ThreadsPerWorker ?? Math.Max(1, Environment.ProcessorCount / _options.Workers)).ToString(CultureInfo.InvariantCulture);
         variables[WorkerEnvironment.RankVariable] = seat.Rank.ToString(CultureInfo.InvariantCulture);
         variables[WorkerEnvironment.LocalRankVariable] = (seat.Rank - _seats[0].Rank).ToString(CultureInfo.InvariantCulture);
         variables[WorkerEnvironment.PlanFileVariable] = planFile;
         variables[WorkerEnvironment.DataRootVariable] = _options.DataRoot;
         variables[WorkerEnvironment.RunDirectoryVariable] = _options.RunDirectory;
         variables[TierEnvironment.FoldersVariable] = string.Join(':', _options.CopyFolders);
-        // The libraries read these when they load; set_num_threads reaches neither pool.
-        variables["OMP_NUM_THREADS"] = threads;
-        variables["OPENBLAS_NUM_THREADS"] = threads;
+        var threads = _options.ThreadsPerWorker ?? Math.Max(1, Environment.ProcessorCount / _options.Workers);
+        foreach (var (name, value) in ThreadPools.Variables(threads)) variables[name] = value;
         return variables;
     }
 

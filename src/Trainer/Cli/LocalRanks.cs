@@ -81,10 +81,7 @@ internal sealed partial class LocalRanks(TimeProvider time)
         info.Environment[WorkerEnvironment.PlanFileVariable] = planFile;
         info.Environment[WorkerEnvironment.DataRootVariable] = dataRoot;
         info.Environment[WorkerEnvironment.RunDirectoryVariable] = runDirectory;
-        // Both pools read these when they load, so they must be there before the process is.
-        var threads = Text(Math.Max(1, Environment.ProcessorCount / workers));
-        info.Environment.TryAdd("OMP_NUM_THREADS", threads);
-        info.Environment.TryAdd("OPENBLAS_NUM_THREADS", threads);
+        foreach (var (name, value) in ThreadPools.Variables(Math.Max(1, Environment.ProcessorCount / workers))) info.Environment.TryAdd(name, value);   // the user's own win
         return Process.Start(info)!;
     }
 
