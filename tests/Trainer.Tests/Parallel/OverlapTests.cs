@@ -37,25 +37,35 @@ public sealed class OverlapTests : IDisposable
         using var engine = new TrainingEngine(config, world, CPU, TimeProvider.System);
         engine.Storage.Initialise(config.Seed);
         engine.ParametersChanged();
-        var sequences = EnoughWork(engine, world.Trace, data);
+        // Noise of the machine can only add a wait, to one attempt; what the schedule exposes is waited for in all of them.
+        var attempts = Enumerable.Range(0, 3).Select(_ => Attempt(engine, world.Trace, data, wire)).ToList();
+        var exposed = attempts.Select(Waited).Aggregate((all, waited) => [.. all.Intersect(waited)]);
+        Assert.Subset(new HashSet<string> { "all-gather root", "all-gather block 0", "reduce-scatter block 0", "reduce-scatter root" }, exposed);
+        Assert.Superset(new HashSet<string> { "all-gather root", "reduce-scatter root" }, exposed);
+        Assert.All(attempts, events => Assert.Equal(18, events.Count(e => e.Cat == "collective" && e.Dur >= 0.9 * Delay.TotalMicroseconds)));
+        Assert.InRange(attempts.Min(events => events.Where(e => e.Cat == "wait").Sum(e => e.Dur!.Value)), 1.5 * Delay.TotalMicroseconds, 5.5 * Delay.TotalMicroseconds);
+    }
+
+    private static List<TraceEvent> Attempt(TrainingEngine engine, TraceRecorder trace, Dataset data, SlowWire wire)
+    {
+        wire.Delay = TimeSpan.Zero;
+        var sequences = EnoughWork(engine, trace, data);
         wire.Delay = Delay;
         engine.ParametersChanged();
-        var before = world.Trace.Events.Count;
+        var before = trace.Events.Count;
         engine.Run(data, BatchCursor.Read(0, sequences, []), lossSeed: 1);
-        var events = world.Trace.Events.Skip(before).ToList();
-        var waited = events.Where(e => e.Cat == "wait" && e.Dur > 0.5 * Delay.TotalMicroseconds).Select(e => e.Name).ToHashSet();
-        Assert.Subset(new HashSet<string> { "all-gather root", "all-gather block 0", "reduce-scatter block 0", "reduce-scatter root" }, waited);
-        Assert.Superset(new HashSet<string> { "all-gather root", "reduce-scatter root" }, waited);
-        Assert.Equal(18, events.Count(e => e.Cat == "collective" && e.Dur >= 0.9 * Delay.TotalMicroseconds));
-        Assert.InRange(events.Where(e => e.Cat == "wait").Sum(e => e.Dur!.Value), 1.5 * Delay.TotalMicroseconds, 5.5 * Delay.TotalMicroseconds);
+        return [.. trace.Events.Skip(before)];
     }
+
+    private static HashSet<string> Waited(List<TraceEvent> events) => [.. events.Where(e => e.Cat == "wait" && e.Dur > 0.5 * Delay.TotalMicroseconds).Select(e => e.Name)];
 
     // So many sequences that a block's forward pass takes longer than one collective, on whatever machine this is.
     private static int EnoughWork(TrainingEngine engine, TraceRecorder trace, Dataset data)
     {
         const int Few = 8;
+        var before = trace.Events.Count;
         for (var i = 0; i < 2; i++) engine.Run(data, BatchCursor.Read(0, Few, []), lossSeed: 1);
-        var fastest = trace.Events.Where(e => e.Cat == "compute" && e.Name.StartsWith("forward block", StringComparison.Ordinal)).Min(e => e.Dur!.Value);
+        var fastest = trace.Events.Skip(before).Where(e => e.Cat == "compute" && e.Name.StartsWith("forward block", StringComparison.Ordinal)).Min(e => e.Dur!.Value);
         return (int)Math.Ceiling(Few * 1.5 * Delay.TotalMicroseconds / fastest);
     }
 
