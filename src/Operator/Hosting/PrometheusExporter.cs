@@ -10,7 +10,8 @@ internal sealed class PrometheusExporter : IDisposable
 {
     private static readonly double[] DefaultBuckets = [0.005, 0.025, 0.1, 0.5, 2.5, 10, 60];
     private readonly MeterListener _listener = new();
-    private readonly ConcurrentDictionary<Instrument, ConcurrentDictionary<string, Series>> _instruments = new();
+    // By name: instruments of one name are one metric, as the text format allows each only once.
+    private readonly ConcurrentDictionary<string, (Instrument Instrument, ConcurrentDictionary<string, Series> Series)> _metrics = new(StringComparer.Ordinal);
 
     /// <param name="prefix">Meters whose name starts with it are exported.</param>
     public PrometheusExporter(string prefix)
@@ -18,7 +19,7 @@ internal sealed class PrometheusExporter : IDisposable
         _listener.InstrumentPublished = (instrument, listener) =>
         {
             if (!instrument.Meter.Name.StartsWith(prefix, StringComparison.Ordinal) || instrument.Meter.Name.EndsWith(".Unlistened", StringComparison.Ordinal)) return;
-            _instruments.TryAdd(instrument, new(StringComparer.Ordinal));
+            _metrics.TryAdd(instrument.Name, (instrument, new(StringComparer.Ordinal)));
             listener.EnableMeasurementEvents(instrument);
         };
         _listener.SetMeasurementEventCallback<long>((i, value, tags, _) => Record(i, value, tags));
@@ -32,7 +33,7 @@ internal sealed class PrometheusExporter : IDisposable
     {
         _listener.RecordObservableInstruments();
         var text = new StringBuilder();
-        foreach (var (instrument, all) in _instruments.OrderBy(i => i.Key.Name, StringComparer.Ordinal)) Write(text, instrument, all);
+        foreach (var (_, (instrument, all)) in _metrics.OrderBy(m => m.Key, StringComparer.Ordinal)) Write(text, instrument, all);
         return text.ToString();
     }
 
@@ -42,7 +43,7 @@ internal sealed class PrometheusExporter : IDisposable
     {
         var labels = Labels(tags);
         var kind = Kind(instrument);
-        var series = _instruments[instrument].GetOrAdd(labels, _ => new(kind is "histogram" ? Buckets(instrument) : null));
+        var series = _metrics[instrument.Name].Series.GetOrAdd(labels, _ => new(kind is "histogram" ? Buckets(instrument) : null));
         series.Record(value, kind);
     }
 

@@ -40,4 +40,14 @@ public sealed class PrometheusExporterTests
 
             """.ReplaceLineEndings("\n"), exporter.Write());
     }
+
+    [Fact]
+    public void Instruments_of_one_name_are_one_metric()
+    {
+        using var exporter = new PrometheusExporter("Opt.Test.Twice");
+        using Meter first = new("Opt.Test.Twice.First"), second = new("Opt.Test.Twice.Second");
+        first.CreateCounter<long>("restarts").Add(2);
+        second.CreateCounter<long>("restarts").Add(3);
+        Assert.Equal("# HELP restarts_total \n# TYPE restarts_total counter\nrestarts_total 5\n", exporter.Write());
+    }
 }

@@ -39,6 +39,9 @@ internal sealed partial class ContainerLog : IDisposable
     public static IReadOnlyList<string> AsidesOf(string path) =>
         [.. Directory.EnumerateFiles(Path.GetDirectoryName(path)!).Where(file => file.StartsWith(path + ".0", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
 
+    /// <summary>True while the present file may also be the newest one put aside.</summary>
+    public static bool IsRotating(string path) => File.Exists(NewOf(path));
+
     /// <summary>Copies a stream into the log until it ends.</summary>
     public async Task PumpAsync(Stream stream, string name)
     {
@@ -61,6 +64,8 @@ internal sealed partial class ContainerLog : IDisposable
             _file.Dispose();
         }
     }
+
+    private static string NewOf(string path) => path + ".new";
 
     private static FileStream Open(string path) => new(path, FileMode.Create, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
 
@@ -107,10 +112,11 @@ internal sealed partial class ContainerLog : IDisposable
     // The full file gets a name that sorts by time; whoever reads it follows to the new one.
     private void Rotate()
     {
-        // First a second name for the full one, then the new one over the first name: at no moment is there no log.
+        // A second name for the full one, then the new one over the first name: at no moment is there no log. While both names are the full one's, the new one is
+        // there under its own name, which tells readers.
+        var fresh = Open(NewOf(_path));
         if (Link(_path, $"{_path}.{_clock.GetUtcNow().UtcTicks:D20}") != 0) throw new IOException($"{_path} cannot be rotated: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
-        var fresh = Open(_path + ".new");
-        File.Move(_path + ".new", _path, overwrite: true);
+        File.Move(NewOf(_path), _path, overwrite: true);
         _file.Dispose();
         (_file, _length) = (fresh, 0);
         foreach (var old in AsidesOf(_path).SkipLast(_limits.MaxFiles - 1)) File.Delete(old);

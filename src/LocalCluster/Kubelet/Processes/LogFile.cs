@@ -5,6 +5,9 @@ namespace Opt.LocalCluster.Kubelet.Processes;
 /// <summary>Reads a log that may be rotated meanwhile. Whole lines only: one that is still being written is left for the next read.</summary>
 internal sealed class LogFile : IDisposable
 {
+    // A rotation takes less than a millisecond: one that lasts for so many tries was cut off with its writer.
+    private const int WriterIsGone = 1000;
+
     private readonly string _path;
     private FileStream _file;
     private byte[] _buffer = new byte[64 * 1024];
@@ -54,11 +57,22 @@ internal sealed class LogFile : IDisposable
     {
         if (_aside is null && !_rotated) return _rotated = IsReplaced();
         var finished = _aside ?? Asides().FirstOrDefault(IsNewer);
-        var next = finished is null ? null : Asides().FirstOrDefault(name => string.CompareOrdinal(name, finished) > 0);
-        var opened = next is null ? OpenPresent() : new FileStream(next, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        var (opened, next) = OpenAfter(finished);
         _file.Dispose();
         (_file, _aside, _rotated) = (opened, next, false);
         return true;
+    }
+
+    // The present file only when it comes right after the finished one: another may have been put aside while it was being opened.
+    private (FileStream File, string? Aside) OpenAfter(string? finished)
+    {
+        while (true)
+        {
+            if (finished is not null && Asides().FirstOrDefault(name => string.CompareOrdinal(name, finished) > 0) is { } next) return (new FileStream(next, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete), next);
+            var present = OpenPresent();
+            if (finished is null || string.CompareOrdinal(_newestBefore, finished) <= 0) return (present, null);
+            present.Dispose();
+        }
     }
 
     // The kernel knows the name by which a file was opened, and that it is gone.
@@ -69,11 +83,12 @@ internal sealed class LogFile : IDisposable
 
     private FileStream OpenPresent()
     {
-        while (true)
+        for (var tried = 1; ; tried++)
         {
-            var before = Asides().LastOrDefault();
+            var (before, rotating) = (Asides().LastOrDefault(), ContainerLog.IsRotating(_path));
             var file = new FileStream(_path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            if (Asides().LastOrDefault() == before)
+            var settled = !rotating && !ContainerLog.IsRotating(_path);
+            if (Asides().LastOrDefault() == before && (settled || tried == WriterIsGone))
             {
                 _newestBefore = before;
                 return file;
