@@ -3,6 +3,7 @@ using Opt.Api.Protocol;
 using Opt.Trainer.Agent;
 using Opt.Trainer.Checkpoints.Commands;
 using Opt.Trainer.Cli;
+using Opt.Trainer.Diagnostics;
 using Opt.Trainer.Reports;
 
 // Every subcommand; each lives in Cli under its own name.
@@ -18,6 +19,7 @@ var root = new RootCommand("Trains OPT language models. Part of opt-operator.")
     EvaluateCommand.Create(),
     CheckpointsCommand.Create(),
     PlanCommand.Create(),
+    DiagnoseCommand.Create(),
     ReportCommands.Logbook(),
     ReportCommands.Plot(),
 };

@@ -38,6 +38,9 @@ public sealed record AgentStatus
 
     /// <summary>First failure that is not peer-lost, when the state is Failed.</summary>
     public WorkerFailure? Failure { get; init; }
+
+    /// <summary>The newest runs of diagnostics, oldest first; null from a trainer that has none.</summary>
+    public EquatableList<DiagnosticsReport>? Diagnostics { get; init; }
 }
 
 /// <summary>What an agent is doing.</summary>

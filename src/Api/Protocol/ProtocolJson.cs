@@ -9,7 +9,8 @@ namespace Opt.Api.Protocol;
     typeof(CamelCaseEnum<AgentState>), typeof(CamelCaseEnum<WorkerState>), typeof(CamelCaseEnum<WorkerExit>), typeof(CamelCaseEnum<ControlCommand>),
     typeof(CamelCaseEnum<HealthVerdict>), typeof(CamelCaseEnum<Precision>), typeof(CamelCaseEnum<ActivationCheckpointing>), typeof(CamelCaseEnum<OptimizerType>),
     typeof(CamelCaseEnum<WeightDecayRule>), typeof(CamelCaseEnum<WeightDecayScope>), typeof(CamelCaseEnum<LossScaleWindow>), typeof(CamelCaseEnum<DataOrder>), typeof(CamelCaseEnum<DeviceKind>),
-    typeof(CamelCaseEnum<HyperParameterField>), typeof(CamelCaseEnum<RollbackTarget>), typeof(CamelCaseEnum<MissingTarget>), typeof(CamelCaseEnum<SkipFrom>)])]
+    typeof(CamelCaseEnum<HyperParameterField>), typeof(CamelCaseEnum<RollbackTarget>), typeof(CamelCaseEnum<MissingTarget>), typeof(CamelCaseEnum<SkipFrom>),
+    typeof(CamelCaseEnum<DiagnosticsSet>), typeof(CamelCaseEnum<DiagnosticsState>), typeof(CamelCaseEnum<DiagnosticOutcome>)])]
 [JsonSerializable(typeof(RunPlan))]
 [JsonSerializable(typeof(StepRecord))]
 [JsonSerializable(typeof(AgentStatus))]
@@ -19,6 +20,8 @@ namespace Opt.Api.Protocol;
 [JsonSerializable(typeof(Catalogue))]
 [JsonSerializable(typeof(ControlRequest))]
 [JsonSerializable(typeof(AgentError))]
+[JsonSerializable(typeof(DiagnosticsRequest))]
+[JsonSerializable(typeof(DiagnosticsReport))]
 [JsonSerializable(typeof(CopyList))]
 [JsonSerializable(typeof(CheckpointMark))]
 [JsonSerializable(typeof(CheckpointSummary))]

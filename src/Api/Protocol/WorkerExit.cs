@@ -59,4 +59,10 @@ public enum WorkerExit
 
     /// <summary>A newer epoch fenced this one.</summary>
     Fenced = 83,
+
+    /// <summary>Diagnostics found a fault of the node.</summary>
+    NodeFaulty = 84,
+
+    /// <summary>Diagnostics found no fault, but could not run all tests.</summary>
+    DiagnosticsIncomplete = 85,
 }

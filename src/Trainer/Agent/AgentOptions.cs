@@ -43,6 +43,9 @@ public sealed record AgentOptions
     /// <summary>Program and arguments of a worker; OPT_WORKER_COMMAND (words divided by spaces) puts a profiler or debugger in front.</summary>
     public required IReadOnlyList<string> WorkerCommand { get; init; }
 
+    /// <summary>Program and arguments of diagnostics.</summary>
+    public IReadOnlyList<string> DiagnoseCommand { get; init; } = OwnProgram("diagnose");
+
     /// <exception cref="FormatException">A variable is missing or wrong; the message names it and what is allowed.</exception>
     public static AgentOptions Read(Func<string, string?> variable)
     {

@@ -19,6 +19,7 @@ internal sealed partial class TrainerAgent : IAsyncDisposable
     private readonly AgentIdentity _identity;
     private readonly CommitLog? _log;
     private readonly StoreWatch? _storeWatch;
+    private readonly NodeDiagnostics _diagnostics;
     private readonly Lock _gate = new();
     private Launch? _launch;
     private Task _switching = Task.CompletedTask;
@@ -29,6 +30,7 @@ internal sealed partial class TrainerAgent : IAsyncDisposable
     {
         _options = options;
         _parts = parts;
+        _diagnostics = new(options, parts);
         _identity = new(Guid.NewGuid().ToString("n"), options.JobUid, options.PodName, options.PodUid, options.NodeName, options.Workers);
         if (parts.Store is not { } store) return;
         _log = new CommitLog(store, options.JobUid, options.PodName, parts.Time);
@@ -58,6 +60,7 @@ internal sealed partial class TrainerAgent : IAsyncDisposable
                     Store = _storeWatch?.Health ?? new() { Reachable = false, Error = "OPT_STORE is not set" },
                     Devices = DeviceProbe.Devices(_options.Workers),
                     Failure = _launch?.Failure,
+                    Diagnostics = _diagnostics.Reports,
                 };
             }
         }
@@ -79,6 +82,24 @@ internal sealed partial class TrainerAgent : IAsyncDisposable
             _launch = next;
             _switching = Task.Run(() => SwitchAsync(before, previous, next));
             return verdict;
+        }
+    }
+
+    /// <summary>Begins diagnostics, or says why not. One run at a time, and never beside workers.</summary>
+    public PlanVerdict PostDiagnostics(DiagnosticsRequest request)
+    {
+        lock (_gate)
+        {
+            if (NodeDiagnostics.Fault(request) is { } fault) return PlanVerdict.Invalid(fault);
+            if (_diagnostics.Knows(request.Id)) return PlanVerdict.Known;
+            if (_ending) return PlanVerdict.Conflict($"pod {_identity.Pod} is ending");
+            if (_diagnostics.IsRunning) return PlanVerdict.Conflict("other diagnostics are under way");
+            var working = _launch?.Workers.Any(w => w.State is not WorkerState.Exited) == true ? _launch : null;
+            if (working?.Plan.Epoch >= request.EndWorkersBelow) return PlanVerdict.Conflict($"workers of epoch {working.Plan.Epoch} run here");
+            _diagnostics.Announce(request);
+            var before = _switching;
+            _switching = Task.Run(() => DiagnoseAsync(before, working, request));
+            return PlanVerdict.Launch;
         }
     }
 
@@ -138,6 +159,7 @@ internal sealed partial class TrainerAgent : IAsyncDisposable
         Launch? launch;
         Task switching;
         lock (_gate) (launch, switching, _ending) = (_launch, _switching, true);
+        _diagnostics.Cancel();
         await switching;
         if (launch is not null) await launch.EndAsync(grace);
     }
@@ -154,6 +176,7 @@ internal sealed partial class TrainerAgent : IAsyncDisposable
     /// <summary>One switch at a time: workers of an epoch start when those of the one before are gone and reaped.</summary>
     private async Task SwitchAsync(Task before, Launch? previous, Launch next)
     {
+        _diagnostics.Cancel();
         await before;
         if (previous is not null) await previous.EndAsync(ReplaceGrace);
         lock (_gate)
@@ -164,8 +187,19 @@ internal sealed partial class TrainerAgent : IAsyncDisposable
         await next.StartAsync();
     }
 
+    private async Task DiagnoseAsync(Task before, Launch? working, DiagnosticsRequest request)
+    {
+        await before;
+        if (working is not null) await working.EndAsync(ReplaceGrace);
+        Log.Diagnosing(_parts.Logger, request.Id, request.Set);
+        await _diagnostics.RunAsync(request);
+    }
+
     private static partial class Log   // 53xx: agent
     {
+        [LoggerMessage(5312, LogLevel.Information, "Diagnostics {Id} ({Set})")]
+        public static partial void Diagnosing(ILogger logger, string id, DiagnosticsSet set);
+
         [LoggerMessage(5310, LogLevel.Information, "Took the plan of epoch {Epoch} ({Digest}): {Reason}: {Message}")]
         public static partial void Taken(ILogger logger, long epoch, string digest, string reason, string message);
 

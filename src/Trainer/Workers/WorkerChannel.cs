@@ -58,6 +58,9 @@ public sealed partial class WorkerChannel : IWorkerChannel
 
     public void ReportFailure(WorkerExit exit, string message) => Send(new() { Exit = exit, Message = message.ReplaceLineEndings(" ") });
 
+    /// <summary>How far diagnostics are.</summary>
+    public void ReportDiagnostics(DiagnosticsReport report) => Send(new() { Diagnostics = report });
+
     public bool TryTakeControl(out ControlRequest request) => _controls.TryDequeue(out request!);
 
     /// <summary>Sends what is queued, within a deadline, and closes.</summary>

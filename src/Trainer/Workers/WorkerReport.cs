@@ -20,12 +20,16 @@ internal sealed record WorkerReport
 
     /// <summary>Why it ends; with <see cref="Exit"/>.</summary>
     public string? Message { get; init; }
+
+    /// <summary>How far diagnostics are, when this process runs them.</summary>
+    public DiagnosticsReport? Diagnostics { get; init; }
 }
 
 /// <summary>Source-generated JSON of the link.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, IgnoreReadOnlyProperties = true, Converters = [
     typeof(CamelCaseEnum<WorkerState>), typeof(CamelCaseEnum<WorkerExit>), typeof(CamelCaseEnum<ControlCommand>),
-    typeof(CamelCaseEnum<OptimizerType>), typeof(CamelCaseEnum<WeightDecayRule>), typeof(CamelCaseEnum<WeightDecayScope>), typeof(CamelCaseEnum<LossScaleWindow>)])]
+    typeof(CamelCaseEnum<OptimizerType>), typeof(CamelCaseEnum<WeightDecayRule>), typeof(CamelCaseEnum<WeightDecayScope>), typeof(CamelCaseEnum<LossScaleWindow>),
+    typeof(CamelCaseEnum<DiagnosticsSet>), typeof(CamelCaseEnum<DiagnosticsState>), typeof(CamelCaseEnum<DiagnosticOutcome>)])]
 [JsonSerializable(typeof(WorkerReport))]
 [JsonSerializable(typeof(ControlRequest))]
 internal sealed partial class LinkJson : JsonSerializerContext;

@@ -25,7 +25,7 @@ internal sealed class AgentUnderTest : IAsyncDisposable
     private readonly TrainerAgent _agent;
     private WebApplication? _server;
 
-    private AgentUnderTest(IReadOnlyList<string> worker, int workers, IRendezvousHost? rendezvous, ICheckpointStore? store)
+    private AgentUnderTest(IReadOnlyList<string> worker, int workers, IRendezvousHost? rendezvous, ICheckpointStore? store, IReadOnlyList<string>? diagnose)
     {
         Port = FreePort();
         File.WriteAllText(TokenFile, Token + "\n");
@@ -36,6 +36,7 @@ internal sealed class AgentUnderTest : IAsyncDisposable
             JobNamespace = "default", JobName = "opt", JobUid = TestRun.JobUid, PodName = "opt-0", PodUid = "pod-uid-0", PodIp = IPAddress.Loopback, NodeName = "node-a", Port = Port,
             TokenFile = TokenFile, DataRoot = "/data", Store = new() { Credentials = new() }, Workers = workers, RunDirectory = Path.Combine(_folder.Path, "run"), ThreadsPerWorker = 3, WorkerCommand = worker,
         };
+        if (diagnose is not null) Options = Options with { DiagnoseCommand = diagnose };
         _agent = new(Options, new(Store, rendezvous ?? new NoRendezvous(), _spawner, Output, TimeProvider.System, NullLogger.Instance));
         _http = new() { BaseAddress = new($"http://127.0.0.1:{Port}"), Timeout = TimeSpan.FromSeconds(30) };
         _http.DefaultRequestHeaders.Authorization = new("Bearer", Token);
@@ -49,9 +50,9 @@ internal sealed class AgentUnderTest : IAsyncDisposable
     public string TokenFile => Path.Combine(_folder.Path, "token");
     public string StoreFolder => Path.Combine(_folder.Path, "store");
 
-    public static async Task<AgentUnderTest> StartAsync(IReadOnlyList<string>? worker = null, int workers = 1, IRendezvousHost? rendezvous = null, ICheckpointStore? store = null)
+    public static async Task<AgentUnderTest> StartAsync(IReadOnlyList<string>? worker = null, int workers = 1, IRendezvousHost? rendezvous = null, ICheckpointStore? store = null, IReadOnlyList<string>? diagnose = null)
     {
-        var agent = new AgentUnderTest(worker ?? Shell("sleep 1000"), workers, rendezvous, store);
+        var agent = new AgentUnderTest(worker ?? Shell("sleep 1000"), workers, rendezvous, store, diagnose);
         agent._server = await AgentServer.StartAsync(agent._agent, agent.Options, new AgentToken(agent.TokenFile), NullLoggerFactory.Instance, default);
         return agent;
     }

@@ -12,10 +12,14 @@ internal static class TrainProcess
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
 
     /// <summary>Starts it; threads are limited to one, for ranks that share two cores.</summary>
-    public static Process Start(params string[] arguments)
+    public static Process Start(params string[] arguments) => Start(new Dictionary<string, string>(), arguments);
+
+    /// <param name="variables">Added to the environment.</param>
+    public static Process Start(IReadOnlyDictionary<string, string> variables, string[] arguments)
     {
         var info = new ProcessStartInfo("dotnet", [typeof(TrainerException).Assembly.Location, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
         (info.Environment["OMP_NUM_THREADS"], info.Environment["OPENBLAS_NUM_THREADS"]) = ("1", "1");
+        foreach (var (name, value) in variables) info.Environment[name] = value;
         return Process.Start(info)!;
     }
 

@@ -71,6 +71,7 @@ internal static class AgentServer
         app.MapPut("/v1/fence", (RequestDelegate)(context => GuardAsync(context, () => FenceAsync(context, agent))));
         app.MapPut("/v1/logbook", (RequestDelegate)(context => GuardAsync(context, () => LogbookAsync(context, agent))));
         app.MapPut("/v1/plan", (RequestDelegate)(context => GuardAsync(context, () => PlanAsync(context, agent))));
+        app.MapPost("/v1/diagnostics", (RequestDelegate)(context => GuardAsync(context, () => DiagnosticsAsync(context, agent))));
         app.MapPut("/v1/control", (RequestDelegate)(context => GuardAsync(context, () => ControlAsync(context, agent))));
     }
 
@@ -126,8 +127,16 @@ internal static class AgentServer
 
     private static async Task PlanAsync(HttpContext context, TrainerAgent agent)
     {
-        if (await ReadAsync(context, ProtocolJson.Default.RunPlan) is not { } plan) return;
-        var verdict = agent.PutPlan(plan);
+        if (await ReadAsync(context, ProtocolJson.Default.RunPlan) is { } plan) await AnswerAsync(context, agent.PutPlan(plan));
+    }
+
+    private static async Task DiagnosticsAsync(HttpContext context, TrainerAgent agent)
+    {
+        if (await ReadAsync(context, ProtocolJson.Default.DiagnosticsRequest) is { } request) await AnswerAsync(context, agent.PostDiagnostics(request));
+    }
+
+    private static async Task AnswerAsync(HttpContext context, PlanVerdict verdict)
+    {
         var code = verdict.Action switch
         {
             PlanAction.Launch => StatusCodes.Status202Accepted,

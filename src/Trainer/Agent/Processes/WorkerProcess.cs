@@ -40,8 +40,9 @@ internal sealed class WorkerProcess
 
     /// <param name="spawner">Every worker must be started on one thread that lives as long as the agent: the kernel's kill-with-parent counts threads.</param>
     /// <param name="report">Called on the worker's own thread, in order.</param>
+    /// <param name="name">Before each of its lines in the log; default its rank.</param>
     /// <exception cref="IOException">It could not be started.</exception>
-    public static async Task<WorkerProcess> StartAsync(int rank, IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, string logFile, TextWriter log, Spawner spawner, Action<WorkerReport> report)
+    public static async Task<WorkerProcess> StartAsync(int rank, IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, string logFile, TextWriter log, Spawner spawner, Action<WorkerReport> report, string? name = null)
     {
         var (ours, theirs) = NativeProcess.SocketPair();
         var (read, write) = NativeProcess.Pipe();
@@ -63,7 +64,7 @@ internal sealed class WorkerProcess
             write.Dispose();
         }
 
-        var worker = new WorkerProcess(rank, pid, new NetworkStream(new Socket(ours), ownsSocket: true), new WorkerOutput(read, $"rank {rank}", logFile, log));
+        var worker = new WorkerProcess(rank, pid, new NetworkStream(new Socket(ours), ownsSocket: true), new WorkerOutput(read, name ?? $"rank {rank}", logFile, log));
         new Thread(() => worker.ReadReports(report)) { IsBackground = true, Name = $"link {rank}" }.Start();
         new Thread(worker.Reap) { IsBackground = true, Name = $"reaper {rank}" }.Start();
         return worker;
