@@ -3,6 +3,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-mkdir -p crds charts/opt-operator/crds
-bin/opt-operator crds >crds/opttrainingjobs.yaml
-cp crds/opttrainingjobs.yaml charts/opt-operator/crds/
+dotnet build tests/Api.Tests -c Release -v q -nologo
+UPDATE_GOLDEN=1 dotnet artifacts/bin/Api.Tests/release/Opt.Api.Tests.dll -noColor -class Opt.Api.Tests.CrdTests >/dev/null
+cp crds/*.yaml charts/opt-operator/crds/
+git status --short crds charts/opt-operator/crds

@@ -4,7 +4,7 @@ using System.Net;
 using Opt.Api;
 using Opt.Operator.Hosting;
 
-// Read first: two commands. `run` is OperatorRuntime wired by RunCommand; `crds` prints the definitions this build was made with.
+// Read first: three commands. `run` is OperatorRuntime wired by RunCommand; `crds` prints the definitions this build was made with; `check` looks at an installation.
 var kubeConfig = new Option<string?>("--kubeconfig") { Description = "kubeconfig file; without it in-cluster credentials, else $KUBECONFIG or ~/.kube/config" };
 var scope = new Option<string?>("--namespace") { Description = "act on jobs of this namespace only; without it, of all" };
 var statusInterval = new Option<TimeSpan>("--status-interval") { Description = "write numbers in status at most this often (e.g. 5s); transitions are written at once", DefaultValueFactory = _ => TimeSpan.FromSeconds(15), CustomParser = Duration };
@@ -48,7 +48,12 @@ run.SetAction((parsed, ct) => RunCommand.ExecuteAsync(new()
 var crds = new Command("crds", "Print the CustomResourceDefinitions.");
 crds.SetAction(_ => Console.Out.Write(CrdCommand.Text()));
 
-return await new RootCommand("Trains OPT language models on Kubernetes, unattended.") { run, crds }.Parse(args).InvokeAsync();
+var checkedNamespace = new Option<string>("--namespace") { Description = "namespace of the operator and its lease", Required = true };
+var checkWebhooks = new Option<bool>("--webhooks") { Description = "also see that the webhook refuses a bad job (a dry run: nothing is made)" };
+var check = new Command("check", "Say whether an installation works: definitions, a leader, the webhook.") { kubeConfig, checkedNamespace, leaderId, checkWebhooks };
+check.SetAction((parsed, ct) => CheckCommand.ExecuteAsync(new(parsed.GetValue(kubeConfig), parsed.GetValue(checkedNamespace)!, parsed.GetValue(leaderId)!, parsed.GetValue(checkWebhooks)), Console.Out, Console.Error, ct));
+
+return await new RootCommand("Trains OPT language models on Kubernetes, unattended.") { run, crds, check }.Parse(args).InvokeAsync();
 
 static TimeSpan Duration(ArgumentResult result)
 {

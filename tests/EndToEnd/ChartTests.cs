@@ -41,6 +41,9 @@ public sealed class ChartTests : IAsyncLifetime
         Assert.Equal(2, pods.Count);
         Assert.All(pods, pod => Assert.Equal(("Running", "opt-operator"), ((string)pod!["status"]!["phase"]!, (string)pod["spec"]!["serviceAccountName"]!)));
 
+        var tested = await HelmAsync("test", "opt-operator", "-n", "opt-operator", "--timeout", "60s", "--logs");
+        Assert.Matches(@"ok    .+ leads\s+ok    the webhook refuses a bad job", tested);
+
         var bad = await _plane.FileAsync("bad.yaml", TinyManifest.WithSteps(steps: 20, checkpointEvery: 10).Replace("path: kjv-train", "path: ../kjv", StringComparison.Ordinal));
         Assert.Contains("spec.data.train[0].path: \"../kjv\" is not allowed", (await _plane.TryAsync("kubectl", Cancelled, "apply", "-f", bad)).Error, StringComparison.Ordinal);
 

@@ -44,6 +44,8 @@ internal static class FieldLimits
     /// <summary>A DNS-1123 subdomain, as names of Secrets and nodes are.</summary>
     private const string Subdomain = @"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 
+    private const string ExtendedResource = @"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$";
+
     private const string AbsolutePath = "^/.*$";
 
     private static readonly Dictionary<string, FieldLimit> ByField = new(StringComparer.Ordinal)
@@ -64,6 +66,12 @@ internal static class FieldLimits
         ["TopologySpec.DataParallelShard"] = Range(1, 4096 * 64),
         ["PodSpec.Image"] = new() { MinLength = 1, MaxLength = 512, Pattern = @"^\S+$" },
         ["PodSpec.AcceleratorResource"] = new() { MaxLength = 317, Pattern = @"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$" },
+        ["NetworkSpec.SocketInterface"] = new() { MinLength = 1, MaxLength = 256, Pattern = @"^[=^]{0,2}[A-Za-z0-9_.:,-]+$" },
+        ["RdmaSpec.Resource"] = new() { MinLength = 3, MaxLength = 317, Pattern = ExtendedResource },
+        ["RdmaSpec.Count"] = Range(1, 1000),
+        ["SchedulingSpec.Queue"] = new() { MinLength = 1, MaxLength = 63, Pattern = Subdomain },
+        ["GangSpec.Group"] = new() { MinLength = 1, MaxLength = 253, Pattern = Subdomain },
+        ["RackSpec.Label"] = new() { MinLength = 1, MaxLength = 317, Pattern = @"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$" },
         ["DataSpec.Root"] = new() { MinLength = 1, MaxLength = 1024, Pattern = AbsolutePath },
         ["DataSpec.Train"] = new() { MinItems = 1, MaxItems = 64 },
         ["DataSpec.Validation"] = new() { MaxItems = 64 },

@@ -107,6 +107,12 @@ public sealed record PodSpec
     /// <summary>Where tensors live. auto: cuda when the library and a device are there, else cpu. Recreate.</summary>
     public DeviceKind Device { get; set; } = DeviceKind.Auto;
 
+    /// <summary>How pods reach each other: the machine's network, RDMA. Default: the pod network. Recreate.</summary>
+    public NetworkSpec? Network { get; init; }
+
+    /// <summary>Queue, pod group and racks. Default: none, the cluster's scheduler. Recreate.</summary>
+    public SchedulingSpec? Scheduling { get; init; }
+
     /// <summary>A partial PodTemplateSpec, merged (strategic merge) over the operator's own. The trainer container is named "trainer". Recreate.</summary>
     public JsonObject? Template { get; init; }
 }

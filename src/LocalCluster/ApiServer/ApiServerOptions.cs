@@ -14,6 +14,9 @@ public sealed record ApiServerOptions
     /// <summary>Role-based access control; off, every authenticated user may do everything.</summary>
     public bool Rbac { get; init; }
 
+    /// <summary>With <see cref="Rbac"/>: is told every question of authorization before it is answered, as an audit log would be.</summary>
+    public Action<Auth.AccessQuestion>? Audit { get; init; }
+
     /// <summary>Keeps objects, certificate authority and token key across restarts; null keeps everything in memory.</summary>
     public string? DataDirectory { get; init; }
 

@@ -35,7 +35,7 @@ public sealed class EmbeddedApiServer : IAsyncDisposable
         {
             CaBundle = Authority.Pem,
             Tokens = new ServiceAccountTokens(store, options.Clock, keys),
-            Authorizer = options.Rbac ? new RbacAuthorizer(store) : new AuthenticatedMayAll(),
+            Authorizer = options.Rbac ? new RbacAuthorizer(store, options.Audit) : new AuthenticatedMayAll(),
             Stopping = _stop.Token,
         };
         Api = new ClusterApi(_context);

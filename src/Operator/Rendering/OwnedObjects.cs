@@ -45,6 +45,7 @@ internal static class OwnedObjects
             ["selector"] = new JsonObject { ["matchLabels"] = Selector(job) },
             ["template"] = PodTemplate.Render(job),
         });
+        if (job.Spec.Pod.Scheduling?.Queue is { } queue) set["metadata"]!["labels"]![PodScheduling.QueueLabel] = queue;
         set["metadata"]!["annotations"] = new JsonObject { [Names.PodDigestAnnotation] = podDigest };
         return set;
     }

@@ -15,12 +15,21 @@ internal static class PodTemplate
     {
         var ours = new JsonObject
         {
-            ["metadata"] = new JsonObject { ["labels"] = OwnedObjects.Labels(job) },
+            ["metadata"] = new JsonObject { ["labels"] = OwnedObjects.Labels(job), ["annotations"] = LeaveAlone() },
             ["spec"] = Spec(job),
         };
+        PodNetwork.Apply(job.Spec.Pod.Network, ours);
+        PodScheduling.Apply(job, ours);
         var merged = job.Spec.Pod.Template is { } template ? StrategicMerge.Merge(ours, template) : ours;
         return Essentials.Enforce(job, merged);
     }
+
+    /// <summary>Autoscalers do not empty a machine to save it: one lost member costs every member its work since the last checkpoint.</summary>
+    private static JsonObject LeaveAlone() => new()
+    {
+        ["cluster-autoscaler.kubernetes.io/safe-to-evict"] = "false",
+        ["karpenter.sh/do-not-disrupt"] = "true",
+    };
 
     private static JsonObject Spec(OptTrainingJob job) => new()
     {

@@ -47,9 +47,21 @@ public sealed class RenderingTests
         checkpoint: {store: {directory: {path: /checkpoints}}}
         """;
 
+    private const string Fabric = """
+        model: {preset: opt-13b}
+        topology: {nodes: 8, spareNodes: 1}
+        pod:
+          image: "registry.example.com/opt-trainer@sha256:0000"
+          network: {hostNetwork: true, socketInterface: eth0, rdma: {resource: rdma/hca, count: 8}}
+          scheduling: {queue: pretraining, gang: {scheduler: native, group: opt-13b}, rack: {label: topology.kubernetes.io/rack}}
+        data: {train: [{path: pile/train}]}
+        checkpoint: {store: {directory: {path: /checkpoints}}}
+        """;
+
     [Theory]
     [InlineData("opt-175b", Large)]
     [InlineData("opt-tiny", Small)]
+    [InlineData("opt-fabric", Fabric)]
     public void Owned_objects_match_their_golden_files(string name, string spec)
     {
         var job = Job(name, spec);
@@ -70,6 +82,26 @@ public sealed class RenderingTests
         var terms = spec["affinity"]!["nodeAffinity"]!["requiredDuringSchedulingIgnoredDuringExecution"]!["nodeSelectorTerms"]!.AsArray();
         Assert.Equal(2, terms.Count);
         Assert.All(terms, term => Assert.Contains(term!["matchExpressions"]!.AsArray(), e => (string?)e!["key"] == Names.QuarantinedLabel && (string?)e["operator"] == "DoesNotExist"));
+    }
+
+    [Theory]
+    [InlineData("native", null, "schedulingGroup")]
+    [InlineData("volcano", "volcano", "scheduling.k8s.io/group-name")]
+    [InlineData("coscheduling", "scheduler-plugins-scheduler", "scheduling.x-k8s.io/pod-group")]
+    public void Pods_join_the_group_of_the_scheduler_that_was_named(string scheduler, string? name, string mark)
+    {
+        var template = PodTemplate.Render(Job("opt-13b", Fabric.Replace("scheduler: native", $"scheduler: {scheduler}", StringComparison.Ordinal)));
+        Assert.Equal(name, (string?)template["spec"]!["schedulerName"]);
+        Assert.Contains($"\"{mark}\"", template.ToJsonString(), StringComparison.Ordinal);
+        Assert.Equal(scheduler == "native", template["spec"]!["schedulingGroup"] is not null);
+    }
+
+    [Fact]
+    public void Pods_are_spread_over_racks_where_the_job_prefers_it()
+    {
+        var spec = PodTemplate.Render(Job("opt-13b", Fabric.Replace("kubernetes.io/rack}", "kubernetes.io/rack, placement: spread}", StringComparison.Ordinal)))["spec"]!;
+        Assert.Equal("topology.kubernetes.io/rack", (string?)spec["topologySpreadConstraints"]![0]!["topologyKey"]);
+        Assert.Null(spec["affinity"]!["podAffinity"]);
     }
 
     [Fact]

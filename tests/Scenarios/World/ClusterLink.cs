@@ -21,6 +21,9 @@ internal abstract class ClusterLink : HttpMessageHandler, IAsyncDisposable
     /// <summary>The line is cut right after that many more writes have been answered: the operator dies there, as far as the cluster can tell.</summary>
     public int? DieAfterWrites { get; set; }
 
+    /// <summary>False: the server refuses to stream lists through watches, as before Kubernetes 1.32.</summary>
+    public bool StreamsLists { get; set; } = true;
+
     /// <summary>A request was answered.</summary>
     protected void Answered(HttpMethod method)
     {
@@ -35,9 +38,9 @@ internal abstract class ClusterLink : HttpMessageHandler, IAsyncDisposable
         await play();
     }
 
-    public static async Task<ClusterLink> ToAsync(EmbeddedApiServer server, CancellationToken ct)
+    public static async Task<ClusterLink> ToAsync(EmbeddedApiServer server, UserInfo? user, CancellationToken ct)
     {
-        var options = new ApiHostOptions { Tokens = new Dictionary<string, UserInfo> { [Token] = new("system:serviceaccount:opt:operator", ["system:masters"]) } };
+        var options = new ApiHostOptions { Tokens = new Dictionary<string, UserInfo> { [Token] = user ?? new("system:serviceaccount:opt:operator", ["system:masters"]) } };
         return UsesHttp.Value ? await LoopbackTransport.StartAsync(server, options, ct) : new InProcessTransport(server.CreateHttpApi(options, () => "cluster.test"));
     }
 

@@ -1,5 +1,6 @@
 using System.IO.Pipelines;
 using System.Net;
+using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Opt.LocalCluster.ApiServer.Http;
@@ -24,6 +25,7 @@ internal sealed class InProcessTransport(HttpApi api) : ClusterLink
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         if (IsCut) throw new HttpRequestException("the network is cut");
+        if (!StreamsLists && request.RequestUri!.Query.Contains("sendInitialEvents=true", StringComparison.Ordinal)) return Refusal(request);
         var exchange = new Exchange(request, await BodyAsync(request, cancellationToken), _line.Token);
         _ = exchange.RunAsync(api);
         await using var cancel = cancellationToken.Register(exchange.Abort);
@@ -31,6 +33,12 @@ internal sealed class InProcessTransport(HttpApi api) : ClusterLink
         Answered(request.Method);
         return response;
     }
+
+    private static HttpResponseMessage Refusal(HttpRequestMessage request) => new(HttpStatusCode.UnprocessableEntity)
+    {
+        RequestMessage = request,
+        Content = new StringContent("""{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Invalid","code":422,"message":"sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"}""", Encoding.UTF8, "application/json"),
+    };
 
     private static async Task<byte[]> BodyAsync(HttpRequestMessage request, CancellationToken ct) => request.Content is null ? [] : await request.Content.ReadAsByteArrayAsync(ct);
 

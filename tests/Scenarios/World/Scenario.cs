@@ -42,27 +42,29 @@ internal sealed class Scenario : IAsyncDisposable
     public ClusterLink Link { get; }
 
     /// <summary>Plays a scenario in a world of its own.</summary>
-    public static Task RunAsync(int nodes, Func<Scenario, Task> play) => Quiet.Run(async () =>
+    /// <param name="permissions">What the operator may do; null for everything.</param>
+    public static Task RunAsync(int nodes, Func<Scenario, Task> play, Permissions? permissions = null) => Quiet.Run(async () =>
     {
         // On the pool, not here: what is started keeps coming back to the context it was started in.
         var ct = TestContext.Current.CancellationToken;
-        await using var world = await Task.Run(() => StartAsync(nodes, ct), ct);
+        await using var world = await Task.Run(() => StartAsync(nodes, permissions, ct), ct);
         world.Settle();
         world.StartOperator();
         world.Settle();
         await play(world);
     });
 
-    private static async Task<Scenario> StartAsync(int nodes, CancellationToken ct)
+    private static async Task<Scenario> StartAsync(int nodes, Permissions? permissions, CancellationToken ct)
     {
         var clock = new VirtualTime();
-        var server = await EmbeddedApiServer.StartAsync(new() { Clock = clock, Seed = 1 }, ct);
+        var server = await EmbeddedApiServer.StartAsync(new() { Clock = clock, Seed = 1, Rbac = permissions is not null, Audit = permissions is null ? null : permissions.Audit }, ct);
         var context = new ControllerContext(server.Api, new CacheSet(server.Api, clock, NullLoggerFactory.Instance), new Activity(), clock, NullLoggerFactory.Instance);
         var plane = new ControlPlane(context, server.Context.Kinds, new());
         await plane.StartAsync(ct);
-        var scenario = new Scenario(server, plane, await ClusterLink.ToAsync(server, ct), clock);
+        var scenario = new Scenario(server, plane, await ClusterLink.ToAsync(server, permissions?.User, ct), clock);
         await server.Api.CreateAsync(Crds, null, Yaml.Parse(await File.ReadAllTextAsync(Repo.PathOf("crds", "opttrainingjobs.yaml"), ct))[0].AsObject(), User, ct);
         await server.Api.CreateAsync(new("", "v1", "namespaces"), null, new() { ["metadata"] = new JsonObject { ["name"] = "ml" } }, User, ct);
+        if (permissions is not null) await permissions.GrantAsync(server.Api, User, ct);
         for (var i = 0; i < nodes; i++) await scenario.Nodes.AddAsync($"node-{i}", ct);
         scenario.Every(TimeSpan.FromSeconds(10), () => scenario.Nodes.HeartbeatAsync(ct));
         scenario.Every(TimeSpan.FromSeconds(1), () =>

@@ -23,7 +23,7 @@ internal static class OptVocabulary
 
     // A checkout often lies beside a folder of data that several of them use.
     private static IEnumerable<string> BesideTheRepository(string folder) =>
-        Directory.GetParent(Repo.PathOf("."))?.Parent?.EnumerateDirectories().Select(d => Path.Combine(d.FullName, folder)) ?? [];
+        Directory.GetParent(Repo.PathOf())?.EnumerateDirectories().Select(d => Path.Combine(d.FullName, folder)) ?? [];
 
     private static Vocabulary? Load(string vocabulary, string merges, IEnumerable<string?> folders)
     {

@@ -5,13 +5,15 @@ using Opt.LocalCluster.ApiServer.Storage;
 namespace Opt.LocalCluster.ApiServer.Auth;
 
 /// <summary>Role-based access control over the roles and bindings in the store. <c>system:masters</c> may do everything.</summary>
-public sealed class RbacAuthorizer(ObjectStore store) : IAuthorizer
+/// <param name="audit">Is told every question before it is answered.</param>
+public sealed class RbacAuthorizer(ObjectStore store, Action<AccessQuestion>? audit = null) : IAuthorizer
 {
     private const string Group = "rbac.authorization.k8s.io";
     private static readonly string[] Reviews = ["selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"];
 
     public bool Allows(AccessQuestion question)
     {
+        audit?.Invoke(question);
         if (question.User.IsMaster || IsBasic(question)) return true;
         return Bindings("clusterrolebindings", null).Any(b => Grants(b, question))
             || question.Namespace is { } ns && Bindings("rolebindings", ns).Any(b => Grants(b, question));
