@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using Opt.Api.V1Alpha1;
 using Opt.Kubernetes;
@@ -32,6 +33,26 @@ public sealed class PermissionScenarios
             Assert.Equal([$"{OwnerReferences} (ClusterRole {Permissions.Release})"], idle);
         }, permissions);
     }
+
+    [Fact]
+    public Task The_agents_token_is_in_its_Secret_and_nowhere_else() => Scenario.RunAsync(nodes: 3, async world =>
+    {
+        await world.CreateJobAsync(LifecycleScenarios.Manifest);
+        await world.UntilAsync(s => s.Step >= 12);
+        world.Nodes.Kill((await world.PlanAsync()).Members[1].Node);
+        await world.UntilAsync(s => s.Phase == JobPhase.Succeeded);
+
+        var secret = Assert.Single(await world.ListAsync(new("", "v1", "secrets")), s => (string)s["metadata"]!["name"]! == "opt-agent");
+        var encoded = (string)secret["data"]!["token"]!;
+        var token = Encoding.UTF8.GetString(Convert.FromBase64String(encoded));
+        Assert.InRange(token.Length, 32, 128);
+        foreach (var resource in new ResourceId[] { Scenario.Jobs, ResourceId.Pods, ResourceId.StatefulSets, new("", "v1", "configmaps"), new("events.k8s.io", "v1", "events"), new("", "v1", "services") })
+        {
+            var everything = string.Concat((await world.ListAsync(resource)).Select(o => o.ToJsonString()));
+            Assert.DoesNotContain(token, everything, StringComparison.Ordinal);
+            Assert.DoesNotContain(encoded, everything, StringComparison.Ordinal);
+        }
+    });
 
     /// <summary>A job's whole life: launch, edits enough for old plans to go, a dead machine, suspend and resume, the end.</summary>
     private static async Task LiveAsync(Scenario world)

@@ -105,6 +105,16 @@ public sealed class RenderingTests
     }
 
     [Fact]
+    public void No_object_of_a_job_lies_outside_its_namespace()
+    {
+        var job = Job("opt-tiny", Small);
+        var objects = new[] { OwnedObjects.Service(job), OwnedObjects.DisruptionBudget(job), OwnedObjects.Secret(job, "token"), OwnedObjects.StatefulSet(job, 2, PodInputs.Digest(job.Spec)) };
+        Assert.All(objects, o => Assert.Equal("ml", (string?)o["metadata"]!["namespace"]));
+        Assert.All(objects, o => Assert.StartsWith("opt-tiny", (string?)o["metadata"]!["name"], StringComparison.Ordinal));
+        Assert.False((bool)PodTemplate.Render(job)["spec"]!["automountServiceAccountToken"]!);
+    }
+
+    [Fact]
     public void Rendering_survives_the_typed_models_byte_for_byte()
     {
         var rendered = OwnedObjects.StatefulSet(Job("opt-175b", Large), 130, "digest");
