@@ -116,7 +116,7 @@ internal static class Launch
             Firings = s.Plan?.Firings ?? [],
             Handled = s.Plan?.Handled ?? [],
             Run = Rollbacks.NextRun(s.Plan?.Run ?? "1.0", order, resume),
-            Resume = resume,
+            Resume = resume is null ? null : resume with { Reason = null, Tiers = null },   // what is said of it may change; a plan's digest must not
             SkipSamples = [.. s.Plan?.SkipSamples ?? [], .. order is not null && Rollbacks.Skipped(order, resume) is { } skipped ? [skipped] : Array.Empty<SampleRange>()],
             DistrustedCheckpoints = distrusted,
             Budgets = uses,

@@ -164,7 +164,14 @@ public sealed record CheckpointSummary
     public required long Bytes { get; init; }
     public required DateTimeOffset CommittedAt { get; init; }
     public HealthVerdict Verdict { get; init; }
+
+    /// <summary>Why the verdict is what it is; null while pending.</summary>
+    public string? Reason { get; init; }
+
     public bool Pinned { get; init; }
+
+    /// <summary>Where every rank's object lay at the commit; null where only the store is known of.</summary>
+    public EquatableList<CheckpointTier>? Tiers { get; init; }
 }
 
 /// <summary>Body of <c>PUT /v1/logbook</c>: append the entries to the commit log, unless they are there already.</summary>

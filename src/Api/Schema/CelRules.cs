@@ -64,5 +64,5 @@ internal static class CelRules
         rules.Add((JsonNode)Rule(rule, message));
     }
 
-    private static JsonObject Rule(string rule, string message) => new() { ["rule"] = rule, ["message"] = message };
+    internal static JsonObject Rule(string rule, string message) => new() { ["rule"] = rule, ["message"] = message };
 }

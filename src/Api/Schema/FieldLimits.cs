@@ -156,6 +156,9 @@ internal static class FieldLimits
         ["Condition.Message"] = new() { MaxLength = 4096 },
         ["Condition.Status"] = new() { Values = ["True", "False", "Unknown"] },
         ["LogbookEntry.Why"] = new() { MaxLength = 2048 },
+        ["CondemnedSpec.Reason"] = new() { MinLength = 1, MaxLength = 1024, Pattern = @"\S" },
+        ["OptCheckpointStatus.Reason"] = new() { MaxLength = 2048 },
+        ["OptCheckpointStatus.Tiers"] = new() { MaxItems = 3 },
     };
 
     public static FieldLimit? Find(Type owner, string property) => ByField.GetValueOrDefault($"{owner.Name}.{property}");

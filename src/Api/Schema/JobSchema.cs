@@ -25,23 +25,20 @@ public static class JobSchema
         var status = builder.Object(SpecJson.Default.OptTrainingJobStatus, defaults: null);
         Describe(status, documentation(Id<OptTrainingJobStatus>()));
         CelRules.Attach(spec);
-        var root = new JsonObject
-        {
-            ["type"] = "object",
-            ["required"] = new JsonArray("spec"),
-            ["properties"] = new JsonObject
-            {
-                ["apiVersion"] = new JsonObject { ["type"] = "string" },
-                ["kind"] = new JsonObject { ["type"] = "string" },
-                ["metadata"] = new JsonObject { ["type"] = "object" },
-                ["spec"] = spec,
-                ["status"] = status,
-            },
-            ["x-kubernetes-validations"] = CelRules.Root(),
-        };
+        var root = new JsonObject { ["type"] = "object", ["required"] = new JsonArray("spec"), ["properties"] = Root(spec, status), ["x-kubernetes-validations"] = CelRules.Root() };
         Describe(root, documentation(Id<OptTrainingJob>()));
         return root;
     }
+
+    /// <summary>Members of every custom resource.</summary>
+    internal static JsonObject Root(JsonObject spec, JsonObject status) => new()
+    {
+        ["apiVersion"] = new JsonObject { ["type"] = "string" },
+        ["kind"] = new JsonObject { ["type"] = "string" },
+        ["metadata"] = new JsonObject { ["type"] = "object" },
+        ["spec"] = spec,
+        ["status"] = status,
+    };
 
     private static JsonObject Defaults()
     {
@@ -49,10 +46,10 @@ public static class JobSchema
         return JsonSerializer.SerializeToNode(minimal, SpecJson.Default.OptTrainingJobSpec)!.AsObject();
     }
 
-    private static void Describe(JsonObject schema, string? description)
+    internal static void Describe(JsonObject schema, string? description)
     {
         if (description is not null) schema.Insert(0, "description", description);
     }
 
-    private static string Id<T>() => $"T:{typeof(T).FullName}";
+    internal static string Id<T>() => $"T:{typeof(T).FullName}";
 }

@@ -11,9 +11,10 @@ namespace Opt.Api.V1Alpha1;
     typeof(CamelCaseEnum<HealthVerdict>), typeof(CamelCaseEnum<Precision>), typeof(CamelCaseEnum<ActivationCheckpointing>), typeof(CamelCaseEnum<OptimizerType>),
     typeof(CamelCaseEnum<WeightDecayRule>), typeof(CamelCaseEnum<WeightDecayScope>), typeof(CamelCaseEnum<LossScaleWindow>), typeof(CamelCaseEnum<DataOrder>), typeof(CamelCaseEnum<DeviceKind>),
     typeof(CamelCaseEnum<HyperParameterField>), typeof(CamelCaseEnum<RollbackTarget>), typeof(CamelCaseEnum<MissingTarget>), typeof(CamelCaseEnum<SkipFrom>), typeof(CamelCaseEnum<OptimizerState>),
-    typeof(CamelCaseEnum<GangScheduler>), typeof(CamelCaseEnum<RackPlacement>),
+    typeof(CamelCaseEnum<GangScheduler>), typeof(CamelCaseEnum<RackPlacement>), typeof(CamelCaseEnum<CheckpointTier>),
     typeof(JsonStringEnumConverter<JobPhase>), typeof(JsonStringEnumConverter<ManagementState>)])]
 [JsonSerializable(typeof(OptTrainingJob))]
+[JsonSerializable(typeof(OptCheckpoint))]
 [JsonSerializable(typeof(OptTrainingJobSpec))]
 [JsonSerializable(typeof(OptTrainingJobStatus))]
 public sealed partial class SpecJson : JsonSerializerContext;

@@ -66,9 +66,21 @@ internal static class ReadCommands
 
     private static Command Lineage(Runner run) => OfPlans(run, "lineage", "Every launch: from which epoch and checkpoint it went on, and why.", (_, plans) => Printing.List(plans), (_, plans, now) => plans.Count == 0 ? "No launch yet.\n" : PlanViews.Lineage(plans, now));
 
-    private static Command Checkpoints(Runner run) => OfPlans(run, "checkpoints", "Checkpoints: the last, the last healthy one, and those that epochs resumed from.",
-        (job, plans) => Printing.List(new[] { job.At("status", "lastCheckpoint"), job.At("status", "lastHealthyCheckpoint") }.Concat(plans.Select(p => p.At("resume"))).OfType<JsonNode>()),
-        (job, plans, now) => PlanViews.Checkpoints(job, plans, now));
+    private static Command Checkpoints(Runner run)
+    {
+        var (name, output) = (Arguments.Name(), Arguments.Output());
+        var command = new Command("checkpoints", "Checkpoints of a job and which epochs resumed from them.\n\n  kubectl opt checkpoints opt-175b\n  kubectl patch optckpt NAME --type merge -p '{\"spec\": {\"pinned\": true}}'") { name, output };
+        run.Handle(command, async (parsed, cluster, terminal, ct) =>
+        {
+            var job = await cluster.GetAsync(parsed.GetValue(name), ct);
+            var (plans, objects) = (await cluster.PlansAsync(job, ct), await cluster.CheckpointsAsync(job, ct));
+            // Without objects (no definition, no permission): what the status and the plans remember.
+            var known = objects.Count > 0 ? objects : new[] { job.At("status", "lastCheckpoint"), job.At("status", "lastHealthyCheckpoint") }.Concat(plans.Select(p => p.At("resume"))).OfType<JsonNode>();
+            terminal.Print(parsed.GetValue(output), Printing.List(known), () => objects.Count > 0 ? CheckpointViews.List(objects, plans, terminal.Clock.GetUtcNow()) : PlanViews.Checkpoints(job, plans, terminal.Clock.GetUtcNow()));
+            return ExitCodes.Done;
+        });
+        return command;
+    }
 
     private static Command Nodes(Runner run)
     {

@@ -61,6 +61,20 @@ internal sealed class JobCluster(KubernetesClient client, string? @namespace) : 
         return [.. maps.Items.Select(PlanViews.Read).OfType<JsonObject>().Where(p => p.Text("jobUid") == job.Text("metadata", "uid")).OrderBy(p => p.Number("epoch")).ThenBy(p => p.Number("revision"))];
     }
 
+    /// <summary>Checkpoint objects of the job by log entry; empty where the cluster has no such definition or the user may not list them.</summary>
+    public async Task<IReadOnlyList<JsonObject>> CheckpointsAsync(JsonObject job, CancellationToken ct)
+    {
+        try
+        {
+            var list = await client.Resource(Define(OptTrainingJob.Group, OptTrainingJob.Version, OptCheckpoint.KindName, OptCheckpoint.Plural, namespaced: true)).ListAsync(job.Text("metadata", "namespace"), new() { LabelSelector = $"{JobLabel}={job.Name()}" }, ct);
+            return [.. list.Items.Where(c => c["status"] is not null).OrderBy(c => c.Number("status", "entry"))];
+        }
+        catch (KubernetesException e) when (e.Code is 403 or 404)
+        {
+            return [];
+        }
+    }
+
     public async Task<IReadOnlyList<JsonObject>> PodsAsync(JsonObject job, CancellationToken ct) =>
         [.. (await client.Resource(Define("", "v1", "Pod", "pods", namespaced: true)).ListAsync(job.Text("metadata", "namespace"), new() { LabelSelector = $"{JobLabel}={job.Name()}" }, ct)).Items];
 

@@ -29,10 +29,11 @@ public sealed partial class Controller<T> : IDisposable where T : class
     public WorkQueue<ObjectKey> Queue { get; }
 
     /// <summary>Enqueues the keys that a change of another resource concerns.</summary>
-    public Controller<T> Watch<TOther>(Informer<TOther> informer, Func<InformerChange<TOther>, IEnumerable<ObjectKey>> concerns) where TOther : class
+    /// <param name="awaited">Whether nothing is reconciled before that informer is complete.</param>
+    public Controller<T> Watch<TOther>(Informer<TOther> informer, Func<InformerChange<TOther>, IEnumerable<ObjectKey>> concerns, bool awaited = true) where TOther : class
     {
         ArgumentNullException.ThrowIfNull(informer);
-        _synced.Add(informer.WaitForSyncAsync);
+        if (awaited) _synced.Add(informer.WaitForSyncAsync);
         _subscriptions.Add(informer.Subscribe(change =>
         {
             foreach (var key in concerns(change)) Queue.Add(key);
@@ -46,7 +47,7 @@ public sealed partial class Controller<T> : IDisposable where T : class
             .Where(meta => meta.ControllerOwner()?.Kind == ownerKind)
             .Select(meta => new ObjectKey(meta.Namespace, meta.ControllerOwner()!.Name!)).Distinct());
 
-    /// <summary>Works until cancelled. Nothing is reconciled before every watched informer is complete.</summary>
+    /// <summary>Works until cancelled. Nothing is reconciled before every awaited informer is complete.</summary>
     public async Task RunAsync(CancellationToken ct)
     {
         try

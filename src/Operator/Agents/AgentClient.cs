@@ -11,6 +11,7 @@ public sealed class AgentClient(HttpMessageInvoker http, TimeProvider clock) : I
 {
     private static readonly TimeSpan Short = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan PlanDeadline = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan MarkDeadline = TimeSpan.FromSeconds(10);   // a person's wish holds up nothing else
     private static readonly TimeSpan StoreDeadline = TimeSpan.FromSeconds(45);
 
     /// <summary>A client with connections of its own.</summary>
@@ -34,6 +35,9 @@ public sealed class AgentClient(HttpMessageInvoker http, TimeProvider clock) : I
 
     public async Task<Catalogue> PutFenceAsync(AgentTarget target, FenceRequest request, CancellationToken ct) =>
         Read(await SendAsync(target, HttpMethod.Put, "/v1/fence", Body(request, ProtocolJson.Default.FenceRequest), StoreDeadline, ct), ProtocolJson.Default.Catalogue, target, "/v1/fence");
+
+    public async Task<Catalogue> PutCheckpointAsync(AgentTarget target, CheckpointMark mark, CancellationToken ct) =>
+        Read(await SendAsync(target, HttpMethod.Put, "/v1/checkpoints", Body(mark, ProtocolJson.Default.CheckpointMark), MarkDeadline, ct), ProtocolJson.Default.Catalogue, target, "/v1/checkpoints");
 
     public Task PutLogbookAsync(AgentTarget target, LogbookRequest request, CancellationToken ct) => SendAsync(target, HttpMethod.Put, "/v1/logbook", Body(request, ProtocolJson.Default.LogbookRequest), StoreDeadline, ct);
 

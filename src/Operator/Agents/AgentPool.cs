@@ -11,6 +11,9 @@ namespace Opt.Operator.Agents;
 /// </summary>
 internal sealed partial class AgentPool : IAsyncDisposable
 {
+    /// <summary>A catalogue older than this is read again.</summary>
+    private static readonly TimeSpan CatalogueAge = TimeSpan.FromSeconds(30);
+
     private readonly IAgentClient _client;
     private readonly TimeProvider _clock;
     private readonly Func<double> _random;
@@ -21,6 +24,8 @@ internal sealed partial class AgentPool : IAsyncDisposable
     private readonly Dictionary<string, AgentPoller> _pollers = new(StringComparer.Ordinal);
     private readonly StepHistory _steps;
     private StepFollower? _follower;
+    private Catalogue? _catalogue;
+    private DateTimeOffset _cataloguedAt = DateTimeOffset.MinValue;
     private CheckpointSummary? _committed;
     private CheckpointSummary? _healthy;
 
@@ -40,6 +45,12 @@ internal sealed partial class AgentPool : IAsyncDisposable
     public StepView Steps(DateTimeOffset? accounted)
     {
         lock (_gate) return _steps.View(accounted, _committed, _healthy);
+    }
+
+    /// <summary>The newest catalogue an agent told; null before the first.</summary>
+    public Catalogue? Catalogue
+    {
+        get { lock (_gate) return _catalogue; }
     }
 
     public AgentTarget? Target(string podUid)
@@ -105,14 +116,21 @@ internal sealed partial class AgentPool : IAsyncDisposable
         }
     }
 
-    /// <summary>Takes the newest checkpoints from a catalogue.</summary>
+    /// <summary>Takes a catalogue, unless a newer one is known already.</summary>
     public void Catalogued(Catalogue catalogue)
     {
+        bool news;
         lock (_gate)
         {
+            _cataloguedAt = _clock.GetUtcNow();
+            if (_catalogue is { } known && (catalogue.FencedEpoch, catalogue.Entry).CompareTo((known.FencedEpoch, known.Entry)) < 0) return;
+            news = _catalogue?.Checkpoints != catalogue.Checkpoints;
+            _catalogue = catalogue;
             _committed = catalogue.Checkpoints.MaxBy(c => c.Entry) ?? _committed;
             _healthy = catalogue.Checkpoints.Where(c => c.Verdict is Api.V1Alpha1.HealthVerdict.Healthy).MaxBy(c => c.Entry) ?? _healthy;
         }
+
+        if (news) _changed(TimeSpan.Zero);
     }
 
     public async ValueTask DisposeAsync()
@@ -181,6 +199,9 @@ internal sealed partial class AgentPool : IAsyncDisposable
                 news |= _steps.Add(record, now);
                 committed |= record.CommittedStep is not null;
             }
+
+            // Verdicts, and what people do with the trainer's own commands, come without a commit.
+            if (now - _cataloguedAt >= CatalogueAge) (_cataloguedAt, committed) = (now, true);
         }
 
         if (committed) follower.AskForCatalogue(this);

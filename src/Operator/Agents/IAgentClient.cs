@@ -19,5 +19,8 @@ public interface IAgentClient
     /// <summary>Has logbook entries appended to the store's log.</summary>
     Task PutLogbookAsync(AgentTarget target, LogbookRequest request, CancellationToken ct);
 
+    /// <summary>Has the store's log say that a checkpoint is pinned or condemned; answers the catalogue after it.</summary>
+    Task<Catalogue> PutCheckpointAsync(AgentTarget target, CheckpointMark mark, CancellationToken ct);
+
     Task PutControlAsync(AgentTarget target, ControlRequest request, CancellationToken ct);
 }

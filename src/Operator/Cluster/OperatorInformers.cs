@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Opt.Kubernetes;
+using Opt.Operator.Checkpoints;
 using Opt.Operator.Jobs;
 using Opt.Operator.Rendering;
 
@@ -21,6 +22,7 @@ internal sealed class OperatorInformers : IDisposable
         Plans = Make(Resources.ConfigMaps, map => map with { Metadata = Slim(map.Metadata) }, Names.EpochLabel);
         Services = Make(Resources.Services, service => service with { Metadata = Slim(service.Metadata) });
         DisruptionBudgets = Make(Resources.PodDisruptionBudgets, budget => budget with { Metadata = Slim(budget.Metadata) });
+        Checkpoints = Make(CheckpointObject.Definition, item => item with { Metadata = Slim(item.Metadata) });
         Nodes = new(client.Resource(Resources.Nodes), new() { Transform = node => node with { Metadata = Slim(node.Metadata) } }, logs.CreateLogger<Informer<V1Node>>());
 
         Informer<T> Make<T>(ResourceDefinition<T> definition, Func<T, T> slim, string? selector = Names.JobLabel) where T : class => new(client.Resource(definition), new()
@@ -40,11 +42,14 @@ internal sealed class OperatorInformers : IDisposable
     public Informer<V1PodDisruptionBudget> DisruptionBudgets { get; }
     public Informer<V1Node> Nodes { get; }
 
+    /// <summary>Nothing waits for it: a cluster may lack the definition, since helm upgrades no definitions.</summary>
+    public Informer<CheckpointObject> Checkpoints { get; }
+
     public bool HaveSynced => Jobs.HasSynced && StatefulSets.HasSynced && Pods.HasSynced && Plans.HasSynced && Services.HasSynced && DisruptionBudgets.HasSynced && (!_withNodes || Nodes.HasSynced);
 
     /// <summary>Lists and watches until cancelled.</summary>
     public Task RunAsync(CancellationToken ct) => Task.WhenAll(
-        Jobs.RunAsync(ct), StatefulSets.RunAsync(ct), Pods.RunAsync(ct), Plans.RunAsync(ct), Services.RunAsync(ct), DisruptionBudgets.RunAsync(ct), _withNodes ? Nodes.RunAsync(ct) : Task.CompletedTask);
+        Jobs.RunAsync(ct), StatefulSets.RunAsync(ct), Pods.RunAsync(ct), Plans.RunAsync(ct), Services.RunAsync(ct), DisruptionBudgets.RunAsync(ct), Checkpoints.RunAsync(ct), _withNodes ? Nodes.RunAsync(ct) : Task.CompletedTask);
 
     /// <summary>Wires every informer that says something about jobs to the controller of jobs.</summary>
     public Controller<JobObject> Feed(Controller<JobObject> controller)
@@ -53,7 +58,8 @@ internal sealed class OperatorInformers : IDisposable
             .Watch(Pods, Labelled<V1Pod>(Resources.Pods))
             .Watch(Plans, Labelled<V1ConfigMap>(Resources.ConfigMaps))
             .Watch(Services, Labelled<V1Service>(Resources.Services))
-            .Watch(DisruptionBudgets, Labelled<V1PodDisruptionBudget>(Resources.PodDisruptionBudgets));
+            .Watch(DisruptionBudgets, Labelled<V1PodDisruptionBudget>(Resources.PodDisruptionBudgets))
+            .Watch(Checkpoints, OnCheckpoint, awaited: false);
         return _withNodes ? controller.Watch(Nodes, OnNode) : controller;
     }
 
@@ -66,6 +72,7 @@ internal sealed class OperatorInformers : IDisposable
         Services.Dispose();
         DisruptionBudgets.Dispose();
         Nodes.Dispose();
+        Checkpoints.Dispose();
     }
 
     private static Func<InformerChange<T>, IEnumerable<ObjectKey>> Labelled<T>(ResourceDefinition<T> definition) where T : class => change =>
@@ -73,6 +80,10 @@ internal sealed class OperatorInformers : IDisposable
         var meta = definition.MetadataOf(change.New ?? change.Old!);
         return meta.Labels?.GetValueOrDefault(Names.JobLabel) is { } job ? [new ObjectKey(meta.Namespace, job)] : [];
     };
+
+    /// <summary>A change of status is the operator's own.</summary>
+    private static IEnumerable<ObjectKey> OnCheckpoint(InformerChange<CheckpointObject> change) =>
+        change is { Old: { } old, New: { } now } && old.Metadata.Generation == now.Metadata.Generation ? [] : Labelled(CheckpointObject.Definition)(change);
 
     /// <summary>Heartbeats change a node every few seconds; only readiness and our marks concern a job.</summary>
     private IEnumerable<ObjectKey> OnNode(InformerChange<V1Node> change)

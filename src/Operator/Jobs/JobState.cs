@@ -1,5 +1,6 @@
 using Opt.Api.V1Alpha1;
 using Opt.Operator.Agents;
+using Opt.Operator.Checkpoints;
 using Opt.Planning;
 
 namespace Opt.Operator.Jobs;
@@ -12,6 +13,8 @@ internal sealed class JobState(string uid, AgentPool agents) : IAsyncDisposable
     public AgentPool Agents { get; } = agents;
 
     public Memory Memory { get; set; } = new();
+
+    public MirrorMemory Checkpoints { get; } = new();
 
     /// <summary>The newest spec that was valid.</summary>
     public ValidSpec? Valid { get; set; }

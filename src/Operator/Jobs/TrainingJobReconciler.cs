@@ -8,6 +8,7 @@ using Opt.Api.Validation;
 using Opt.Api.V1Alpha1;
 using Opt.Kubernetes;
 using Opt.Operator.Agents;
+using Opt.Operator.Checkpoints;
 using Opt.Planning;
 
 namespace Opt.Operator.Jobs;
@@ -17,7 +18,7 @@ namespace Opt.Operator.Jobs;
 /// relaunch (fence, plan, send) does not wait for a timer between its steps.
 /// </summary>
 internal sealed partial class TrainingJobReconciler(
-    Observer observer, PlanExecutor executor, StatusPublisher publisher, Func<ObjectKey, AgentPool> newPool, OperatorMetrics metrics, TimeProvider clock, ILogger<TrainingJobReconciler> logger)
+    Observer observer, PlanExecutor executor, StatusPublisher publisher, CheckpointSync checkpoints, Func<ObjectKey, AgentPool> newPool, OperatorMetrics metrics, TimeProvider clock, ILogger<TrainingJobReconciler> logger)
     : IEntityController<JobObject>, IAsyncDisposable
 {
     private const int MaxRounds = 8;
@@ -65,7 +66,7 @@ internal sealed partial class TrainingJobReconciler(
             await PaceAsync(state, seen, status);
             failure?.Throw();
             job = job with { Status = status };
-            if (round == MaxRounds || !decision.Actions.Any(IsProgress)) return Next(decision.Again, due);
+            if (round == MaxRounds || !decision.Actions.Any(IsProgress)) return Next(Sooner(decision.Again, await checkpoints.SyncAsync(job, state, ct)), due);
         }
     }
 
@@ -118,13 +119,9 @@ internal sealed partial class TrainingJobReconciler(
         if (_states.TryRemove(key, out var state)) await state.DisposeAsync();
     }
 
-    private static Requeue Next(TimeSpan? again, TimeSpan? due) => (again, due) switch
-    {
-        (null, null) => Requeue.WhenChanged,
-        ({ } a, null) => Requeue.In(a),
-        (null, { } d) => Requeue.In(d),
-        ({ } a, { } d) => Requeue.In(a < d ? a : d),
-    };
+    private static Requeue Next(TimeSpan? again, TimeSpan? due) => Sooner(again, due) is { } time ? Requeue.In(time) : Requeue.WhenChanged;
+
+    private static TimeSpan? Sooner(TimeSpan? one, TimeSpan? other) => one is null ? other : other is null || one < other ? one : other;
 
     private static partial class Log   // 20xx: reconciling
     {

@@ -70,6 +70,9 @@ internal static class OwnedObjects
         return map;
     }
 
+    /// <summary>Without status, which has a face of its own. The spec is the user's.</summary>
+    public static JsonObject Checkpoint(OptTrainingJob job, string name) => Object(job, $"{OptTrainingJob.Group}/{OptTrainingJob.Version}", OptCheckpoint.KindName, name, spec: null);
+
     private static JsonObject Selector(OptTrainingJob job) => new() { [Names.JobLabel] = job.Metadata.Name };
 
     private static JsonObject Object(OptTrainingJob job, string apiVersion, string kind, string name, JsonObject? spec)

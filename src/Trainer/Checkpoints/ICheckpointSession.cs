@@ -1,5 +1,6 @@
 using Opt.Api;
 using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
 
 namespace Opt.Trainer.Checkpoints;
 

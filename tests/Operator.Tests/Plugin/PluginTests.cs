@@ -183,6 +183,23 @@ public sealed class PluginTests(SampleCluster sample) : IClassFixture<SampleClus
 
     private async Task<string> FieldAsync(string path, string whenFalse = "") => await _cluster.KubectlAsync("get", "otj", "opt-tiny", "-o", $"jsonpath={path}") is var value && value == "false" ? whenFalse : value;
 
+    [Fact]
+    public async Task Checkpoint_objects_are_listed_by_kubectl_and_by_the_plugin()
+    {
+        await _cluster.KubectlAsync("apply", "-f", _cluster.Write("checkpoint.yaml", "apiVersion: training.opt-operator.io/v1alpha1\nkind: OptCheckpoint\nmetadata: {name: opt-tiny-000000120-abc, labels: {training.opt-operator.io/job: opt-tiny}}\n"));
+        await _cluster.KubectlAsync("patch", "optckpt", "opt-tiny-000000120-abc", "--subresource=status", "--type=merge", "-p", """
+            {"status": {"job": "opt-tiny", "step": 120, "tokens": 122880, "epoch": 3, "entry": 9, "manifestDigest": "abc", "bytes": 13000000, "size": "12Mi", "committedAt": "2026-01-01T00:10:00Z", "path": "checkpoints/120",
+             "verdict": "healthy", "reason": "good steps up to 170", "tiers": ["node", "store"], "pinned": true}}
+            """);
+        var listed = await _cluster.KubectlAsync("get", "optckpt", "-o", "wide");
+        var said = await SaidAsync("checkpoints", "opt-tiny");
+        await _cluster.KubectlAsync("delete", "optckpt", "opt-tiny-000000120-abc");
+
+        Assert.Matches(@"JOB +STEP +TOKENS +EPOCH +SIZE +VERDICT +PINNED +AGE +TIERS +REASON", listed);
+        Assert.Matches(@"opt-tiny +120 +122880 +3 +12Mi +healthy +true", listed);
+        Assert.Matches(@"120 +122880 +3 +12\.4MiB +healthy +yes +node,store +\S+ +- +opt-tiny-000000120-abc +good steps up to 170", said);
+    }
+
     private async Task<string> SaidAsync(params string[] arguments)
     {
         var (exitCode, output, error) = await RunAsync(arguments);

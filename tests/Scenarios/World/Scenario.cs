@@ -20,8 +20,9 @@ namespace Opt.Scenarios.World;
 internal sealed class Scenario : IAsyncDisposable
 {
     public static readonly ResourceId Jobs = new(OptTrainingJob.Group, OptTrainingJob.Version, OptTrainingJob.Plural);
+    public static readonly ResourceId Checkpoints = new(OptTrainingJob.Group, OptTrainingJob.Version, OptCheckpoint.Plural);
     public static readonly Caller User = new("alice", "kubectl", ["system:masters", "system:authenticated"]);
-    private static readonly ResourceId Crds = new("apiextensions.k8s.io", "v1", "customresourcedefinitions");
+    public static readonly ResourceId Crds = new("apiextensions.k8s.io", "v1", "customresourcedefinitions");
     private readonly EmbeddedApiServer _server;
     private readonly ControlPlane _plane;
     private readonly List<ITimer> _timers = [];
@@ -62,7 +63,7 @@ internal sealed class Scenario : IAsyncDisposable
         var plane = new ControlPlane(context, server.Context.Kinds, new());
         await plane.StartAsync(ct);
         var scenario = new Scenario(server, plane, await ClusterLink.ToAsync(server, permissions?.User, ct), clock);
-        await server.Api.CreateAsync(Crds, null, Yaml.Parse(await File.ReadAllTextAsync(Repo.PathOf("crds", "opttrainingjobs.yaml"), ct))[0].AsObject(), User, ct);
+        foreach (var definition in Directory.GetFiles(Repo.PathOf("crds"), "*.yaml").Order(StringComparer.Ordinal)) await server.Api.CreateAsync(Crds, null, Yaml.Parse(await File.ReadAllTextAsync(definition, ct))[0].AsObject(), User, ct);
         await server.Api.CreateAsync(new("", "v1", "namespaces"), null, new() { ["metadata"] = new JsonObject { ["name"] = "ml" } }, User, ct);
         if (permissions is not null) await permissions.GrantAsync(server.Api, User, ct);
         for (var i = 0; i < nodes; i++) await scenario.Nodes.AddAsync($"node-{i}", ct);

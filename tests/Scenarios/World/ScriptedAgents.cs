@@ -21,7 +21,7 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
     private readonly List<(long Epoch, CheckpointSummary Checkpoint)> _commits = [];
     private readonly HashSet<long> _launched = [];
     private TaskCompletionSource _stepped = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private long _fenced;
+    private long _fenced, _entry;
 
     public string StoreOwner { get; set; } = "";
 
@@ -30,6 +30,12 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
 
     /// <summary>When an agent first received a plan of each epoch, and how many have.</summary>
     public ConcurrentDictionary<long, (DateTimeOffset Last, int Count)> Received { get; } = new();
+
+    /// <summary>Why agents do not mark checkpoints; null while they do.</summary>
+    public string? MarkRefusal { get; set; }
+
+    /// <summary>How often a mark was asked for.</summary>
+    public int Marks { get; private set; }
 
     /// <summary>Logbook entries that reached the store.</summary>
     public ConcurrentDictionary<string, LogbookEntry> Logbook { get; } = new();
@@ -57,6 +63,16 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
     public void Cut(string ip) => _cut[ip] = 0;
 
     public SimulatedAgent Of(PlanMember member) => _byIp[member.PodIp];
+
+    /// <summary>Retention lets the oldest checkpoint go that is not pinned.</summary>
+    public void RetireOldest()
+    {
+        lock (_gate)
+        {
+            _commits.RemoveAt(_commits.FindIndex(c => !c.Checkpoint.Pinned));
+            _entry++;
+        }
+    }
 
     /// <summary>One second of training.</summary>
     public void Tick()
@@ -102,12 +118,25 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
     {
         if (StoreOwner.Length > 0 && StoreOwner != request.JobUid && !request.Adopt) throw new AgentException("the store is another job's", HttpStatusCode.Conflict);
         if (request.Epoch < _fenced || !agent.Fence(request.Epoch)) throw new AgentException("a higher epoch is fenced", HttpStatusCode.Conflict);
-        (_fenced, StoreOwner) = (request.Epoch, request.JobUid);
+        (_fenced, StoreOwner, _entry) = (request.Epoch, request.JobUid, _entry + 1);
         for (var i = 0; i < _commits.Count && request.CondemnAfterStep is { } onset; i++)
         {
-            if (_commits[i].Checkpoint.Step > onset) _commits[i] = (_commits[i].Epoch, _commits[i].Checkpoint with { Verdict = HealthVerdict.Condemned });
+            if (_commits[i].Checkpoint.Step > onset) _commits[i] = (_commits[i].Epoch, _commits[i].Checkpoint with { Verdict = HealthVerdict.Condemned, Reason = request.CondemnReason });
         }
 
+        return Read();
+    });
+
+    public Task<Catalogue> PutCheckpointAsync(AgentTarget target, CheckpointMark mark, CancellationToken ct) => AskAsync(target, _ =>
+    {
+        Marks++;
+        if (MarkRefusal is { } refusal) throw new AgentException(refusal, HttpStatusCode.ServiceUnavailable);
+        var at = _commits.FindIndex(c => c.Checkpoint.Entry == mark.Entry && c.Checkpoint.ManifestDigest == mark.ManifestDigest);
+        if (at < 0) throw new AgentException("no such checkpoint", HttpStatusCode.NotFound);
+        var checkpoint = _commits[at].Checkpoint with { Pinned = mark.Pinned ?? _commits[at].Checkpoint.Pinned };
+        if (mark.Condemn is { } reason) checkpoint = checkpoint with { Verdict = HealthVerdict.Condemned, Reason = reason };
+        _commits[at] = (_commits[at].Epoch, checkpoint);
+        _entry++;
         return Read();
     });
 
@@ -150,7 +179,7 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
         throw new AgentException($"{target.Pod}: connection refused");
     }
 
-    private Catalogue Read() => new() { Entry = _commits.Count, FencedEpoch = _fenced, JobUid = StoreOwner.Length == 0 ? null : StoreOwner, Checkpoints = [.. _commits.Select(c => c.Checkpoint)] };
+    private Catalogue Read() => new() { Entry = _entry, FencedEpoch = _fenced, JobUid = StoreOwner.Length == 0 ? null : StoreOwner, Checkpoints = [.. _commits.Select(c => c.Checkpoint)] };
 
     private void Advance(RunPlan plan, SimulatedAgent[] members)
     {
@@ -175,7 +204,7 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
         record = Shape(record);
         for (var i = 0; i < _commits.Count; i++)
         {
-            if (_commits[i].Checkpoint is { Verdict: HealthVerdict.Pending } pending && record.Loss is not null && step - pending.Step >= 5) _commits[i] = (_commits[i].Epoch, pending with { Verdict = HealthVerdict.Healthy });
+            if (_commits[i].Checkpoint is { Verdict: HealthVerdict.Pending } pending && record.Loss is not null && step - pending.Step >= 5) (_commits[i], _entry) = ((_commits[i].Epoch, pending with { Verdict = HealthVerdict.Healthy, Reason = $"good steps up to {step}" }), _entry + 1);
         }
 
         if (committed is not null && plan.Epoch < _fenced)
@@ -184,7 +213,7 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
             return;
         }
 
-        if (committed is not null) _commits.Add((plan.Epoch, Make.Checkpoint(step, _commits.Count + 1) with { Epoch = plan.Epoch, CommittedAt = clock.GetUtcNow() }));
+        if (committed is not null) _commits.Add((plan.Epoch, Make.Checkpoint(step, ++_entry) with { Epoch = plan.Epoch, CommittedAt = clock.GetUtcNow() }));
         foreach (var agent in members) (agent.State, agent.LastAttempt) = (done || drained ? AgentState.Completed : AgentState.Running, step);
         first.LastStep = record;
         _records[plan.Epoch].Add(record);

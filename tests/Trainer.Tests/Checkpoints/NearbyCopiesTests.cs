@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
 using Opt.Trainer.Checkpoints;
 using Opt.Trainer.Stores;
 using Xunit;

@@ -112,6 +112,8 @@ public sealed record KnownCheckpoint
         Bytes = Commit.Bytes,
         CommittedAt = At,
         Verdict = Verdict,
+        Reason = Reason.Length == 0 ? null : Reason,
         Pinned = Pinned,
+        Tiers = [.. Commit.Copies, CheckpointTier.Store],
     };
 }

@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Opt.Api;
 using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
 using Opt.Trainer.Stores;
 
 namespace Opt.Trainer.Checkpoints;

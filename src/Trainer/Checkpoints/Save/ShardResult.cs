@@ -1,4 +1,5 @@
 using Opt.Api;
+using Opt.Api.V1Alpha1;
 
 namespace Opt.Trainer.Checkpoints;
 

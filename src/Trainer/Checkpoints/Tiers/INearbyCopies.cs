@@ -1,3 +1,5 @@
+using Opt.Api.V1Alpha1;
+
 namespace Opt.Trainer.Checkpoints;
 
 /// <summary>

@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using Opt.Api.V1Alpha1;
 using Opt.Trainer.Stores;
 
 namespace Opt.Trainer.Checkpoints;

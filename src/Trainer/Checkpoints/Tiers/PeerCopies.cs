@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
 using Opt.Trainer.Stores;
 
 namespace Opt.Trainer.Checkpoints;

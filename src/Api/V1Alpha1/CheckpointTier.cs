@@ -1,6 +1,6 @@
-namespace Opt.Trainer.Checkpoints;
+namespace Opt.Api.V1Alpha1;
 
-/// <summary>Where a copy of an object lies, nearest first.</summary>
+/// <summary>Where an object of a checkpoint lies, nearest first.</summary>
 public enum CheckpointTier
 {
     /// <summary>The agent's folder on the node itself: shared memory, or its disk where memory is short.</summary>
