@@ -46,7 +46,7 @@ public sealed class PermissionScenarios
         var encoded = (string)secret["data"]!["token"]!;
         var token = Encoding.UTF8.GetString(Convert.FromBase64String(encoded));
         Assert.InRange(token.Length, 32, 128);
-        foreach (var resource in new ResourceId[] { Scenario.Jobs, ResourceId.Pods, ResourceId.StatefulSets, new("", "v1", "configmaps"), new("events.k8s.io", "v1", "events"), new("", "v1", "services") })
+        foreach (var resource in new ResourceId[] { Scenario.Jobs, Scenario.Checkpoints, ResourceId.Pods, ResourceId.StatefulSets, new("", "v1", "configmaps"), new("events.k8s.io", "v1", "events"), new("", "v1", "services") })
         {
             var everything = string.Concat((await world.ListAsync(resource)).Select(o => o.ToJsonString()));
             Assert.DoesNotContain(token, everything, StringComparison.Ordinal);
@@ -54,11 +54,12 @@ public sealed class PermissionScenarios
         }
     });
 
-    /// <summary>A job's whole life: launch, edits enough for old plans to go, a dead machine, suspend and resume, the end.</summary>
+    /// <summary>A job's whole life: launch, a checkpoint that retention lets go, edits enough for old plans to go, a dead machine, suspend and resume, the end.</summary>
     private static async Task LiveAsync(Scenario world)
     {
         await world.CreateJobAsync(LifecycleScenarios.Manifest.Replace("totalTokens: 3840", "totalTokens: 64000", StringComparison.Ordinal));
         await world.UntilAsync(s => s.Step >= 5);
+        world.Agents.RetireOldest();
         for (var i = 0; i < 22; i++)
         {
             await world.EditJobAsync(new JsonObject { ["spec"] = new JsonObject { ["training"] = new JsonObject { ["gradientClip"] = 0.5 + i / 100.0 } } });
