@@ -26,6 +26,9 @@ public sealed class Machine(string name)
     public bool Unhealthy { get; set; }
 
     public Quarantine? Quarantine { get; set; }
+
+    /// <summary>What the job had against it.</summary>
+    public NodeHistory History { get; set; } = NodeHistory.Empty;
 }
 
 /// <summary>One pod with its agent, and what the operator last heard of it.</summary>

@@ -166,7 +166,7 @@ public sealed class Replay
         Owned = _owned,
         StatefulSet = _cluster.Set,
         Pods = [.. _cluster.Pods.Select(p => new PodState { Name = p.Name, Uid = p.Uid, Ordinal = p.Ordinal, Node = p.Machine?.Name, Ip = p.Agent is null ? null : "10.0.0.1", Phase = p.Agent is null ? "Pending" : "Running", Revision = "1", Terminating = p.Terminating })],
-        Nodes = [.. _cluster.Machines.Where(m => !m.Removed && (m.Quarantine is not null || _cluster.Pods.Any(p => p.Machine == m))).Select(m => new NodeState { Name = m.Name, Uid = m.Name, Ready = _cluster.IsReady(m, _now), Quarantine = m.Quarantine })],
+        Nodes = [.. _cluster.Machines.Where(m => !m.Removed && (m.Quarantine is not null || _cluster.Pods.Any(p => p.Machine == m))).Select(m => new NodeState { Name = m.Name, Uid = m.Name, Ready = _cluster.IsReady(m, _now), Quarantine = m.Quarantine, History = m.History })],
         Plans = [.. _plans],
         Agents = [.. _cluster.Pods.Where(p => p.Agent is not null).Select(p => p.View)],
         Steps = new() { Newest = _training.Newest, AdvancedAt = At(_training.AdvancedAt), MedianSeconds = _training.Newest is null ? 0 : _scene.Stages.Step, New = [.. _training.Fresh], Committed = _training.Commits.Count == 0 ? null : _training.Commits[^1] },
@@ -187,6 +187,7 @@ public sealed class Replay
             case CreatePlan a: _plans.Add(new($"plan-{a.Plan.Epoch}", $"plan-{a.Plan.Epoch}", a.Plan)); break;
             case SendPlan a: Send(a); break;
             case QuarantineNode a: Quarantine(a); break;
+            case NoteOffences a: _cluster.Machines.First(m => m.Name == a.Node).History = a.History; break;
             case DeletePod a: Delete(a); break;
             case DeletePlan a: _plans.RemoveAll(p => p.Uid == a.Uid); break;
             case RecordLogbook a: _memory = _memory.Recording(a.Entries); break;

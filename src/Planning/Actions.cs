@@ -40,7 +40,13 @@ public sealed record SendControl(string Pod, string PodUid, ControlRequest Reque
 public sealed record RecordLogbook(string Pod, string PodUid, EquatableList<LogbookEntry> Entries) : PlannedAction;
 
 /// <summary>Label the node with the reason and cordon it.</summary>
-public sealed record QuarantineNode(string Node, string Uid, string CauseId, string Reason, string Message) : PlannedAction;
+/// <param name="Until">When it is given back.</param>
+/// <param name="KeepsCordon">It was cordoned already: its cordon stays then.</param>
+/// <param name="History">What jobs had against it, this time included.</param>
+public sealed record QuarantineNode(string Node, string Uid, string CauseId, string Reason, string Message, DateTimeOffset Until, bool KeepsCordon, NodeHistory History) : PlannedAction;
+
+/// <summary>Write on the node what jobs had against it.</summary>
+public sealed record NoteOffences(string Node, string Uid, NodeHistory History) : PlannedAction;
 
 /// <summary>Delete a pod, this one and no successor. <paramref name="Now"/>: grace 0, for when its kubelet is silent.</summary>
 public sealed record DeletePod(string Name, string Uid, bool Now) : PlannedAction;

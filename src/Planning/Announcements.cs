@@ -26,6 +26,8 @@ public static class Announcements
             "suspended" => "Suspended",
             "finished" => "Succeeded",
             "stopped" => "Failed",
+            "returned" => "NodeReturned",
+            "would" => "ShadowDecision",
             _ => "Noted",
         };
         return new(reason is "NodeQuarantined" or "Failed" or "Paused" or "PodsReleased", reason, $"{entry.What}: {entry.Why}");
@@ -34,7 +36,7 @@ public static class Announcements
     /// <summary>Conditions that are about input and surroundings; the others are in the logbook already.</summary>
     private static bool IsNews(OptTrainingJobStatus? old, Condition now)
     {
-        if (now.Type is not (ConditionTypes.SpecValid or ConditionTypes.PodTemplateValid or ConditionTypes.StoreReady or ConditionTypes.MembersPlaced)) return false;
+        if (now.Type is not (ConditionTypes.SpecValid or ConditionTypes.PodTemplateValid or ConditionTypes.StoreReady or ConditionTypes.MembersPlaced or ConditionTypes.NodesInService)) return false;
         var before = old?.Conditions.FirstOrDefault(c => c.Type == now.Type);
         if (before?.Status == now.Status && (now.Status is not "False" || before.Reason == now.Reason)) return false;
         return now.Status is "False" || (now.Status is "True" && before?.Status is "False");

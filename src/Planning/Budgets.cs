@@ -9,6 +9,7 @@ internal static class Budgets
 {
     public const string RelaunchInPlace = "relaunchInPlace";
     public const string ReplaceNode = "replaceNode";
+    public const string LeaveNode = "leaveNode";
 
     /// <summary>Uses that still count, those of quarantines no plan has recorded yet included.</summary>
     public static EquatableList<BudgetUse> Current(Situation s)
@@ -27,5 +28,10 @@ internal static class Budgets
     public static EquatableList<BudgetUse> Add(EquatableList<BudgetUse> uses, string budget, string causeId, DateTimeOffset now) =>
         uses.Any(u => u.Budget == budget && u.CauseId == causeId) ? uses : [.. uses, new() { Budget = budget, At = now, CauseId = causeId }];
 
-    private static BudgetSpec Spec(FailurePolicySpec policy, string budget) => budget == ReplaceNode ? policy.ReplaceNode : policy.RelaunchInPlace;
+    public static BudgetSpec Spec(FailurePolicySpec policy, string budget) => budget switch
+    {
+        ReplaceNode => policy.ReplaceNode,
+        LeaveNode => new() { Limit = policy.LeaveNode.Limit, Window = policy.LeaveNode.Window, Mode = policy.LeaveNode.Mode },
+        _ => policy.RelaunchInPlace,
+    };
 }

@@ -1,5 +1,6 @@
 using Opt.Api;
 using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
 
 namespace Opt.Planning;
 
@@ -10,13 +11,15 @@ internal static class Exclusion
     /// <param name="Uses">Budget uses after that.</param>
     /// <param name="Refused">The incident that found the budget used up; null when all were allowed.</param>
     /// <param name="Held">Why some evidence was not acted on; null when all was.</param>
-    public sealed record Result(EquatableList<PlannedAction> Quarantines, EquatableList<BudgetUse> Uses, Incident? Refused, Fact? Held);
+    /// <param name="Shadows">What would have been done if the rung were not in Shadow mode.</param>
+    public sealed record Result(EquatableList<PlannedAction> Quarantines, EquatableList<BudgetUse> Uses, Incident? Refused, Fact? Held, EquatableList<ShadowNote> Shadows);
 
     /// <summary>Decides on every suspect node of the job, members and spares alike.</summary>
     public static Result Decide(Situation s, Incident? incident, bool replaceCulprit)
     {
         var uses = Budgets.Current(s);
         var actions = new List<PlannedAction>();
+        var shadows = new List<ShadowNote>();
         var held = Outage.Found(s);
         foreach (var suspect in Suspects(s, replaceCulprit ? incident : null))
         {
@@ -29,12 +32,19 @@ internal static class Exclusion
             }
 
             if (node?.Quarantine is not null || uses.Any(u => u.Budget == Budgets.ReplaceNode && u.CauseId == suspect.CauseId)) continue;
-            if (!Budgets.Allows(s, uses, Budgets.ReplaceNode)) return new([.. actions], uses, suspect, held);
+            if (!Budgets.Allows(s, uses, Budgets.ReplaceNode)) return new([.. actions], uses, suspect, held, [.. shadows]);
             uses = Budgets.Add(uses, Budgets.ReplaceNode, suspect.CauseId, s.Now);
-            if (node is not null) actions.Add(new QuarantineNode(node.Name, node.Uid, suspect.CauseId, suspect.Reason, suspect.Message));
+            if (s.Policy.ReplaceNode.Mode is PolicyMode.Shadow)
+            {
+                shadows.Add(new(suspect.CauseId, $"would have quarantined node {suspect.Node} and replaced its pod", $"{suspect.Reason}: {suspect.Message}; failurePolicy.replaceNode.mode is Shadow"));
+                held = Fact.False(ConditionTypes.NodeActionsAllowed, "Shadow", $"failurePolicy.replaceNode.mode is Shadow; {suspect.Node} stays although {suspect.Message}");
+                continue;
+            }
+
+            if (node is not null) actions.Add(NodeMemory.Quarantine(s, node, suspect));
         }
 
-        return new([.. actions], uses, null, held);
+        return new([.. actions], uses, null, held, [.. shadows]);
     }
 
     private static IEnumerable<Incident> Suspects(Situation s, Incident? culprit)
@@ -62,10 +72,14 @@ internal static class Exclusion
         return dead && !s.Advances ? (Reasons.NodeLost, $"node {pod.Node} is not ready and the agent of {pod.Name} does not answer") : null;
     }
 
-    /// <summary>Pods that must go before the next epoch can be whole: those on quarantined nodes, and the culprit where nodes cannot be labelled.</summary>
-    public static EquatableList<PlannedAction> Deletions(Situation s, Incident? culprit)
+    /// <summary>
+    /// Pods that must go before the next epoch can be whole: those on quarantined nodes, those that leave theirs, and the culprit where nodes
+    /// cannot be labelled.
+    /// </summary>
+    /// <param name="isFenced">A pod that only leaves may still be training; it never goes before the fence.</param>
+    public static EquatableList<PlannedAction> Deletions(Situation s, Incident? culprit, bool isFenced)
     {
-        var doomed = s.Seen.Pods.Where(p => s.IsOnQuarantinedNode(p) || (!s.Seen.CanActOnNodes && p.Uid == culprit?.PodUid));
+        var doomed = s.Seen.Pods.Where(p => s.IsOnQuarantinedNode(p) || (isFenced && Leaving.MayGo(s, p)) || (!s.Seen.CanActOnNodes && p.Uid == culprit?.PodUid));
         return [.. doomed.Select(p => (Pod: p, Silent: s.NodeOf(p) is { Ready: false }))
             .Where(p => !p.Pod.Terminating || p.Silent)
             .Select(p => new DeletePod(p.Pod.Name, p.Pod.Uid, Now: p.Silent))];

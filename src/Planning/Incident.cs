@@ -77,6 +77,7 @@ public static class Reasons
     public const string PodFailed = "PodFailed";
     public const string NodeLost = "NodeLost";
     public const string NodeQuarantined = "NodeQuarantined";
+    public const string NodeLeft = "NodeLeft";
     public const string AgentRestarted = "AgentRestarted";
     public const string AgentSilent = "AgentSilent";
     public const string Hang = "Hang";
@@ -86,5 +87,5 @@ public static class Reasons
     public const string StoppedEarly = "StoppedEarly";
 
     /// <summary>Causes that are somebody's wish, not a fault: no budget, no back-off, no count of missing progress.</summary>
-    public static readonly EquatableList<string> Wanted = [Start, Resumed, SpecChanged, HyperParametersChanged, Divergence, RollbackRequested, RelaunchRequested];
+    public static readonly EquatableList<string> Wanted = [Start, Resumed, SpecChanged, HyperParametersChanged, Divergence, RollbackRequested, RelaunchRequested, NodeLeft];
 }

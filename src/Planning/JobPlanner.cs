@@ -41,7 +41,8 @@ public static class JobPlanner
         if (job.Metadata.DeletionTimestamp is not null) return new() { Status = job.Status ?? new(), Memory = seen.Memory };
         var situation = new Situation(job, seen, now);
         var move = Policies.Select(policy => policy(situation)).First(m => m is not null)!;
-        move = move with { Actions = [.. move.Actions.Select(a => Guarded(situation, a)), .. OldPlans(situation)], Memory = move.Memory with { Judged = situation.Judgement.To, Recorded = seen.Memory.Recorded } };
+        move = Shadow.Tell(situation, move);
+        move = move with { Actions = [.. move.Actions.Select(a => Guarded(situation, a)), .. NodeMemory.Unnoted(situation), .. OldPlans(situation)], Memory = move.Memory with { Judged = situation.Judgement.To, Recorded = seen.Memory.Recorded, Left = Leaving.Left(situation, move) } };
         var status = StatusWriter.Write(situation, move);
         return new()
         {
@@ -115,9 +116,10 @@ public static class JobPlanner
         var cause = new PlanCause { Id = $"start-{s.Uid}", Reason = Reasons.Start, Message = "first launch" };
         var exclusion = Exclusion.Decide(s, null, replaceCulprit: false);
         if (exclusion.Refused is { } refused) return Stopping.Fail(s, "BudgetExhausted", $"No machine is left to try: {refused.Message}.");
-        return exclusion.Quarantines.Count > 0
+        var move = exclusion.Quarantines.Count > 0
             ? Recovery.Waiting(s, s.Seen.Memory, Accounts.Diagnose) with { Actions = exclusion.Quarantines }
             : Launch.Decide(s, s.Seen.Memory, cause, exclusion.Uses, null, null);
+        return move with { Shadows = exclusion.Shadows };
     }
 
     /// <summary>First of all actions, since what comes after may release the pods that can write to the store.</summary>

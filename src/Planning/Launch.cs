@@ -17,10 +17,10 @@ internal static class Launch
     public static Move Decide(Situation s, Memory memory, PlanCause cause, EquatableList<BudgetUse> uses, string? badCheckpoint, Incident? culprit)
     {
         var fence = s.Fence;
-        var doomed = Exclusion.Deletions(s, culprit);
+        var doomed = Exclusion.Deletions(s, culprit, isFenced: fence?.Catalogue is not null);
         // With a fence nothing of the old epoch can commit any more, so its pods may go. Without any agent left to fence through,
         // the replacement's own agent will do it before a plan is made.
-        var deletions = fence?.Catalogue is not null || s.Candidates.Count == 0 ? doomed : [];
+        var deletions = fence?.Catalogue is not null || s.Able.Count == 0 ? doomed : [];
         if (fence is { IsFinal: true }) return Stopping.Fail(s, "StoreRefused", fence.Error!);
         if (!Rollbacks.IsCondemned(s.Plan?.Rollback, fence)) deletions = [];
         var move = Fenced(s, memory, fence) ?? Placed(s, memory, culprit) ?? Plan(s, memory, cause, uses, badCheckpoint, fence!.Catalogue!);
@@ -32,18 +32,18 @@ internal static class Launch
     {
         var order = s.Plan?.Rollback;
         if (fence?.Catalogue is not null && Rollbacks.IsCondemned(order, fence)) return null;
-        if (s.Candidates.Count == 0) return Placement.Wait(s, memory);
+        if (s.Able.Count == 0) return Placement.Wait(s, memory);
         if (fence is { Catalogue: null } && s.Now - fence.At < FenceRetry)
         {
             return Recovery.Waiting(s, memory, Accounts.Diagnose).With(Fact.False(ConditionTypes.StoreReady, "FenceFailed", fence.Error ?? "")).WakeIn(FenceRetry - (s.Now - fence.At));
         }
 
         // Another agent than the one that just failed, if there is one; only agents that see the store.
-        var able = s.Candidates.Where(p => s.AgentOf(p)!.Status!.Store.Reachable).ToArray();
+        var able = s.Able.Where(p => s.AgentOf(p)!.Status!.Store.Reachable).ToArray();
         var designated = able.FirstOrDefault(p => p.Name != fence?.Pod) ?? able.FirstOrDefault();
         if (designated is null)
         {
-            var error = s.AgentOf(s.Candidates[0])!.Status!.Store.Error ?? "no agent reaches it";
+            var error = s.AgentOf(s.Able[0])!.Status!.Store.Error ?? "no agent reaches it";
             return Recovery.Waiting(s, memory, Accounts.Diagnose).With(Fact.False(ConditionTypes.StoreReady, "Unreachable", $"checkpoint store: {error}"));
         }
 

@@ -19,6 +19,9 @@ internal sealed record Move
     /// <summary>Logbook entries beyond those that follow from plans and quarantines.</summary>
     public EquatableList<Note> Notes { get; init; } = [];
 
+    /// <summary>What would have been done if the rung were not in Shadow mode; told once for each cause.</summary>
+    public EquatableList<ShadowNote> Shadows { get; init; } = [];
+
     public required Memory Memory { get; init; }
 
     /// <summary>Look again then, changed or not.</summary>
@@ -49,6 +52,9 @@ internal sealed record Fact(string Type, string Status, string Reason, string Me
 /// <summary>A logbook entry before time, epoch and step are filled in.</summary>
 internal sealed record Note(string What, string Why);
 
+/// <summary>A decision that a rung in Shadow mode did not carry out.</summary>
+internal sealed record ShadowNote(string CauseId, string What, string Why);
+
 /// <summary>The condition types of a job. Positive names: True is what one hopes for, except Failed.</summary>
 public static class ConditionTypes
 {
@@ -73,6 +79,9 @@ public static class ConditionTypes
     /// <summary>Nodes can be quarantined; False in a single-namespace install.</summary>
     public const string NodeActionsAllowed = "NodeActionsAllowed";
 
+    /// <summary>No member sits on a node that somebody takes out of service; False says which, and what is waited for.</summary>
+    public const string NodesInService = "NodesInService";
+
     /// <summary>What every rank reports in force is what the plan says, overrides included.</summary>
     public const string OverrideApplied = "OverrideApplied";
 
@@ -83,7 +92,7 @@ public static class ConditionTypes
     public const string Succeeded = "Succeeded";
     public const string Failed = "Failed";
 
-    public static readonly EquatableList<string> All = [SpecValid, PodTemplateValid, MembersPlaced, StoreReady, Running, SpecInForce, OverrideApplied, NodeActionsAllowed, Paused, Suspended, Succeeded, Failed];
+    public static readonly EquatableList<string> All = [SpecValid, PodTemplateValid, MembersPlaced, StoreReady, Running, SpecInForce, OverrideApplied, NodeActionsAllowed, NodesInService, Paused, Suspended, Succeeded, Failed];
 }
 
 /// <summary>The accounts of the goodput ledger.</summary>

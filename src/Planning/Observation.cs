@@ -65,11 +65,23 @@ public sealed record Memory
     /// <summary>The newest step record that the divergence policies have judged, unless they fired on it.</summary>
     public JudgedStatus? Judged { get; init; }
 
+    /// <summary>Since when members sit on nodes that are being taken out of service.</summary>
+    public DateTimeOffset? DepartingSince { get; init; }
+
+    /// <summary>Pods deleted because their node is being taken out of service: another pod that is placed there tolerates it.</summary>
+    public EquatableList<LeftNode> Left { get; init; } = [];
+
+    /// <summary>Causes of decisions told in Shadow mode, the newest 32.</summary>
+    public EquatableList<string> Shadowed { get; init; } = [];
+
     /// <summary>Logbook entries known to be in the store; forgetting them costs nothing, since an entry told twice is stored once.</summary>
     public EquatableList<LogbookEntry> Recorded { get; init; } = [];
 
     public Memory Recording(IEnumerable<LogbookEntry> entries) => this with { Recorded = [.. Recorded.Concat(entries).TakeLast(40)] };
 }
+
+/// <summary>A pod that was taken off a node.</summary>
+public sealed record LeftNode(string Node, string PodUid);
 
 /// <summary>A drain that rank 0 was asked for.</summary>
 public sealed record DrainRequest(long Epoch, DateTimeOffset Since, string Why);
@@ -190,7 +202,46 @@ public sealed record NodeState
 
     /// <summary>Set when it carries our quarantine label.</summary>
     public Quarantine? Quarantine { get; init; }
+
+    /// <summary>Set when somebody else takes it out of service.</summary>
+    public Departure? Departure { get; init; }
+
+    /// <summary>Its cordon is set, whoever set it.</summary>
+    public bool Cordoned { get; init; }
+
+    /// <summary>What jobs had against it.</summary>
+    public NodeHistory History { get; init; } = NodeHistory.Empty;
 }
+
+/// <summary>What jobs had against a node, as its annotation says: the memory of bad nodes that jobs share.</summary>
+public sealed record NodeHistory
+{
+    public static readonly NodeHistory Empty = new();
+
+    /// <summary>When a person gave the node back: what was before is forgiven.</summary>
+    public DateTimeOffset? Since { get; init; }
+
+    /// <summary>Oldest first; the newest 16.</summary>
+    public EquatableList<Offence> Offences { get; set; } = [];
+}
+
+/// <summary>One occasion on which a job held a node responsible.</summary>
+public sealed record Offence
+{
+    public required DateTimeOffset At { get; init; }
+    public required string JobUid { get; init; }
+    public required string CauseId { get; init; }
+    public required string Reason { get; init; }
+
+    /// <summary>The node was put aside for it.</summary>
+    public bool Quarantined { get; init; }
+}
+
+/// <summary>How a node is taken out of service.</summary>
+/// <param name="Why">The cordon, taint or condition, for people.</param>
+/// <param name="IsClosed">New pods are not placed there; a pod deleted from an open node might come right back.</param>
+/// <param name="IsUrgent">The machine goes soon, whatever its pods do.</param>
+public sealed record Departure(string Why, bool IsClosed, bool IsUrgent);
 
 /// <summary>Why a node was put aside, as its label and annotations say.</summary>
 public sealed record Quarantine
@@ -204,6 +255,12 @@ public sealed record Quarantine
     public string? CauseId { get; init; }
 
     public DateTimeOffset Since { get; init; }
+
+    /// <summary>When it ends; null when only a person ends it.</summary>
+    public DateTimeOffset? Until { get; init; }
+
+    /// <summary>The node was cordoned already, so its cordon is not ours to lift.</summary>
+    public bool KeepsCordon { get; init; }
 }
 
 /// <summary>A run plan and the ConfigMap that holds it.</summary>

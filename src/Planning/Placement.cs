@@ -55,6 +55,7 @@ internal static class Placement
     private static string Trouble(Situation s, PodState pod)
     {
         if (pod.Terminating) return $"is terminating on {pod.Node ?? "no node"}";
+        if (s.IsLeaving(pod)) return $"is on node {pod.Node}, which is taken out of service";
         if (s.IsOnQuarantinedNode(pod)) return $"is on quarantined node {pod.Node}";
         if (pod.Phase is not "Running" || pod.Trouble is not null) return $"is {pod.Phase}{(pod.Trouble is null ? "" : $": {pod.Trouble}")}";
         if (s.Seen.StatefulSet is { } set && pod.Revision != set.UpdateRevision) return $"is of revision {pod.Revision}, not {set.UpdateRevision}";

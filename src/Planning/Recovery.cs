@@ -17,17 +17,19 @@ internal static class Recovery
         var exclusion = Exclusion.Decide(s, incident, replace);
         if (exclusion.Refused is { } refused) return Stopping.Fail(s, "BudgetExhausted", Diagnosis(s, refused, Budgets.ReplaceNode));
         var uses = incident.Severity is Severity.Process or Severity.Shared && !replace ? Budgets.Add(exclusion.Uses, Budgets.RelaunchInPlace, incident.CauseId, s.Now) : exclusion.Uses;
+        if (incident.Reason is Reasons.NodeLeft) uses = Budgets.Add(uses, Budgets.LeaveNode, incident.CauseId, s.Now);
         if (exclusion.Quarantines.Count > 0)
         {
             // The label and the cordon must stand before the pod can be recreated: nothing else in this pass.
-            return Held(exclusion, Waiting(s, memory, Accounts.Diagnose) with { Actions = exclusion.Quarantines });
+            return Told(exclusion, Waiting(s, memory, Accounts.Diagnose) with { Actions = exclusion.Quarantines });
         }
 
         var cause = new Opt.Api.Protocol.PlanCause { Id = incident.CauseId, Reason = incident.Reason, Message = exclusion.Held is { } held ? $"{incident.Message} ({held.Message})" : incident.Message, Node = replace || incident.Severity is Severity.Process ? incident.Node : null };
-        return Held(exclusion, Launch.Decide(s, memory, cause, uses, incident.BadCheckpoint, replace ? incident : null).With(Fact.False(ConditionTypes.Running, incident.Reason, incident.Message)));
+        var culprit = replace && s.Policy.ReplaceNode.Mode is PolicyMode.Enforce ? incident : null;
+        return Told(exclusion, Launch.Decide(s, memory, cause, uses, incident.BadCheckpoint, culprit).With(Fact.False(ConditionTypes.Running, incident.Reason, incident.Message)));
     }
 
-    private static Move Held(Exclusion.Result exclusion, Move move) => exclusion.Held is { } why ? move.With(why) : move;
+    private static Move Told(Exclusion.Result exclusion, Move move) => (exclusion.Held is { } why ? move.With(why) : move) with { Shadows = exclusion.Shadows };
 
     /// <summary>Whether to replace the node; null when neither rung is left.</summary>
     private static bool? Replace(Situation s, Incident incident) => incident.Severity switch

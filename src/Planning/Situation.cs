@@ -21,7 +21,8 @@ internal sealed class Situation
         Plan = seen.Plans.Select(p => p.Plan).MaxBy(p => (p.Epoch, p.Revision));
         Launched = Plan is null ? null : seen.Plans.Select(p => p.Plan).FirstOrDefault(p => p.Epoch == Plan.Epoch && p.Revision == 0) ?? Plan;
         Members = Plan is null ? [] : [.. Plan.Members.Select(MemberOf)];
-        Candidates = [.. seen.Pods.Where(IsCandidate)];
+        Able = [.. seen.Pods.Where(IsCandidate)];
+        Candidates = Leaving.Prefer(this, Able);
         Judgement = Judgement.Of(this);
     }
 
@@ -40,7 +41,10 @@ internal sealed class Situation
 
     public IReadOnlyList<Member> Members { get; }
 
-    /// <summary>Pods that could be members of the next plan, by ordinal.</summary>
+    /// <summary>Pods whose agents can act, by ordinal.</summary>
+    public IReadOnlyList<PodState> Able { get; }
+
+    /// <summary>Of these, the pods that could be members of the next plan, by ordinal.</summary>
     public IReadOnlyList<PodState> Candidates { get; }
 
     /// <summary>What the divergence policies say of the newest step records.</summary>
@@ -73,6 +77,12 @@ internal sealed class Situation
 
     /// <summary>A pod that may not train: its node is quarantined, whoever did that.</summary>
     public bool IsOnQuarantinedNode(PodState pod) => NodeOf(pod)?.Quarantine is not null;
+
+    /// <summary>A pod whose node is taken out of service by somebody else, unless it was placed there in spite of that.</summary>
+    public bool IsLeaving(PodState pod) => Policy.LeaveNode.Mode is PolicyMode.Enforce && IsDeparting(pod);
+
+    /// <summary>The same whatever the mode.</summary>
+    public bool IsDeparting(PodState pod) => NodeOf(pod) is { Departure: not null, Quarantine: null } node && Seen.Memory.Left.All(l => l.Node != node.Name || l.PodUid == pod.Uid);
 
     private TimeSpan Patience => TimeSpan.FromSeconds(Math.Max(5, 3 * Seen.Steps.MedianSeconds));
 

@@ -72,6 +72,7 @@ internal static class StatusWriter
         yield return s.Seen.CanActOnNodes
             ? Fact.True(ConditionTypes.NodeActionsAllowed, "ClusterScope", "bad nodes are labelled and cordoned")
             : Fact.False(ConditionTypes.NodeActionsAllowed, "NamespaceScope", "this install may not touch nodes: pods are replaced, but may come back on a bad node");
+        yield return Leaving.InService(s);
         yield return Fact.False(ConditionTypes.Failed, "NotFailed");
         yield return Fact.False(ConditionTypes.Succeeded, "NotYet");
         yield return Fact.False(ConditionTypes.Paused, "NotAsked");
@@ -124,7 +125,7 @@ internal static class StatusWriter
             var book = old?.Logbook ?? [];
             var known = book.Select(e => (e.Time, e.What)).ToHashSet();
             var seen = Launches(s, old).Concat(Quarantines(s, old)).Where(e => !known.Contains((e.Time, e.What)));
-            var decided = move.Notes.Concat(Ending(old, status)).Select(n => Entry(s.Now, status.Epoch, status.Step, n));
+            var decided = move.Notes.Concat(Returned(s, old)).Concat(Ending(old, status)).Select(n => Entry(s.Now, status.Epoch, status.Step, n));
             var fresh = seen.Concat(decided).OrderBy(e => e.Time).ToArray();
             return fresh.Length == 0 ? book : [.. book.Concat(fresh).TakeLast(KeptEntries)];
         }
@@ -138,6 +139,10 @@ internal static class StatusWriter
         private static IEnumerable<LogbookEntry> Quarantines(Situation s, OptTrainingJobStatus? old) => s.Seen.Nodes
             .Where(n => n.Quarantine?.JobUid == s.Uid && (old?.Nodes.Quarantined ?? []).All(q => q.Name != n.Name || q.Since != n.Quarantine.Since))
             .Select(n => Entry(n.Quarantine!.Since, s.Plan?.Epoch ?? 0, s.Job.Status?.Step ?? 0, new($"quarantined node {n.Name}", n.Quarantine.Reason)));
+
+        private static IEnumerable<Note> Returned(Situation s, OptTrainingJobStatus? old) => !s.Seen.CanActOnNodes ? [] : (old?.Nodes.Quarantined ?? [])
+            .Where(q => s.Seen.Nodes.All(n => n.Name != q.Name || n.Quarantine?.JobUid != s.Uid))
+            .Select(q => new Note($"returned node {q.Name} to service", $"its quarantine ended, or the node is gone; it was: {q.Reason}"));
 
         private static IEnumerable<Note> Ending(OptTrainingJobStatus? old, OptTrainingJobStatus now)
         {

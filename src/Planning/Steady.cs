@@ -11,9 +11,17 @@ internal static class Steady
     {
         var change = SpecChanges.Of(s);
         if (change.Kind is SpecChanges.Kind.Relaunch) return Relaunch(s, change);
-        var move = s.HasStepped ? Running(s) : Launching(s);
+        if ((Leaving.Decide(s) ?? Abandoned(s)) is { } leaving) return leaving;
+        var move = Leaving.Watched(s, s.HasStepped ? Running(s) : Launching(s));
         if (Provisioning.Resize(s) is { } resize) move = move.Then(resize);
         return InForce(s, change, move);
+    }
+
+    /// <summary>Workers that were drained for something that is wanted no longer train on.</summary>
+    private static Move? Abandoned(Situation s)
+    {
+        if (s.Seen.Memory.Drain is not { } drain || drain.Epoch != s.Plan!.Epoch || !s.Members.All(m => m.Runs(s.Plan) && m.Status!.State is AgentState.Completed)) return null;
+        return Recovery.Decide(s, new() { Epoch = s.Plan.Epoch, CauseId = $"drained-{s.Plan.Epoch}", Reason = Reasons.Resumed, Message = $"drained because {drain.Why}, which is over", Severity = Severity.Planned, DetectedAt = s.Now });
     }
 
     private static Move Launching(Situation s)

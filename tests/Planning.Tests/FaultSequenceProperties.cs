@@ -17,7 +17,7 @@ public sealed class FaultSequenceProperties
     public enum Fault
     {
         None, KillWorker, KillNode, ReviveNode, FailPod, DeletePod, RestartAgent, BreakDevice, Hang, KillOperator, KillOperatorLoseStatus, EditLive, EditRelaunch, EditTemplate, Suspend, Resume,
-        CutAgent, CutAllAgents, MendAgents, LoseApiServer, ApiServerBack, PauseLeader, ResumeOvertakenLeader, JumpClock, KillFiveNodes,
+        CutAgent, CutAllAgents, MendAgents, LoseApiServer, ApiServerBack, PauseLeader, ResumeOvertakenLeader, JumpClock, KillFiveNodes, CordonNode, CordonWithNotice, UncordonNode,
     }
 
     [Fact]
@@ -83,7 +83,7 @@ public sealed class FaultSequenceProperties
             for (var second = 0; second < wait; second++) world.Tick(dieAfter: pick % 7 == 0 && second == pick % 5 ? pick % 4 : null);
         }
 
-        foreach (var node in world.Nodes) node.Alive = true;
+        foreach (var node in world.Nodes) (node.Alive, node.Departure) = (true, null);
         if (Sound(world) < 5) foreach (var node in world.Nodes) node.Quarantine = null;   // a person gives the machines back
         world.Unreachable.Clear();
         world.ApiServerAway = false;
@@ -118,6 +118,9 @@ public sealed class FaultSequenceProperties
             case Fault.ApiServerBack: world.ApiServerAway = false; break;
             case Fault.PauseLeader: world.PauseLeader(); break;
             case Fault.ResumeOvertakenLeader: world.ResumeOvertakenLeader(); break;
+            case Fault.CordonNode when pick < 60: node.Cordon(); break;
+            case Fault.CordonWithNotice when pick < 40: node.Departure = new("going", IsClosed: pick % 2 == 0, IsUrgent: true); break;
+            case Fault.UncordonNode: node.Departure = null; break;
             case Fault.JumpClock when pick < 30: world.JumpClock(TimeSpan.FromMinutes(pick)); break;
             default: Edit(world, fault, pick); break;
         }
@@ -136,7 +139,7 @@ public sealed class FaultSequenceProperties
         }
     }
 
-    private static int Sound(SimulatedWorld world) => world.Nodes.Count(n => n.Alive && n.Quarantine is null);
+    private static int Sound(SimulatedWorld world) => world.Nodes.Count(n => n.Alive && n.Quarantine is null && n.Departure is null);
 
     private static void Kill(SimulatedWorld world, SimulatedNode node)
     {

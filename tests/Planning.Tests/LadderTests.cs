@@ -82,6 +82,39 @@ public sealed class LadderTests
         Assert.Contains(world.Status.Logbook, e => e.Why.Contains("as many nodes of the cluster are quarantined as the operator may put aside", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void In_Shadow_mode_a_bad_node_is_named_once_and_kept_and_the_job_relaunched_in_place()
+    {
+        var job = Make.Job(nodes: 2, totalSteps: 1000);
+        var world = new SimulatedWorld(job with { Spec = job.Spec with { FailurePolicy = job.Spec.FailurePolicy with { ReplaceNode = new() { Limit = 24, Window = TimeSpan.FromDays(1), Mode = PolicyMode.Shadow } } } }, nodes: 3);
+        world.RunUntil(w => w.Status is { Phase: JobPhase.Running, Step: >= 12 });
+        var (before, suspect) = (world.Pods.Select(p => p.Uid).ToArray(), world.Plan!.Members[1].Node);
+        world.Agents.First(a => a.PodUid == world.Plan!.Members[1].PodUid).Fail(WorkerExit.Device, world.Now);
+        world.RunUntil(w => w.Status is { Epoch: 2, Phase: JobPhase.Running });
+        world.Run(30);
+
+        Assert.All(world.Nodes, n => Assert.Null(n.Quarantine));
+        Assert.Equal(before, world.Pods.Select(p => p.Uid));
+        Assert.Equal(1, world.Status.Logbook.Count(e => e.What == $"would have quarantined node {suspect} and replaced its pod"));
+        Assert.Contains(Announcements.Between(null, world.Status), a => a.Reason == "ShadowDecision");
+        Assert.Equal(Budgets.ReplaceNode, Assert.Single(world.Plan!.Budgets).Budget);   // counted as if it had been done
+    }
+
+    [Fact]
+    public void A_budget_that_Shadow_decisions_use_up_stops_the_job_as_it_would_have()
+    {
+        var job = Make.Job(nodes: 2, totalSteps: 1000);
+        var world = new SimulatedWorld(job with { Spec = job.Spec with { FailurePolicy = job.Spec.FailurePolicy with { ReplaceNode = new() { Limit = 1, Window = TimeSpan.FromDays(1), Mode = PolicyMode.Shadow } } } }, nodes: 3);
+        for (var epoch = 1; epoch <= 2; epoch++)
+        {
+            world.RunUntil(w => w.Status.Phase is JobPhase.Running && w.Status.Epoch == epoch && w.Status.Step % 7 == 6);
+            world.Agents.First(a => a.PodUid == world.Plan!.Members[1].PodUid).Fail(WorkerExit.Device, world.Now);
+        }
+
+        world.RunUntil(w => w.Status.Phase is JobPhase.Failed, limit: 60);
+        Assert.Equal("BudgetExhausted", world.Status.Conditions.Single(c => c.Type == ConditionTypes.Failed).Reason);
+    }
+
     [Theory]
     [InlineData(3, 0, 3)]      // three are always allowed
     [InlineData(3, 3, 0)]

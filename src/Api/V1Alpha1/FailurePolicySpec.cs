@@ -11,6 +11,16 @@ public sealed record FailurePolicySpec
     /// <summary>Nodes quarantined and replaced before the job stops and asks.</summary>
     public BudgetSpec ReplaceNode { get; set; } = new() { Limit = 24, Window = TimeSpan.FromDays(1) };
 
+    /// <summary>
+    /// How long a node stays put aside, also when the job is gone: then label and cordon are removed, if it is ready. A node that was put aside before,
+    /// by any job, stays twice as long each time, up to eight times.
+    /// </summary>
+    [JsonConverter(typeof(DurationConverter))]
+    public TimeSpan QuarantineFor { get; set; } = TimeSpan.FromDays(3);
+
+    /// <summary>Moving off nodes that somebody takes out of service, before they are drained.</summary>
+    public LeaveNodeSpec LeaveNode { get; set; } = new();
+
     /// <summary>No step for this many trailing median step times is a hang.</summary>
     public double HangFactor { get; set; } = 10;
 
@@ -43,4 +53,31 @@ public sealed record BudgetSpec
     /// <summary>Length of the sliding window.</summary>
     [JsonConverter(typeof(DurationConverter))]
     public required TimeSpan Window { get; init; }
+
+    /// <summary>
+    /// Enforce: act. Shadow: record and announce what would have been done, charge the budget as if it had been, and take the next cheaper
+    /// action instead. relaunchInPlace has none cheaper, so it is always Enforce.
+    /// </summary>
+    public PolicyMode Mode { get; set; } = PolicyMode.Enforce;
+}
+
+/// <summary>
+/// Nodes taken out of service: cordoned, tainted by an autoscaler that removes them, or with a cloud provider's notice of maintenance. A checkpoint
+/// is saved, a spare takes over (or the pod comes back elsewhere), and the pod is deleted, so that a waiting drain goes on.
+/// </summary>
+public sealed record LeaveNodeSpec
+{
+    /// <summary>Most such moves within the window; 0 forbids them. When it is used up a drain waits.</summary>
+    public int Limit { get; set; } = 24;
+
+    /// <summary>Length of the sliding window.</summary>
+    [JsonConverter(typeof(DurationConverter))]
+    public TimeSpan Window { get; set; } = TimeSpan.FromDays(1);
+
+    /// <summary>Enforce: leave. Shadow: record what would have been done, and stay.</summary>
+    public PolicyMode Mode { get; set; } = PolicyMode.Enforce;
+
+    /// <summary>Without a spare, training goes on for so long before the node is left all the same. Machines with notice of removal are left at once.</summary>
+    [JsonConverter(typeof(DurationConverter))]
+    public TimeSpan WaitForSpare { get; set; } = TimeSpan.FromMinutes(10);
 }

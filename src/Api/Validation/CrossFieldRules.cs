@@ -86,8 +86,10 @@ internal static class CrossFieldRules
         {
             ("relaunchInPlace.window", policy.RelaunchInPlace.Window), ("replaceNode.window", policy.ReplaceNode.Window), ("hangAtLeast", policy.HangAtLeast),
             ("launchDeadline", policy.LaunchDeadline), ("agentSilence", policy.AgentSilence), ("provisionDeadline", policy.ProvisionDeadline),
+            ("leaveNode.window", policy.LeaveNode.Window), ("quarantineFor", policy.QuarantineFor),
         };
-        return durations.Where(d => d.Value < TimeSpan.FromSeconds(1)).Select(d => new SpecFault($"spec.failurePolicy.{d.Name}", DurationConverter.Format(d.Value), "must be at least 1s"));
+        foreach (var (name, value) in durations.Where(d => d.Value < TimeSpan.FromSeconds(1))) yield return new($"spec.failurePolicy.{name}", DurationConverter.Format(value), "must be at least 1s");
+        if (policy.RelaunchInPlace.Mode is PolicyMode.Shadow) yield return new("spec.failurePolicy.relaunchInPlace.mode", "Shadow", "must be Enforce: no action is cheaper; managementState: Unmanaged watches without acting");
     }
 
     private static ModelPreset? Preset(OptTrainingJobSpec spec) => spec.Model.Preset is { } name ? ModelPreset.Find(name) : null;

@@ -12,6 +12,7 @@ internal static class WriteCommands
     /// <summary>One-shot requests to the operator: <c>PREFIX/NAME: "ID [ARGUMENT]"</c>, answered once an id in status.handledRequests.</summary>
     public const string RequestPrefix = "request.training.opt-operator.io";
     private const string QuarantineAnnotation = "training.opt-operator.io/quarantine";
+    private const string OffencesAnnotation = "training.opt-operator.io/offences";
     private static readonly Option<bool> DryRun = new("--dry-run") { Description = "have the API server check the change without storing it" };
 
     public static IEnumerable<Command> All(Runner run) => [Suspend(run), Resume(run), CheckpointNow(run), Rollback(run), Relaunch(run), Quarantine(run), Release(run)];
@@ -99,7 +100,7 @@ internal static class WriteCommands
         {
             var name = parsed.GetValue(node)!;
             if ((await cluster.GetNodeAsync(name, ct)).Text("metadata", "labels", JobCluster.QuarantinedLabel) is null) throw new CommandException($"node/{name} is not quarantined");
-            await cluster.PatchNodeAsync(name, Marks(null, cordon: false), parsed.GetValue(DryRun), ct);
+            await cluster.PatchNodeAsync(name, Marks(null, cordon: false, terminal.Clock.GetUtcNow()), parsed.GetValue(DryRun), ct);
             terminal.Out.WriteLine($"node/{name} released{Suffix(parsed.GetValue(DryRun))}");
             return ExitCodes.Done;
         });
@@ -151,10 +152,11 @@ internal static class WriteCommands
     private static TimeSpan Patience(ParseResult parsed, Option<bool> wait, Option<TimeSpan> timeout) => parsed.GetValue(wait) ? parsed.GetValue(timeout) : TimeSpan.Zero;
 
     /// <summary>Merge patch: null removes.</summary>
-    private static JsonObject Marks(string? reason, bool cordon)
+    private static JsonObject Marks(string? reason, bool cordon, DateTimeOffset now = default)
     {
         var metadata = new JsonObject { ["labels"] = new JsonObject { [JobCluster.QuarantinedLabel] = reason } };
-        if (reason is null) metadata["annotations"] = new JsonObject { [QuarantineAnnotation] = null };
+        // What jobs had against it is forgiven as of now: a node given back by hand starts afresh.
+        if (reason is null) metadata["annotations"] = new JsonObject { [QuarantineAnnotation] = null, [OffencesAnnotation] = new JsonObject { ["since"] = now.ToString("O", CultureInfo.InvariantCulture) }.ToJsonString() };
         return new() { ["metadata"] = metadata, ["spec"] = new JsonObject { ["unschedulable"] = cordon ? true : null } };
     }
 

@@ -19,6 +19,9 @@ internal static class NodeReader
             Ready = ready?.Status is "True",
             Trouble = ready?.Status is "True" ? null : $"{ready?.Reason ?? "no Ready condition"}: {ready?.Message}",
             Quarantine = Quarantine(node),
+            Departure = Departures.Read(node),
+            Cordoned = node.Spec?.Unschedulable == true,
+            History = NodeHistories.Parse(node.Metadata.Annotations?.GetValueOrDefault(Names.OffencesAnnotation)),
         };
     }
 
@@ -32,6 +35,8 @@ internal static class NodeReader
             JobUid = (string?)details?["jobUid"],
             CauseId = (string?)details?["causeId"],
             Since = (DateTimeOffset?)details?["at"] ?? DateTimeOffset.MinValue,
+            Until = (DateTimeOffset?)details?["until"],
+            KeepsCordon = (bool?)details?["keepsCordon"] ?? false,
         };
     }
 

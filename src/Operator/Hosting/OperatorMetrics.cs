@@ -12,6 +12,7 @@ internal sealed class OperatorMetrics : IDisposable
     private readonly Counter<long> _actions;
     private readonly Counter<long> _launches;
     private readonly Counter<long> _quarantines;
+    private readonly Counter<long> _releases;
     private readonly Histogram<double> _recoveries;
     private readonly ConcurrentDictionary<ObjectKey, OptTrainingJobStatus> _jobs = new();
 
@@ -20,6 +21,7 @@ internal sealed class OperatorMetrics : IDisposable
         _actions = _meter.CreateCounter<long>("opt.operator.actions", null, "Actions executed, by kind.");
         _launches = _meter.CreateCounter<long>("opt.operator.launches", null, "Run plans created, by cause.");
         _quarantines = _meter.CreateCounter<long>("opt.operator.quarantines", null, "Nodes put aside, by reason.");
+        _releases = _meter.CreateCounter<long>("opt.operator.releases", null, "Nodes given back because their quarantine was over.");
         _meter.CreateObservableGauge("opt.operator.jobs", () => Enum.GetValues<JobPhase>().Select(p => new Measurement<long>(_jobs.Values.Count(s => s.Phase == p), Tag("phase", p.ToString()))), null, "Jobs by phase.");
         _recoveries = _meter.CreateHistogram("opt.operator.recovery.duration", "s", "Time from the moment steps ceased to advance until they advanced again.", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [15, 30, 60, 120, 240, 430, 900, 1800, 3600] });
         _meter.CreateObservableGauge("opt.operator.nodes", () => new[] { Nodes("desired", s => s.Nodes.Desired), Nodes("ready", s => s.Nodes.Ready), Nodes("spare", s => s.Nodes.SparesReady), Nodes("quarantined", s => s.Nodes.Quarantined.Count) }, null, "Nodes of all present jobs, by state (desired, ready, spare, quarantined).");
@@ -33,6 +35,8 @@ internal sealed class OperatorMetrics : IDisposable
     public void Launched(string cause) => _launches.Add(1, Tag("cause", cause));
 
     public void Quarantined(string reason) => _quarantines.Add(1, Tag("reason", reason));
+
+    public void Released() => _releases.Add(1);
 
     public void Observed(ObjectKey job, OptTrainingJobStatus status)
     {

@@ -63,9 +63,10 @@ internal sealed class OperatorRuntime : IAsyncDisposable
         using (controller = new(_informers.Jobs, reconciler, new() { Name = "jobs", Workers = _options.Workers, Queue = new() { Backoff = TimeSpan.FromMilliseconds(100), BackoffCap = TimeSpan.FromMinutes(1), Random = _random } }, _clock, _logs.CreateLogger<KubeController>(), _controllerMetrics))
         {
             Leading = _informers.Feed(controller);
+            using var nodes = new Controller<V1Node>(_informers.Nodes, new NodeCaretaker(_client, Metrics, _clock, _logs.CreateLogger<NodeCaretaker>()), new() { Name = "nodes", Workers = 1, Queue = new() { Random = _random } }, _clock, _logs.CreateLogger<Controller<V1Node>>(), _controllerMetrics);
             try
             {
-                await controller.RunAsync(ct);
+                await Task.WhenAll(controller.RunAsync(ct), _canActOnNodes ? nodes.RunAsync(ct) : Task.CompletedTask);
             }
             finally
             {

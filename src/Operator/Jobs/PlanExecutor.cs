@@ -46,6 +46,7 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         SendControl a => SendControlAsync(state, a, ct),
         RecordLogbook a => RecordAsync(state, a, ct),
         QuarantineNode a => QuarantineAsync(job, a, ct),
+        NoteOffences a => NoteAsync(a, ct),
         DeletePod a => DeletePodAsync(job, a, ct),
         DeletePlan a => DeletePlanAsync(job, a, ct),
         _ => throw new UnreachableException($"No executor for {action.GetType().Name}"),
@@ -195,7 +196,7 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         var details = new JsonObject
         {
             ["reason"] = action.Reason, ["message"] = action.Message, ["job"] = $"{job.Metadata.Namespace}/{job.Metadata.Name}", ["jobUid"] = job.Metadata.Uid, ["causeId"] = action.CauseId,
-            ["at"] = clock.GetUtcNow().ToString("O", CultureInfo.InvariantCulture),
+            ["at"] = clock.GetUtcNow().ToString("O", CultureInfo.InvariantCulture), ["until"] = action.Until.ToString("O", CultureInfo.InvariantCulture), ["keepsCordon"] = action.KeepsCordon,
         };
         var patch = new JsonObject
         {
@@ -203,13 +204,20 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
             {
                 ["uid"] = action.Uid,
                 ["labels"] = new JsonObject { [Names.QuarantinedLabel] = action.Reason },
-                ["annotations"] = new JsonObject { [Names.QuarantineAnnotation] = details.ToJsonString() },
+                ["annotations"] = new JsonObject { [Names.QuarantineAnnotation] = details.ToJsonString(), [Names.OffencesAnnotation] = NodeHistories.Format(action.History) },
             },
             ["spec"] = new JsonObject { ["unschedulable"] = true },
         };
         var written = await client.Resource(Resources.Nodes).PatchAsync(ObjectKey.Cluster(action.Node), Patch.Merge(patch), ct);
         Log.Quarantined(logger, action.Node, job.Metadata.Name, action.Reason, action.Message);
         metrics.Quarantined(action.Reason);
+        await SeenAsync(token => informers.Nodes.WaitUntilSeenAsync(written, token), ct);
+    }
+
+    private async Task NoteAsync(NoteOffences action, CancellationToken ct)
+    {
+        var patch = new JsonObject { ["metadata"] = new JsonObject { ["uid"] = action.Uid, ["annotations"] = new JsonObject { [Names.OffencesAnnotation] = NodeHistories.Format(action.History) } } };
+        var written = await client.Resource(Resources.Nodes).PatchAsync(ObjectKey.Cluster(action.Node), Patch.Merge(patch), ct);
         await SeenAsync(token => informers.Nodes.WaitUntilSeenAsync(written, token), ct);
     }
 

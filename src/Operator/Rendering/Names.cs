@@ -25,8 +25,11 @@ internal static class Names
     /// <summary>On a node: it is put aside; the value is the reason. Pods of jobs require its absence.</summary>
     public const string QuarantinedLabel = $"{OptTrainingJob.Group}/quarantined";
 
-    /// <summary>On a quarantined node: JSON {reason, message, job, jobUid, causeId, at}.</summary>
+    /// <summary>On a quarantined node: JSON {reason, message, job, jobUid, causeId, at, until, keepsCordon}.</summary>
     public const string QuarantineAnnotation = $"{OptTrainingJob.Group}/quarantine";
+
+    /// <summary>On a node: JSON {since, offences: [{at, jobUid, causeId, reason, quarantined}]}, what jobs had against it since a person gave it back.</summary>
+    public const string OffencesAnnotation = $"{OptTrainingJob.Group}/offences";
 
     /// <summary>On the StatefulSet: digest of what its template was rendered from.</summary>
     public const string PodDigestAnnotation = $"{OptTrainingJob.Group}/pod-digest";

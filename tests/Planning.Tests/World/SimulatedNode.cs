@@ -11,6 +11,14 @@ internal sealed class SimulatedNode(string name)
     public DateTimeOffset DeadSince { get; set; }
     public Quarantine? Quarantine { get; set; }
 
+    /// <summary>Set when somebody takes it out of service.</summary>
+    public Departure? Departure { get; set; }
+
+    /// <summary>What jobs had against it.</summary>
+    public NodeHistory History { get; set; } = NodeHistory.Empty;
+
+    public void Cordon() => Departure = new($"node {name} is cordoned", IsClosed: true, IsUrgent: false);
+
     public bool IsReady(DateTimeOffset now) => Alive || now - DeadSince < TimeSpan.FromSeconds(40);   // the node controller's grace period
 }
 

@@ -46,6 +46,9 @@ internal sealed class SimulatedWorld
     public int CommitEvery { get; init; } = 5;
     public int QuarantineRoom { get; init; } = int.MaxValue;
 
+    /// <summary>The pods' template tolerates cordons, as a person may have written.</summary>
+    public bool ToleratesCordons { get; init; }
+
     /// <summary>Shapes what the trainer reports.</summary>
     public Func<StepRecord, StepRecord> Shape { get; set; } = r => r;
 
@@ -183,7 +186,7 @@ internal sealed class SimulatedWorld
             StatefulSet = Set,
             Pods = [.. Pods.OrderBy(p => p.Ordinal).Select(StateOf)],
             Evidence = [.. _evidence.Values],
-            Nodes = [.. Nodes.Select(n => new NodeState { Name = n.Name, Uid = n.Uid, Ready = n.IsReady(Now), Quarantine = n.Quarantine })],
+            Nodes = [.. Nodes.Select(n => new NodeState { Name = n.Name, Uid = n.Uid, Ready = n.IsReady(Now), Quarantine = n.Quarantine, Departure = n.Quarantine is null ? n.Departure : null, History = n.History })],
             Plans = [.. Plans],
             Agents = [.. Pods.Where(p => p.Agent is not null).Select(p => new AgentView { Pod = p.Name, PodUid = p.Uid, Status = p.Agent!.Status(), SilentSince = _silentSince.TryGetValue(p.Uid, out var since) ? since : null })],
             Steps = new() { Newest = Newest(), AdvancedAt = _advancedAt, MedianSeconds = 1, New = [.. _records], History = [.. _history] },
@@ -220,7 +223,11 @@ internal sealed class SimulatedWorld
                 foreach (var agent in Agents.Where(g => a.Plan.Members.Any(m => m.PodUid == g.PodUid && a.Pods.Contains(m.Pod)))) agent.Accept(a.Plan);
                 break;
             case SendControl a: Control(a); break;
-            case QuarantineNode a: Nodes.Single(n => n.Name == a.Node).Quarantine = new() { Reason = a.Reason, JobUid = Job.Metadata.Uid, CauseId = a.CauseId, Since = Now }; break;
+            case QuarantineNode a:
+                var node = Nodes.Single(n => n.Name == a.Node);
+                (node.Quarantine, node.History) = (new() { Reason = a.Reason, JobUid = Job.Metadata.Uid, CauseId = a.CauseId, Since = Now, Until = a.Until }, a.History);
+                break;
+            case NoteOffences a: Nodes.Single(n => n.Name == a.Node).History = a.History; break;
             case RecordLogbook a:
                 Stored.UnionWith(a.Entries.Select(e => $"{e.Time:O} {e.Actor} {e.What}"));
                 _memory = _memory.Recording(a.Entries);
@@ -267,7 +274,7 @@ internal sealed class SimulatedWorld
             Assert(now is null || now == rank || rank >= plan.Members.Count, "survivors keep their ranks");
         }
 
-        foreach (var (budget, spec) in new[] { (Budgets.RelaunchInPlace, Job.Spec.FailurePolicy.RelaunchInPlace), (Budgets.ReplaceNode, Job.Spec.FailurePolicy.ReplaceNode) })
+        foreach (var (budget, spec) in new[] { (Budgets.RelaunchInPlace, Job.Spec.FailurePolicy.RelaunchInPlace), (Budgets.ReplaceNode, Job.Spec.FailurePolicy.ReplaceNode), (Budgets.LeaveNode, Budgets.Spec(Job.Spec.FailurePolicy, Budgets.LeaveNode)) })
         {
             Assert(plan.Budgets.Count(u => u.Budget == budget && Now - u.At < spec.Window) <= spec.Limit, $"{budget} stays within its budget");
         }
@@ -287,7 +294,8 @@ internal sealed class SimulatedWorld
     private void Delete(DeletePod action)
     {
         if (Pods.FirstOrDefault(p => p.Name == action.Name && p.Uid == action.Uid) is not { } pod) return;
-        Assert(pod.Node?.Quarantine is not null || pod.Terminating, "only pods on quarantined nodes are deleted one by one");
+        Assert(pod.Node is { Quarantine: not null } or { Departure.IsClosed: true } || pod.Terminating, "only pods on quarantined nodes, and on those being drained, are deleted one by one");
+        Assert(pod.Node?.Quarantine is not null || Plan?.Members.All(m => m.PodUid != pod.Uid) != false || _fencedEpoch > Plan.Epoch, "a member leaves a node that is drained only behind a fence");
         Assert(!action.Now || pod.Node?.IsReady(Now) == false, "no grace is skipped while the kubelet lives");
         if (action.Now) Pods.Remove(pod);
         else pod.Terminating = true;
@@ -307,7 +315,7 @@ internal sealed class SimulatedWorld
 
         foreach (var pod in Pods.Where(p => p.Agent is null && !p.Terminating).OrderBy(p => p.Ordinal))
         {
-            if (pod.Node is null && Nodes.FirstOrDefault(n => n.IsReady(Now) && n.Quarantine is null && Pods.All(p => p.Node != n)) is { } node) (pod.Node, pod.BoundAt) = (node, Now);
+            if (pod.Node is null && Nodes.FirstOrDefault(n => n.IsReady(Now) && n.Quarantine is null && (n.Departure is not { IsClosed: true } || ToleratesCordons) && Pods.All(p => p.Node != n)) is { } node) (pod.Node, pod.BoundAt) = (node, Now);
             else if (pod.Node is { Alive: true } && Now - pod.BoundAt >= TimeSpan.FromSeconds(2)) pod.Agent = NewAgent(pod);
         }
     }

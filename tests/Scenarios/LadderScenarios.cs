@@ -1,0 +1,59 @@
+using System.Text.Json.Nodes;
+using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
+using Opt.LocalCluster;
+using Opt.LocalCluster.ApiServer;
+using Opt.Planning;
+using Opt.Scenarios.World;
+using Xunit;
+
+namespace Opt.Scenarios;
+
+/// <summary>Rungs of the failure ladder that act on nodes, over the real API server.</summary>
+public sealed class LadderScenarios
+{
+    private static readonly string Manifest = LifecycleScenarios.Manifest.Replace("nodes: 2,", "nodes: 2, spareNodes: 1,", StringComparison.Ordinal).Replace("totalTokens: 3840", "totalTokens: 38400", StringComparison.Ordinal);
+
+    [Fact]
+    public Task A_drain_waits_until_the_job_has_saved_and_moved_to_a_spare() => Scenario.RunAsync(nodes: 4, async world =>
+    {
+        await world.CreateJobAsync(Manifest);
+        await world.UntilAsync(s => s is { Step: >= 12, Nodes.SparesReady: 1 });
+        var member = (await world.PlanAsync()).Members[1];
+        await world.Api.PatchAsync(ResourceId.Nodes, null, member.Node, PatchKind.Merge, new JsonObject { ["spec"] = new JsonObject { ["unschedulable"] = true } }, Scenario.User, TestContext.Current.CancellationToken);
+        Assert.Equal(429, (await Assert.ThrowsAsync<ApiException>(() => EvictAsync(world, member.Pod))).Code);
+
+        var moved = await world.UntilAsync(s => s is { Epoch: 2, Phase: JobPhase.Running }, seconds: 60);
+        var plan = await world.PlanAsync();
+        Assert.NotEqual(member.PodUid, plan.Members[1].PodUid);
+        Assert.Equal(Reasons.NodeLeft, plan.Cause.Reason);
+        Assert.Equal(0, moved.Goodput.Single(a => a.Account == Accounts.Recompute).Seconds);
+        Assert.Empty(moved.Nodes.Quarantined);
+        await world.AdvanceAsync(TimeSpan.FromSeconds(5));
+        Assert.DoesNotContain(await world.ListAsync(ResourceId.Pods), p => (string?)p["spec"]!["nodeName"] == member.Node);
+    });
+
+    [Fact]
+    public Task A_node_put_aside_comes_back_when_its_time_is_over_though_the_job_is_gone() => Scenario.RunAsync(nodes: 4, async world =>
+    {
+        await world.CreateJobAsync(Manifest.Replace("agentSilence: 10s", "agentSilence: 10s, quarantineFor: 2m", StringComparison.Ordinal));
+        await world.UntilAsync(s => s is { Step: >= 12, Nodes.SparesReady: 1 });
+        var bad = (await world.PlanAsync()).Members[1];
+        world.Agents.Of(bad).Fail(WorkerExit.Device, world.Clock.GetUtcNow(), "CUDA error: uncorrectable ECC error encountered");
+        await world.UntilAsync(s => s is { Epoch: 2, Phase: JobPhase.Running }, seconds: 60);
+        var aside = await world.Api.GetAsync(ResourceId.Nodes, null, bad.Node, TestContext.Current.CancellationToken);
+        Assert.True((bool?)aside["spec"]!["unschedulable"]);
+
+        await world.Api.DeleteAsync(Scenario.Jobs, "ml", "opt", null, Scenario.User, TestContext.Current.CancellationToken);
+        await world.AdvanceAsync(TimeSpan.FromSeconds(130));
+        var back = await world.Api.GetAsync(ResourceId.Nodes, null, bad.Node, TestContext.Current.CancellationToken);
+        Assert.Null(back["spec"]!["unschedulable"]);
+        Assert.Null(back["metadata"]!["labels"]!["training.opt-operator.io/quarantined"]);
+        Assert.Null(back["metadata"]!["annotations"]!["training.opt-operator.io/quarantine"]);
+        // The memory stays: the next job knows what it was put aside for.
+        Assert.Contains("DeviceFailed", (string)back["metadata"]!["annotations"]!["training.opt-operator.io/offences"]!, StringComparison.Ordinal);
+    });
+
+    private static Task<JsonObject> EvictAsync(Scenario world, string pod) => world.Api.CreateAsync(
+        ResourceId.Pods, "ml", new JsonObject { ["apiVersion"] = "policy/v1", ["kind"] = "Eviction", ["metadata"] = new JsonObject { ["name"] = pod, ["namespace"] = "ml" } }, Scenario.User, TestContext.Current.CancellationToken, pod, "eviction");
+}
