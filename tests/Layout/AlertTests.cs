@@ -40,7 +40,7 @@ public sealed class AlertTests
 
     private static async Task<CommandResult> PromtoolAsync(params string[] arguments)
     {
-        var found = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(f => Path.Combine(f, "promtool")).FirstOrDefault(File.Exists);
+        var found = Command.Find("promtool");
         Assert.SkipWhen(found is null, "promtool is not installed (Debian package prometheus)");
         return await Command.RunAsync(found!, arguments);
     }

@@ -22,6 +22,7 @@ public sealed partial class Controller<T> : IDisposable where T : class
     {
         (_informer, _reconciler, _options, _clock, _logger, _metrics) = (informer, reconciler, options, clock, logger, metrics ?? ControllerMetrics.Unlistened);
         Queue = new(clock, options.Queue);
+        _metrics.Watch(options.Name, () => Queue.Due);
         Watch(informer, static change => [change.Key]);
     }
 

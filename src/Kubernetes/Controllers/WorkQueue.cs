@@ -34,6 +34,16 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
         get { lock (_gate) return _due.Count; }
     }
 
+    /// <summary>Keys that are due and wait for a worker: the queue's depth.</summary>
+    public int Due
+    {
+        get
+        {
+            var now = _clock.GetTimestamp();
+            lock (_gate) return _due.Values.Count(due => due <= now);
+        }
+    }
+
     /// <summary>Keys being worked on.</summary>
     public int Running
     {

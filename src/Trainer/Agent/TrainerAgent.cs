@@ -37,6 +37,12 @@ internal sealed partial class TrainerAgent : IAsyncDisposable
         _storeWatch = new StoreWatch(store, parts.Time);
     }
 
+    /// <summary>What runs here, or ran last; null before the first plan.</summary>
+    public RunPlan? Plan
+    {
+        get { lock (_gate) return _launch?.Plan; }
+    }
+
     public AgentStatus Status
     {
         get

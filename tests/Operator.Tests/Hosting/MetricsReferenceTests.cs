@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -64,16 +63,12 @@ public sealed partial class MetricsReferenceTests : IDisposable
         _operator.Acted("CreatePlan");
         _operator.Launched("WorkerFailed");
         _webhooks.Answered("mutate", "allowed");
-        var promtool = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(f => Path.Combine(f, "promtool")).FirstOrDefault(File.Exists);
+        var promtool = Command.Find("promtool");
         Assert.SkipWhen(promtool is null, "promtool is not installed (Debian package prometheus)");
 
-        using var process = Process.Start(new ProcessStartInfo(promtool!, ["check", "metrics"]) { RedirectStandardInput = true, RedirectStandardError = true, RedirectStandardOutput = true })!;
-        await process.StandardInput.WriteAsync(_exporter.Write());
-        process.StandardInput.Close();
-        var said = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken) + await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        var said = await Command.RunAsync(promtool!, ["check", "metrics"], input: _exporter.Write());
 
-        Assert.True(process.ExitCode == 0, said);
+        Assert.True(said.ExitCode == 0, said.Error + said.Output);
     }
 
     [Fact]

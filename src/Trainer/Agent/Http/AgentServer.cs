@@ -62,7 +62,7 @@ internal static class AgentServer
         app.MapGet("/metrics", (RequestDelegate)(context =>
         {
             context.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
-            return context.Response.WriteAsync(AgentMetrics.Render(agent.Status));
+            return context.Response.WriteAsync(AgentMetrics.Render(agent.Status, agent.Plan));
         }));
         app.MapGet("/v1/status", (RequestDelegate)(context => StatusAsync(context, agent)));
         app.MapGet("/v1/steps", (RequestDelegate)(context => StepsAsync(context, agent)));
