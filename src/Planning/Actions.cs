@@ -39,6 +39,9 @@ public sealed record SendControl(string Pod, string PodUid, ControlRequest Reque
 /// <summary>Have the agent append logbook entries to the store's log.</summary>
 public sealed record RecordLogbook(string Pod, string PodUid, EquatableList<LogbookEntry> Entries) : PlannedAction;
 
+/// <summary>Have an agent test its node. Asking again with the same id changes nothing.</summary>
+public sealed record StartDiagnostics(string Pod, string PodUid, DiagnosticsRequest Request) : PlannedAction;
+
 /// <summary>Label the node with the reason and cordon it.</summary>
 /// <param name="Until">When it is given back.</param>
 /// <param name="KeepsCordon">It was cordoned already: its cordon stays then.</param>

@@ -1,6 +1,7 @@
 using Opt.Api;
 using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
+using Opt.Planning.Diagnostics;
 
 namespace Opt.Planning;
 
@@ -56,7 +57,7 @@ internal static class Exclusion
             {
                 yield return new()
                 {
-                    Epoch = s.Plan?.Epoch ?? 0, CauseId = $"node-{pod.Node}-{pod.Uid}", Reason = found.Reason, Message = found.Message, Severity = Severity.Node,
+                    Epoch = s.Plan?.Epoch ?? 0, CauseId = found.Reason is Reasons.DiagnosticsFailed ? NodeFindings.CauseId(pod) : $"node-{pod.Node}-{pod.Uid}", Reason = found.Reason, Message = found.Message, Severity = Severity.Node,
                     Pod = pod.Name, PodUid = pod.Uid, Node = pod.Node, DetectedAt = s.Now,
                 };
             }
@@ -68,6 +69,7 @@ internal static class Exclusion
     {
         var agent = s.AgentOf(pod);
         if (agent is { Answers: true } && agent.Status!.Devices.FirstOrDefault(d => !d.Healthy) is { } device) return (Reasons.DeviceFailed, $"device {device.Index} ({device.Kind}) on {pod.Node} is unhealthy: {device.Detail}");
+        if (NodeFindings.Against(s, pod) is { } fault) return (Reasons.DiagnosticsFailed, $"{pod.Name} on {pod.Node} failed its tests: {fault}");
         var dead = s.NodeOf(pod) is { Ready: false } && agent?.SilentSince is { } since && s.Now - since >= TimeSpan.FromSeconds(5);
         return dead && !s.Advances ? (Reasons.NodeLost, $"node {pod.Node} is not ready and the agent of {pod.Name} does not answer") : null;
     }

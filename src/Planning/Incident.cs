@@ -85,7 +85,9 @@ public static class Reasons
     public const string EpochFenced = "EpochFenced";
     public const string PlanRefused = "PlanRefused";
     public const string StoppedEarly = "StoppedEarly";
+    public const string DiagnosticsFailed = "DiagnosticsFailed";
+    public const string DiagnosticsRequested = "DiagnosticsRequested";
 
     /// <summary>Causes that are somebody's wish, not a fault: no budget, no back-off, no count of missing progress.</summary>
-    public static readonly EquatableList<string> Wanted = [Start, Resumed, SpecChanged, HyperParametersChanged, Divergence, RollbackRequested, RelaunchRequested, NodeLeft];
+    public static readonly EquatableList<string> Wanted = [Start, Resumed, SpecChanged, HyperParametersChanged, Divergence, RollbackRequested, RelaunchRequested, NodeLeft, DiagnosticsRequested];
 }

@@ -1,6 +1,7 @@
 using Opt.Api;
 using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
+using Opt.Planning.Diagnostics;
 using Opt.Planning.Divergence;
 
 namespace Opt.Planning;
@@ -23,7 +24,7 @@ internal static class Launch
         var deletions = fence?.Catalogue is not null || s.Able.Count == 0 ? doomed : [];
         if (fence is { IsFinal: true }) return Stopping.Fail(s, "StoreRefused", fence.Error!);
         if (!Rollbacks.IsCondemned(s.Plan?.Rollback, fence)) deletions = [];
-        var move = Fenced(s, memory, fence) ?? Placed(s, memory, culprit) ?? Plan(s, memory, cause, uses, badCheckpoint, fence!.Catalogue!);
+        var move = Fenced(s, memory, fence) ?? Diagnosis.Decide(s, memory, cause, fence!) ?? Placed(s, memory, culprit) ?? Plan(s, memory, cause, uses, badCheckpoint, fence!.Catalogue!);
         return deletions.Count == 0 ? move : move.First([.. deletions]);
     }
 
@@ -105,7 +106,7 @@ internal static class Launch
             Revision = 0,
             ParentEpoch = s.Plan?.Epoch ?? 0,
             CreatedAt = s.Now,
-            Cause = cause,
+            Cause = Diagnosis.Said(s, cause) is { Length: > 0 } said ? cause with { Message = $"{cause.Message} ({said})" } : cause,
             SpecGeneration = keep?.SpecGeneration ?? s.Job.Metadata.Generation,
             Members = [.. members.Select(p => MemberOf(s, p))],
             WorkersPerMember = s.Job.Spec.Topology.AcceleratorsPerNode,
@@ -114,7 +115,7 @@ internal static class Launch
             Training = (keep?.Training ?? s.Desired) with { HyperParameters = values },
             Overrides = overrides,
             Firings = s.Plan?.Firings ?? [],
-            Handled = s.Plan?.Handled ?? [],
+            Handled = Diagnosis.Answered(s, cause),
             Run = Rollbacks.NextRun(s.Plan?.Run ?? "1.0", order, resume),
             Resume = resume is null ? null : resume with { Reason = null, Tiers = null },   // what is said of it may change; a plan's digest must not
             SkipSamples = [.. s.Plan?.SkipSamples ?? [], .. order is not null && Rollbacks.Skipped(order, resume) is { } skipped ? [skipped] : Array.Empty<SampleRange>()],

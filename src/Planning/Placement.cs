@@ -1,4 +1,5 @@
 using Opt.Api.V1Alpha1;
+using Opt.Planning.Diagnostics;
 
 namespace Opt.Planning;
 
@@ -59,6 +60,7 @@ internal static class Placement
         if (s.IsOnQuarantinedNode(pod)) return $"is on quarantined node {pod.Node}";
         if (pod.Phase is not "Running" || pod.Trouble is not null) return $"is {pod.Phase}{(pod.Trouble is null ? "" : $": {pod.Trouble}")}";
         if (s.Seen.StatefulSet is { } set && pod.Revision != set.UpdateRevision) return $"is of revision {pod.Revision}, not {set.UpdateRevision}";
+        if (Verification.Trouble(s, pod) is { } untested) return untested;
         var agent = s.AgentOf(pod);
         return agent is { Answers: true } ? "has an agent that cannot take part" : $"has no agent that answers{(agent?.Error is null ? "" : $": {agent.Error}")}";
     }

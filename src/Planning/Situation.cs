@@ -1,5 +1,6 @@
 using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
+using Opt.Planning.Diagnostics;
 using Opt.Planning.Divergence;
 
 namespace Opt.Planning;
@@ -97,7 +98,7 @@ internal sealed class Situation
     {
         if (Seen.StatefulSet is not { IsObserved: true } set) return false;
         var fits = pod is { Phase: "Running", Terminating: false, Ip.Length: > 0, Node: not null } && pod.Ordinal < Replicas && pod.Revision == set.UpdateRevision;
-        return fits && !IsOnQuarantinedNode(pod) && AgentOf(pod) is { Answers: true } agent && IsOurs(agent) && IsAble(agent.Status!);
+        return fits && !IsOnQuarantinedNode(pod) && AgentOf(pod) is { Answers: true } agent && IsOurs(agent) && IsAble(agent.Status!) && Verification.IsCleared(this, pod);
     }
 
     private bool IsOurs(AgentView agent) => agent.Status is { } status && status.JobUid == Uid && status.PodUid == agent.PodUid;

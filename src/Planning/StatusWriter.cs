@@ -30,6 +30,7 @@ internal static class StatusWriter
             HyperParameters = DivergenceReport.HyperParameters(s),
             DivergencePolicies = DivergenceReport.Policies(s),
             HandledRequests = [.. (s.Plan?.Handled ?? []).Select(h => new HandledRequestStatus { Request = h.Request, Id = h.Id, At = h.At, Answer = h.Answer })],
+            NodeTests = Diagnostics.NodeTests.Of(s),
             Judged = s.Judgement.To,
             TotalSteps = (s.Plan?.Training ?? s.Desired).HyperParameters.TotalSteps,
             LastCheckpoint = Checkpoint(s, s.Seen.Steps.Committed ?? s.Plan?.Resume) ?? old?.LastCheckpoint,

@@ -12,14 +12,17 @@ internal static class Suspicion
     {
         if (incident.Node is null) return false;
         var needed = incident.Reason is Reasons.Hang ? 1 : Math.Max(1, s.Policy.RelaunchInPlace.Limit);
-        return Named(s, incident).Sum(o => NodeMemory.Weight(s.Now - o.At)) >= needed;
+        return Named(s, incident.Node, incident.CauseId).Sum(o => NodeMemory.Weight(s.Now - o.At)) >= needed;
     }
 
-    private static IEnumerable<Offence> Named(Situation s, Incident incident)
+    /// <summary>How often the node was named, this cause not counted; by any job, fading with time.</summary>
+    public static bool IsKnown(Situation s, string node, string causeId) => Named(s, node, causeId).Any();
+
+    private static IEnumerable<Offence> Named(Situation s, string node, string causeId)
     {
-        var history = s.Seen.Nodes.FirstOrDefault(n => n.Name == incident.Node)?.History ?? NodeHistory.Empty;
+        var history = s.Seen.Nodes.FirstOrDefault(n => n.Name == node)?.History ?? NodeHistory.Empty;
         var intervened = s.Seen.StatefulSet?.CountersSince;
-        return NodeMemory.Named(s, incident.Node!).Concat(history.Offences).DistinctBy(o => (o.JobUid, o.CauseId))
-            .Where(o => !(o.At < history.Since) && (o.JobUid != s.Uid || (o.CauseId != incident.CauseId && !(o.At < intervened))));
+        return NodeMemory.Named(s, node).Concat(history.Offences).DistinctBy(o => (o.JobUid, o.CauseId))
+            .Where(o => !(o.At < history.Since) && (o.JobUid != s.Uid || (o.CauseId != causeId && !(o.At < intervened))));
     }
 }

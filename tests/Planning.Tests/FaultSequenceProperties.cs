@@ -18,6 +18,7 @@ public sealed class FaultSequenceProperties
     {
         None, KillWorker, KillNode, ReviveNode, FailPod, DeletePod, RestartAgent, BreakDevice, Hang, KillOperator, KillOperatorLoseStatus, EditLive, EditRelaunch, EditTemplate, Suspend, Resume,
         CutAgent, CutAllAgents, MendAgents, LoseApiServer, ApiServerBack, PauseLeader, ResumeOvertakenLeader, JumpClock, KillFiveNodes, CordonNode, CordonWithNotice, UncordonNode,
+        FailTests, BreakNetwork, RequestDiagnosis,
     }
 
     [Fact]
@@ -76,7 +77,7 @@ public sealed class FaultSequenceProperties
     private static void Play((Fault Fault, int Pick, int Wait)[] sequence)
     {
         var job = Make.Job(nodes: 3, spares: 1, totalSteps: 700);
-        var world = new SimulatedWorld(job with { Spec = job.Spec with { FailurePolicy = job.Spec.FailurePolicy with { NoProgressLimit = 20 } } }, nodes: 10);
+        var world = new SimulatedWorld(job with { Spec = job.Spec with { FailurePolicy = job.Spec.FailurePolicy with { NoProgressLimit = 20 } } }, nodes: 10) { CanTest = true };
         foreach (var (fault, pick, wait) in sequence)
         {
             Apply(world, fault, pick);
@@ -108,6 +109,8 @@ public sealed class FaultSequenceProperties
             case Fault.DeletePod: pod?.Terminating = true; break;
             case Fault.RestartAgent: if (pod is { Agent: not null, Node.Alive: true }) pod.Agent = world.NewAgent(pod); break;
             case Fault.BreakDevice when pick < 20: agent?.DeviceBroken = true; break;
+            case Fault.FailTests when pick < 20: agent?.TestFault = "wrong digest"; break;
+            case Fault.BreakNetwork when pick < 20: world.BadNetwork.Add(node.Name); break;
             case Fault.Hang: agent?.Stopped = true; break;
             case Fault.KillOperator: world.RestartOperator(); break;
             case Fault.KillOperatorLoseStatus: world.RestartOperator(loseStatus: true); break;
@@ -130,6 +133,7 @@ public sealed class FaultSequenceProperties
     {
         switch (fault)
         {
+            case Fault.RequestDiagnosis: world.Job = world.Job with { Metadata = world.Job.Metadata with { Requests = [new("diagnose", $"d{pick}", pick % 2 == 0 ? "quick" : "pairs")] } }; break;
             case Fault.EditLive: world.Job = world.Job.Edited(s => s with { Training = s.Training with { GradientClip = 0.1 + pick } }); break;
             case Fault.EditRelaunch: world.Job = world.Job.Edited(s => s with { Training = s.Training with { MicroBatchSequences = 1 + pick % 4 } }); break;
             case Fault.EditTemplate when pick < 30: world.Job = world.Job.Edited(s => s with { Pod = s.Pod with { Image = $"opt-trainer:{pick}" } }); break;

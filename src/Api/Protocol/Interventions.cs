@@ -71,6 +71,9 @@ public sealed record RollbackOrder
 
     public long SkipTo { get; init; }
 
+    /// <summary>Tests to make before the launch; network: of all pairs. Null for none.</summary>
+    public DiagnosticsSet? Diagnose { get; init; }
+
     /// <summary>The machine held responsible: it is replaced, and no hyper-parameter moves.</summary>
     public string? Node { get; init; }
 
@@ -108,7 +111,7 @@ public sealed record PauseOrder
 /// <summary>A one-shot request and its answer.</summary>
 public sealed record HandledRequest
 {
-    /// <summary>checkpoint, rollback, relaunch, release-override or resume.</summary>
+    /// <summary>checkpoint, rollback, relaunch, diagnose, release-override or resume.</summary>
     public required string Request { get; init; }
 
     /// <summary>The caller's id; the same id is never acted on again.</summary>

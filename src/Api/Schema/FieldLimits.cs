@@ -153,6 +153,7 @@ internal static class FieldLimits
         ["OptTrainingJobStatus.Conditions"] = new() { MaxItems = 32 },
         ["OptTrainingJobStatus.Goodput"] = new() { MaxItems = 32 },
         ["OptTrainingJobStatus.Logbook"] = new() { MaxItems = 20 },
+        ["OptTrainingJobStatus.NodeTests"] = new() { MaxItems = 32 },
         ["NodesStatus.Quarantined"] = new() { MaxItems = 32 },
         ["Condition.Message"] = new() { MaxLength = 4096 },
         ["Condition.Status"] = new() { Values = ["True", "False", "Unknown"] },

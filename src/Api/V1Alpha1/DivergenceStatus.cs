@@ -47,7 +47,7 @@ public sealed record DivergencePolicyStatus
 /// <summary>The answer to a one-shot request.</summary>
 public sealed record HandledRequestStatus
 {
-    /// <summary>checkpoint, rollback, relaunch, release-override or resume.</summary>
+    /// <summary>checkpoint, rollback, relaunch, diagnose, release-override or resume.</summary>
     public required string Request { get; init; }
 
     /// <summary>The caller's id.</summary>

@@ -42,6 +42,23 @@ public sealed record FailurePolicySpec
 
     /// <summary>Relaunches in a row without a new committed step before the job stops and asks.</summary>
     public int NoProgressLimit { get; set; } = 8;
+
+    /// <summary>Tests of nodes: before they join, of suspects, and of pairs when nobody stands out.</summary>
+    public DiagnosticsPolicySpec Diagnostics { get; set; } = new();
+}
+
+/// <summary>When nodes are tested. Tests that a user asks for by annotation are made in any case.</summary>
+public sealed record DiagnosticsPolicySpec
+{
+    /// <summary>Test nodes before they join a running job and after failures.</summary>
+    public bool Enabled { get; set; } = true;
+
+    /// <summary>Test the nodes of the first launch too, before it.</summary>
+    public bool FirstLaunch { get; init; }
+
+    /// <summary>Longest time of one run of tests.</summary>
+    [JsonConverter(typeof(DurationConverter))]
+    public TimeSpan Deadline { get; set; } = TimeSpan.FromMinutes(2);
 }
 
 /// <summary>At most <see cref="Limit"/> uses within a sliding <see cref="Window"/>.</summary>

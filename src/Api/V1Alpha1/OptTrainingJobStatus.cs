@@ -87,6 +87,9 @@ public sealed record OptTrainingJobStatus
     /// <summary>Answers to one-shot requests, the newest 20.</summary>
     public EquatableList<HandledRequestStatus> HandledRequests { get; set; } = [];
 
+    /// <summary>The newest tests of nodes, faults first; at most 32.</summary>
+    public EquatableList<NodeTestStatus> NodeTests { get; set; } = [];
+
     /// <summary>Up to which epoch and attempt the policies have judged the step records.</summary>
     public JudgedStatus? Judged { get; init; }
 
@@ -174,6 +177,31 @@ public sealed record QuarantinedNode
 
     /// <summary>Since when.</summary>
     public required DateTimeOffset Since { get; init; }
+}
+
+/// <summary>The newest tests of one node.</summary>
+public sealed record NodeTestStatus
+{
+    /// <summary>Name of the Kubernetes node.</summary>
+    public required string Node { get; init; }
+
+    /// <summary>The pod whose agent made them.</summary>
+    public required string Pod { get; init; }
+
+    /// <summary>quick, full or network.</summary>
+    public required string Set { get; init; }
+
+    /// <summary>running, passed, failed or incomplete.</summary>
+    public required string State { get; init; }
+
+    /// <summary>The test under way, or the one that found a fault.</summary>
+    public string Test { get; set; } = "";
+
+    /// <summary>What it found.</summary>
+    public string Detail { get; set; } = "";
+
+    /// <summary>When they began.</summary>
+    public DateTimeOffset StartedAt { get; init; }
 }
 
 /// <summary>How often the job was relaunched, and why.</summary>

@@ -184,7 +184,7 @@ internal sealed partial class AgentPool : IAsyncDisposable
         if (before.Answers != after.Answers || before.SilentSince != after.SilentSince) return true;
         var (a, b) = (before.Status!, after.Status!);
         return after.Status is not null && (a.State, a.Epoch, a.Revision, a.Instance, a.PlanDigest, a.Store, a.Failure) != (b.State, b.Epoch, b.Revision, b.Instance, b.PlanDigest, b.Store, b.Failure)
-            || after.Status is not null && (a.Devices != b.Devices || !a.Workers.Select(w => w.State).SequenceEqual(b.Workers.Select(w => w.State)));
+            || after.Status is not null && (a.Devices != b.Devices || a.Diagnostics != b.Diagnostics || !a.Workers.Select(w => w.State).SequenceEqual(b.Workers.Select(w => w.State)));
     }
 
     private void OnSteps(StepFollower follower, StepsPage page)

@@ -22,5 +22,8 @@ public interface IAgentClient
     /// <summary>Has the store's log say that a checkpoint is pinned or condemned; answers the catalogue after it.</summary>
     Task<Catalogue> PutCheckpointAsync(AgentTarget target, CheckpointMark mark, CancellationToken ct);
 
+    /// <summary>Has the agent test its node.</summary>
+    Task PostDiagnosticsAsync(AgentTarget target, DiagnosticsRequest request, CancellationToken ct);
+
     Task PutControlAsync(AgentTarget target, ControlRequest request, CancellationToken ct);
 }

@@ -32,6 +32,12 @@ internal sealed partial class PlanExecutor
         [LoggerMessage(2110, LogLevel.Warning, "{Pod} did not store the logbook: {Error}")]
         public static partial void NotRecorded(ILogger logger, string pod, string error);
 
+        [LoggerMessage(2111, LogLevel.Information, "Asked {Pod} for diagnostics {Id} ({Set})")]
+        public static partial void Diagnosing(ILogger logger, string pod, string id, DiagnosticsSet set);
+
+        [LoggerMessage(2112, LogLevel.Warning, "{Pod} did not take diagnostics {Id}: {Error}")]
+        public static partial void NotDiagnosing(ILogger logger, string pod, string id, string error);
+
         [LoggerMessage(2108, LogLevel.Warning, "Node {Node} quarantined for {Job}: {Reason}: {Message}")]
         public static partial void Quarantined(ILogger logger, string node, string job, string reason, string message);
 

@@ -44,6 +44,7 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         CreatePlan a => CreatePlanAsync(job, a, ct),
         SendPlan a => SendPlanAsync(state, a, ct),
         SendControl a => SendControlAsync(state, a, ct),
+        StartDiagnostics a => DiagnoseAsync(state, a, ct),
         RecordLogbook a => RecordAsync(state, a, ct),
         QuarantineNode a => QuarantineAsync(job, a, ct),
         NoteOffences a => NoteAsync(a, ct),
@@ -174,6 +175,21 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         catch (AgentException e)
         {
             Log.NotControlled(logger, action.Pod, action.Request.Epoch, e.Message);   // repeated by the next pass while it is still wanted
+        }
+    }
+
+    private async Task DiagnoseAsync(JobState state, StartDiagnostics action, CancellationToken ct)
+    {
+        if (state.Agents.Target(action.PodUid) is not { } target) return;
+        try
+        {
+            await agents.PostDiagnosticsAsync(target, action.Request, ct);
+            Log.Diagnosing(logger, action.Pod, action.Request.Id, action.Request.Set);
+            state.Agents.Poke();
+        }
+        catch (AgentException e)
+        {
+            Log.NotDiagnosing(logger, action.Pod, action.Request.Id, e.Message);   // asked again by the next pass
         }
     }
 

@@ -85,7 +85,7 @@ internal sealed partial class TrainingJobReconciler(
     }
 
     /// <summary>What is sent to agents is repeated until they report it, so it is no reason to look again at once.</summary>
-    private static bool IsProgress(PlannedAction action) => action is not (SendPlan or SendControl or RecordLogbook);
+    private static bool IsProgress(PlannedAction action) => action is not (SendPlan or SendControl or RecordLogbook or StartDiagnostics);
 
     private static Task PaceAsync(JobState state, Observation seen, OptTrainingJobStatus status)
     {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
+using Opt.Planning.Diagnostics;
 
 namespace Opt.Planning.Divergence;
 
@@ -30,9 +31,10 @@ internal static class Requests
         ("checkpoint", null) when s.HasStepped => (Next(s, request, $"checkpoint asked for at step {Step(s)}") with { Command = ControlCommand.Checkpoint }, $"asked rank 0 at step {Step(s)}"),
         ("rollback", null) => Rollback(s, request),
         ("relaunch", null) => (Next(s, request, "relaunch asked for") with { Rollback = Pausing.Newest("asked for by annotation") with { CauseId = $"relaunch-{request.Id}", Reason = Reasons.RelaunchRequested } }, $"relaunches from a fresh checkpoint of step {Step(s)} or later"),
+        ("diagnose", null) => Diagnose(s, request),
         ("release-override", null) => Release(s, request),
-        ("checkpoint" or "rollback" or "relaunch" or "release-override", _) => Refused(s, request, s.Plan.Pause is null ? "nothing trains now" : "the job is paused: resume it first"),
-        _ => Refused(s, request, "unknown; there are checkpoint, rollback, relaunch, release-override and resume"),
+        ("checkpoint" or "rollback" or "relaunch" or "release-override" or "diagnose", _) => Refused(s, request, s.Plan.Pause is null ? "nothing trains now" : "the job is paused: resume it first"),
+        _ => Refused(s, request, "unknown; there are checkpoint, rollback, relaunch, diagnose, release-override and resume"),
     };
 
     private static (RunPlan, string) Resume(Situation s, JobRequest request, PauseOrder pause)
@@ -51,6 +53,14 @@ internal static class Requests
         if (!long.TryParse(request.Argument, NumberStyles.None, CultureInfo.InvariantCulture, out var step)) return Refused(s, request, $"\"{request.Argument}\" is no step: write \"ID STEP\"");
         var order = new RollbackOrder { CauseId = $"rollback-{request.Id}", Reason = Reasons.RollbackRequested, Message = $"asked for by annotation: {request.Id}", To = new() { Step = step }, OnsetStep = step };
         return (Next(s, request, $"roll back to step {step} asked for") with { Rollback = order }, $"rolls back to the newest checkpoint at or before step {step}");
+    }
+
+    private static (RunPlan, string) Diagnose(Situation s, JobRequest request)
+    {
+        DiagnosticsSet? set = request.Argument switch { "" or "full" => DiagnosticsSet.Full, "quick" => DiagnosticsSet.Quick, "pairs" => DiagnosticsSet.Network, _ => null };
+        if (set is null) return Refused(s, request, $"\"{request.Argument}\" is not quick, full or pairs");
+        var order = Pausing.Newest("asked for by annotation") with { CauseId = Diagnosis.CauseOf(request.Id), Reason = Reasons.DiagnosticsRequested, Message = $"diagnostics asked for by annotation: {request.Id}", Diagnose = set };
+        return (Next(s, request, "diagnostics asked for") with { Rollback = order }, "saves, tests all nodes, and goes on; what is found will stand here");
     }
 
     private static (RunPlan, string) Release(Situation s, JobRequest request)

@@ -21,6 +21,39 @@ internal sealed class SimulatedAgent(string jobUid, string pod, string podUid, s
     public bool SaveRequested { get; set; }
     public HyperParameters? Live { get; set; }
 
+    /// <summary>Whether this trainer can test its node; one of an older release cannot.</summary>
+    public bool CanTest { get; set; }
+
+    /// <summary>What its own tests find; null when they find nothing.</summary>
+    public string? TestFault { get; set; }
+
+    /// <summary>Digest of its training step, where it has one.</summary>
+    public string? Bits { get; set; }
+
+    /// <summary>Runs of tests, with when each ends.</summary>
+    public List<(DiagnosticsReport Report, DateTimeOffset Ends)> Tests { get; } = [];
+
+    /// <summary>Takes seconds; <paramref name="networkFault"/> says how a test with partners ends.</summary>
+    /// <returns>False: refused with 409.</returns>
+    public bool Diagnose(DiagnosticsRequest request, DateTimeOffset now, Func<IReadOnlyList<string>, string?>? networkFault = null)
+    {
+        if (Tests.Any(t => t.Report.Id == request.Id)) return true;
+        if (Tests.Any(t => t.Ends > now)) return false;
+        if (State is AgentState.Launching or AgentState.Running && Epoch >= request.EndWorkersBelow && Plan?.Epoch >= request.EndWorkersBelow) return false;
+        if (State is AgentState.Launching or AgentState.Running) State = AgentState.Completed;
+        string[] others = request.Group is null ? [] : [.. request.Group.Members.Where((_, i) => i != request.Group.Rank)];
+        var fault = request.Set is DiagnosticsSet.Network ? networkFault?.Invoke(others) : TestFault;
+        var (test, outcome) = (request.Set is DiagnosticsSet.Network ? DiagnosticTests.Collectives : Bits is null ? DiagnosticTests.MatrixProduct : DiagnosticTests.TrainingStep, fault is null ? DiagnosticOutcome.Passed : DiagnosticOutcome.Failed);
+        Tests.Add((new()
+        {
+            Id = request.Id, Set = request.Set, State = fault is null ? DiagnosticsState.Passed : DiagnosticsState.Failed, StartedAt = now, With = [.. others],
+            Tests = [new() { Test = test, Outcome = outcome, Detail = fault ?? "good", Digest = Bits, Environment = Bits is null ? null : "same" }],
+        }, now + TimeSpan.FromSeconds(3)));
+        return true;
+    }
+
+    private Opt.Api.EquatableList<DiagnosticsReport> Reports(DateTimeOffset now) => [.. Tests.TakeLast(8).Select(t => t.Ends <= now ? t.Report : t.Report with { State = DiagnosticsState.Running, Tests = [] })];
+
     public bool Fence(long epoch)
     {
         if (epoch < Epoch) return false;
@@ -44,10 +77,10 @@ internal sealed class SimulatedAgent(string jobUid, string pod, string podUid, s
         Failure = exit is WorkerExit.PeerLost ? null : new() { Rank = 0, Exit = exit, ExitCode = (int)exit, Message = message, At = at };
     }
 
-    public AgentStatus Status() => new()
+    public AgentStatus Status(DateTimeOffset now = default) => new()
     {
         Instance = instance, JobUid = jobUid, Pod = pod, PodUid = podUid, Node = node, State = State, Epoch = Epoch, Revision = Revision,
-        PlanDigest = Plan?.Epoch == Epoch ? Plan.Id.Digest : null, LastAttempt = LastAttempt, LastStep = LastStep, Failure = Failure,
+        PlanDigest = Plan?.Epoch == Epoch ? Plan.Id.Digest : null, LastAttempt = LastAttempt, LastStep = LastStep, Failure = Failure, Diagnostics = CanTest ? Reports(now) : null,
         Store = new() { Reachable = true }, Devices = [new() { Index = 0, Kind = "cpu", Healthy = !DeviceBroken }],
     };
 }

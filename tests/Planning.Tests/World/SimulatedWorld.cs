@@ -49,6 +49,17 @@ internal sealed class SimulatedWorld
     /// <summary>The pods' template tolerates cordons, as a person may have written.</summary>
     public bool ToleratesCordons { get; init; }
 
+    /// <summary>Whether the trainers can test their nodes.</summary>
+    public bool CanTest { get; init; }
+
+    /// <summary>Nodes whose network, or whose own tests, find a fault.</summary>
+    public HashSet<string> BadNetwork { get; } = [];
+
+    public HashSet<string> BadHardware { get; } = [];
+
+    private string? NetworkFault(string pod, IEnumerable<string> others) =>
+        Pods.Where(p => p.Name == pod || others.Contains(p.Name)).Any(p => p.Node is not null && BadNetwork.Contains(p.Node.Name)) ? "no answer" : null;
+
     /// <summary>Shapes what the trainer reports.</summary>
     public Func<StepRecord, StepRecord> Shape { get; set; } = r => r;
 
@@ -152,14 +163,14 @@ internal sealed class SimulatedWorld
                     return;
                 }
 
-                if (ApiServerAway && action is not (FenceStore or RecordLogbook or SendPlan or SendControl)) return;
+                if (ApiServerAway && action is not (FenceStore or RecordLogbook or SendPlan or SendControl or StartDiagnostics)) return;
                 Execute(action);
                 Done.Add(action);
             }
 
             Job = Job with { Status = decision.Status };
             CheckStatus();
-            if (!decision.Actions.Any(a => a is not (SendPlan or SendControl or RecordLogbook))) return;
+            if (!decision.Actions.Any(a => a is not (SendPlan or SendControl or RecordLogbook or StartDiagnostics))) return;
         }
     }
 
@@ -188,7 +199,7 @@ internal sealed class SimulatedWorld
             Evidence = [.. _evidence.Values],
             Nodes = [.. Nodes.Select(n => new NodeState { Name = n.Name, Uid = n.Uid, Ready = n.IsReady(Now), Quarantine = n.Quarantine, Departure = n.Quarantine is null ? n.Departure : null, History = n.History })],
             Plans = [.. Plans],
-            Agents = [.. Pods.Where(p => p.Agent is not null).Select(p => new AgentView { Pod = p.Name, PodUid = p.Uid, Status = p.Agent!.Status(), SilentSince = _silentSince.TryGetValue(p.Uid, out var since) ? since : null })],
+            Agents = [.. Pods.Where(p => p.Agent is not null).Select(p => new AgentView { Pod = p.Name, PodUid = p.Uid, Status = p.Agent!.Status(Now), SilentSince = _silentSince.TryGetValue(p.Uid, out var since) ? since : null })],
             Steps = new() { Newest = Newest(), AdvancedAt = _advancedAt, MedianSeconds = 1, New = [.. _records], History = [.. _history] },
             PodDigest = PodInputs.Digest(Job.Spec),
             TemplateFaults = Set?.PodDigest == PodInputs.Digest(Job.Spec) ? [] : TemplateFaults,
@@ -223,6 +234,7 @@ internal sealed class SimulatedWorld
                 foreach (var agent in Agents.Where(g => a.Plan.Members.Any(m => m.PodUid == g.PodUid && a.Pods.Contains(m.Pod)))) agent.Accept(a.Plan);
                 break;
             case SendControl a: Control(a); break;
+            case StartDiagnostics a: Agents.FirstOrDefault(g => g.PodUid == a.PodUid)?.Diagnose(a.Request, Now, others => NetworkFault(a.Pod, others)); break;
             case QuarantineNode a:
                 var node = Nodes.Single(n => n.Name == a.Node);
                 (node.Quarantine, node.History) = (new() { Reason = a.Reason, JobUid = Job.Metadata.Uid, CauseId = a.CauseId, Since = Now, Until = a.Until }, a.History);
@@ -320,7 +332,7 @@ internal sealed class SimulatedWorld
         }
     }
 
-    public SimulatedAgent NewAgent(SimulatedPod pod) => new(Job.Metadata.Uid, pod.Name, pod.Uid, pod.Node!.Name, $"instance-{_next++}");
+    public SimulatedAgent NewAgent(SimulatedPod pod) => new(Job.Metadata.Uid, pod.Name, pod.Uid, pod.Node!.Name, $"instance-{_next++}") { CanTest = CanTest, TestFault = BadHardware.Contains(pod.Node.Name) ? "wrong digest" : null };
 
     /// <summary>Synchronous training: an attempt ends when every member takes part in it.</summary>
     private void MoveTraining()

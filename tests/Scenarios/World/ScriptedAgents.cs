@@ -55,7 +55,12 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
     /// <summary>Workers started since the beginning, one launch of an agent each: what an operator restart must not raise.</summary>
     public int Launches { get; private set; }
 
-    public void Start(string ip, SimulatedAgent agent) => _byIp[ip] = agent;
+    public void Start(string ip, SimulatedAgent agent)
+    {
+        agent.CanTest = CanTest;
+        Prepare(agent);
+        _byIp[ip] = agent;
+    }
 
     public void Stop(string ip) => _byIp.TryRemove(ip, out _);
 
@@ -93,7 +98,7 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
         }
     }
 
-    public Task<AgentStatus> GetStatusAsync(AgentTarget target, CancellationToken ct) => AskAsync(target, agent => agent.Status());
+    public Task<AgentStatus> GetStatusAsync(AgentTarget target, CancellationToken ct) => AskAsync(target, agent => agent.Status(clock.GetUtcNow()));
 
     public Task PutPlanAsync(AgentTarget target, RunPlan plan, CancellationToken ct) => AskAsync(target, agent =>
     {
@@ -102,6 +107,17 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
         if (news) (Launches, Received[plan.Epoch]) = (Launches + 1, (clock.GetUtcNow(), Received.GetValueOrDefault(plan.Epoch).Count + 1));
         return true;
     });
+
+    /// <summary>Whether agents can test their nodes, and how a test of the network of the named pods ends.</summary>
+    public bool CanTest { get; set; } = true;
+
+    /// <summary>Shapes agents that begin.</summary>
+    public Action<SimulatedAgent> Prepare { get; set; } = _ => { };
+
+    public Func<string, IReadOnlyList<string>, string?> NetworkFault { get; set; } = (_, _) => null;
+
+    public Task PostDiagnosticsAsync(AgentTarget target, DiagnosticsRequest request, CancellationToken ct) => AskAsync(target, agent =>
+        agent.Diagnose(request, clock.GetUtcNow(), others => NetworkFault(target.Pod, others)) ? true : throw new AgentException("busy", HttpStatusCode.Conflict));
 
     public Task PutControlAsync(AgentTarget target, ControlRequest request, CancellationToken ct) => AskAsync(target, agent =>
     {
