@@ -18,7 +18,7 @@ public enum Quality
 /// <summary>The cluster as far as a job can tell: StatefulSet controller, scheduler, kubelets, node controller, and a provider that replaces machines.</summary>
 public sealed class Cluster(Stages stages, Random random, string jobUid, int spares)
 {
-    private readonly List<(double At, Quality Quality)> _deliveries = [];
+    private readonly List<(double At, Quality Quality, Machine? Replaces)> _deliveries = [];
     private int _next;
 
     public List<Machine> Machines { get; } = [];
@@ -45,14 +45,14 @@ public sealed class Cluster(Stages stages, Random random, string jobUid, int spa
     {
         foreach (var machine in Machines) Kill(machine, now);
         _deliveries.Clear();
-        for (var i = 0; i < 124 + 16 + spares; i++) _deliveries.Add((now + stages.ClusterOutage + (i < 140 ? 0 : 2 * 86400), i < 16 ? Quality.FailsItsCheck : Quality.Sound));
+        for (var i = 0; i < 124 + 16 + spares; i++) _deliveries.Add((now + stages.ClusterOutage + (i < 140 ? 0 : 2 * 86400), i < 16 ? Quality.FailsItsCheck : Quality.Sound, null));
     }
 
-    /// <summary>A quarantined machine goes to repair; another is ordered at once.</summary>
-    public void Order(double now)
+    /// <summary>The provider takes a quarantined machine away when it delivers another for it.</summary>
+    public void Replace(Machine machine, double now)
     {
         MachinesReplaced++;
-        _deliveries.Add((now + stages.MachineReplacement, random.NextDouble() < History.BadReplacement ? Quality.FailsInUse : Quality.Sound));
+        _deliveries.Add((now + stages.MachineReplacement, random.NextDouble() < History.BadReplacement ? Quality.FailsInUse : Quality.Sound, machine));
     }
 
     /// <summary>The next moment at which this moves by itself.</summary>
@@ -60,15 +60,26 @@ public sealed class Cluster(Stages stages, Random random, string jobUid, int spa
 
     public void Move(double now)
     {
-        foreach (var (_, quality) in _deliveries.Where(d => d.At <= now).ToArray()) Add(quality);
+        foreach (var (_, quality, replaces) in _deliveries.Where(d => d.At <= now).ToArray())
+        {
+            Add(quality);
+            replaces?.Removed = true;
+        }
+
         _deliveries.RemoveAll(d => d.At <= now);
         // The cloud's controller removes Node objects of machines that no longer exist; their pods are collected.
         foreach (var machine in Machines.Where(m => !m.Alive && !m.Removed && now - m.DeadSince > 300)) machine.Removed = true;
-        Pods.RemoveAll(p => p.Machine is { Removed: true } || (p.Terminating && p.Machine is not { Alive: false }));
+        Remove(p => p.Machine is { Removed: true } || (p.Terminating && p.Machine is not { Alive: false }));
         if (Set is null) return;
         foreach (var pod in Pods.Where(p => p.Ordinal >= Set.Replicas)) pod.Terminating = true;
         Recreate(now);
         Start(now);
+    }
+
+    public void Remove(Predicate<Pod> which)
+    {
+        foreach (var pod in Pods) pod.IsGone |= which(pod);
+        Pods.RemoveAll(p => p.IsGone);
     }
 
     private void Recreate(double now)

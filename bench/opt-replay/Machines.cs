@@ -48,5 +48,8 @@ public sealed class Pod
 
     public double NextPoll { get; set; }
 
+    /// <summary>Removed, and its memory with it.</summary>
+    public bool IsGone { get; set; }
+
     public bool Answers => Agent is not null && Machine is { Alive: true };
 }

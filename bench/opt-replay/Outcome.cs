@@ -13,6 +13,9 @@ public sealed class Outcome
 
     public List<Fault> Faults { get; } = [];
 
+    /// <summary>What each cause cost.</summary>
+    public Losses Losses { get; } = new();
+
     /// <summary>When a person had to come, and what for.</summary>
     public List<(double At, string Why)> Interventions { get; } = [];
 
@@ -35,6 +38,7 @@ public sealed class Outcome
 
     public void Saw(double now, OptTrainingJobStatus before, OptTrainingJobStatus after)
     {
+        Losses.Charged(before, after);
         if (before.Phase == after.Phase) return;
         Phases.Add((_open.At, now, _open.Phase));
         _open = (now, after.Phase);

@@ -7,8 +7,9 @@ namespace Opt.Replay;
 
 /// <summary>What is replayed.</summary>
 /// <param name="Every">Checkpoint interval; null for the default, "auto".</param>
+/// <param name="Memory">Checkpoints in the nodes' memory, with a copy at a partner; false for the store alone.</param>
 /// <param name="StepsPerPass">Steps between two passes of the operator while nothing happens; 1 as in reality, more to save time.</param>
-public sealed record Scene(Stages Stages, int Seed = 1, double Rate = 1, int Spares = 6, int? Every = null, long Steps = 143_000, int StepsPerPass = 50);
+public sealed record Scene(Stages Stages, int Seed = 1, double Rate = 1, int Spares = 6, int? Every = null, long Steps = 143_000, bool Memory = true, int StepsPerPass = 50);
 
 /// <summary>
 /// One run of OPT-175B under the operator's planner, second by second where something happens and step by step where nothing does. The
@@ -28,7 +29,9 @@ public sealed class Replay
     private Memory _memory = new();
     private double _now;
     private double _wake;
-    private string _podDigest;
+    private double _changed;
+    private long _launched;
+    private readonly string _podDigest;
 
     public Replay(Scene scene)
     {
@@ -37,7 +40,7 @@ public sealed class Replay
         _podDigest = PodInputs.Digest(_job.Spec);
         _cluster = new(scene.Stages, _random, _job.Metadata.Uid, scene.Spares);
         for (var i = 0; i < 124 + scene.Spares; i++) _cluster.Add();
-        _training = new(scene.Stages, _random, _cluster, At);
+        _training = new(scene.Stages, scene.Memory, _random, _cluster, At);
         _faults = new(History.Draw(scene.Seed, days: 120, scene.Rate));
     }
 
@@ -49,6 +52,7 @@ public sealed class Replay
     {
         while (Status.Phase is not JobPhase.Succeeded)
         {
+            _training.Move(_now);   // steps that ended before the fault did end
             Strike();
             _cluster.Move(_now);
             _training.Move(_now);
@@ -56,7 +60,6 @@ public sealed class Replay
             if (heard || _now >= _wake) Pass();
             if (Status.Phase is JobPhase.Failed) Intervene();
             Advance();
-            if (Environment.GetEnvironmentVariable("OPT_REPLAY_LOG") is not null) Console.Error.WriteLine($"{_now:0.0} {Status.Phase} e{Status.Epoch} s{Status.Step} ready {Status.Nodes.Ready}+{Status.Nodes.SparesReady} {Status.Conditions.FirstOrDefault(c => c.Type == "Running")?.Reason}");
             if (_now > 200 * 86400) throw new TimeoutException("the run does not end");
         }
 
@@ -77,8 +80,6 @@ public sealed class Replay
         var idle = Status.Phase is JobPhase.Provisioning or JobPhase.Recovering && _cluster.Pods.All(p => p.Machine is null || p.Agent is not null || !p.Machine.Alive) && _cluster.NextChange > _now + 60 && _now - _changed > 120;
         _now = Math.Floor(_now) + (idle ? 30 : 1);
     }
-
-    private double _changed;
 
     private void Strike()
     {
@@ -161,16 +162,23 @@ public sealed class Replay
         }
     }
 
-    private Observation Observe() => new()
+    private Observation Observe()
+    {
+        var used = _cluster.Pods.Select(p => p.Machine).ToHashSet();
+        return Seen([.. _cluster.Machines.Where(m => !m.Removed && (m.Quarantine is not null || used.Contains(m)))]);
+    }
+
+    private Observation Seen(Machine[] machines) => new()
     {
         Owned = _owned,
         StatefulSet = _cluster.Set,
         Pods = [.. _cluster.Pods.Select(p => new PodState { Name = p.Name, Uid = p.Uid, Ordinal = p.Ordinal, Node = p.Machine?.Name, Ip = p.Agent is null ? null : "10.0.0.1", Phase = p.Agent is null ? "Pending" : "Running", Revision = "1", Terminating = p.Terminating })],
-        Nodes = [.. _cluster.Machines.Where(m => !m.Removed && (m.Quarantine is not null || _cluster.Pods.Any(p => p.Machine == m))).Select(m => new NodeState { Name = m.Name, Uid = m.Name, Ready = _cluster.IsReady(m, _now), Quarantine = m.Quarantine, History = m.History })],
+        Nodes = [.. machines.Select(m => new NodeState { Name = m.Name, Uid = m.Name, Ready = _cluster.IsReady(m, _now), Quarantine = m.Quarantine, History = m.History })],
         Plans = [.. _plans],
         Agents = [.. _cluster.Pods.Where(p => p.Agent is not null).Select(p => p.View)],
-        Steps = new() { Newest = _training.Newest, AdvancedAt = At(_training.AdvancedAt), MedianSeconds = _training.Newest is null ? 0 : _scene.Stages.Step, New = [.. _training.Fresh], Committed = _training.Commits.Count == 0 ? null : _training.Commits[^1] },
+        Steps = new() { Newest = _training.Newest, AdvancedAt = At(_training.AdvancedAt), MedianSeconds = _training.Newest is null ? 0 : _scene.Stages.Step, New = [.. _training.Fresh], Committed = _training.Commits.Count == 0 ? null : _training.Commits[^1].Checkpoint },
         PodDigest = _podDigest,
+        QuarantineRoom = new QuarantineBreaker().Room(_cluster.Machines.Count(m => !m.Removed), machines.Count(m => m.Quarantine is not null)),
         Memory = _memory,
     };
 
@@ -184,7 +192,7 @@ public sealed class Replay
             case ApplyStatefulSet a: _cluster.Set = new() { Uid = "set", Replicas = a.Replicas, UpdateRevision = "1", PodDigest = a.PodDigest }; break;
             case ScaleStatefulSet a: _cluster.Set = _cluster.Set! with { Replicas = a.Replicas, Outcome = a.Outcome, Release = a.Release, CountersSince = a.CountersSince }; break;
             case FenceStore a: Fence(a); break;
-            case CreatePlan a: _plans.Add(new($"plan-{a.Plan.Epoch}", $"plan-{a.Plan.Epoch}", a.Plan)); break;
+            case CreatePlan a: Create(a.Plan); break;
             case SendPlan a: Send(a); break;
             case QuarantineNode a: Quarantine(a); break;
             case NoteOffences a: _cluster.Machines.First(m => m.Name == a.Node).History = a.History; break;
@@ -203,7 +211,13 @@ public sealed class Replay
         var answer = new FenceAnswer { Epoch = action.Epoch, Pod = action.Pod, At = At(_now) };
         if (!pod.Answers) { _memory = _memory with { Fence = answer with { Error = "connection timed out" } }; return; }
         pod.Agent = pod.Agent! with { Epoch = action.Epoch };
-        _memory = _memory with { Fence = answer with { Catalogue = new() { Entry = 1, FencedEpoch = action.Epoch, JobUid = _job.Metadata.Uid, Checkpoints = [.. _training.Commits] } } };
+        _memory = _memory with { Fence = answer with { Catalogue = new() { Entry = 1, FencedEpoch = action.Epoch, JobUid = _job.Metadata.Uid, Checkpoints = _training.Catalogue } } };
+    }
+
+    private void Create(RunPlan plan)
+    {
+        _plans.Add(new($"plan-{plan.Epoch}", $"plan-{plan.Epoch}", plan));
+        Result.Losses.Launched(plan.Cause.Reason);
     }
 
     private void Send(SendPlan action)
@@ -216,27 +230,22 @@ public sealed class Replay
         }
 
         var all = action.Plan.Members.All(m => _cluster.Pods.Any(p => p.Uid == m.PodUid && p.Plan == action.Plan));
-        if (all && _launched < action.Plan.Epoch) (_launched, _) = (action.Plan.Epoch, Launch(action.Plan));
-    }
-
-    private long _launched;
-
-    private bool Launch(RunPlan plan)
-    {
-        _training.Launch(plan, _now);
-        return true;
+        if (!all || _launched >= action.Plan.Epoch) return;
+        _launched = action.Plan.Epoch;
+        _training.Launch(action.Plan, _now);
     }
 
     private void Quarantine(QuarantineNode action)
     {
-        _cluster.Machines.First(m => m.Name == action.Node).Quarantine = new() { Reason = action.Reason, JobUid = _job.Metadata.Uid, CauseId = action.CauseId, Since = At(_now) };
-        _cluster.Order(_now);
+        var machine = _cluster.Machines.First(m => m.Name == action.Node);
+        machine.Quarantine = new() { Reason = action.Reason, JobUid = _job.Metadata.Uid, CauseId = action.CauseId, Since = At(_now) };
+        _cluster.Replace(machine, _now);
     }
 
     private void Delete(DeletePod action)
     {
         if (_cluster.Pods.FirstOrDefault(p => p.Uid == action.Uid) is not { } pod) return;
-        if (action.Now) _cluster.Pods.Remove(pod);
+        if (action.Now) _cluster.Remove(p => p == pod);
         else pod.Terminating = true;
     }
 

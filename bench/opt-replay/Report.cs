@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Opt.Api.V1Alpha1;
+using Opt.Planning;
 
 namespace Opt.Replay;
 
@@ -23,8 +25,22 @@ public static class Report
         Text($"restarts by cause: {string.Join(", ", o.Status.Restarts.ByCause.Select(c => $"{c.Cause} {c.Count}"))}");
         var total = o.Status.Goodput.Sum(a => a.Seconds);
         foreach (var account in o.Status.Goodput) Text($"  {account.Account,-16} {account.Seconds,12:0} s  {100 * account.Seconds / total,7:0.000} %");
+        ByCause(o);
+        foreach (var (from, to, phase) in o.Phases.Where(p => p.Phase is not JobPhase.Running).OrderByDescending(p => p.To - p.From).Take(5)) Text($"  one of the five longest stops: {phase} from day {from / 86400:0.000}, {to - from:0} s");
         Text($"planner passes {o.Passes}: p50 {o.Percentile(0.5):0} us, p99 {o.Percentile(0.99):0} us, worst {o.Percentile(1):0} us");
         foreach (var (at, why) in o.Interventions) Text($"  a person was asked on day {at / 86400:0.00}: {why}");
+    }
+
+    /// <summary>Seconds a launch, by what caused it.</summary>
+    private static void ByCause(Outcome o)
+    {
+        string[] accounts = [Accounts.Detect, Accounts.Diagnose, Accounts.Provision, Accounts.Rendezvous, Accounts.Restore, Accounts.Recompute];
+        Text($"| cause | launches | {string.Join(" | ", accounts)} | all, s a launch | % of the run |\n|---{string.Concat(Enumerable.Repeat("|---", accounts.Length + 3))}|");
+        foreach (var (cause, seconds) in o.Losses.ByCause.OrderByDescending(c => c.Value.Values.Sum()))
+        {
+            var launches = Math.Max(1, o.Losses.Launches(cause));
+            Text($"| {cause} | {launches} | {string.Join(" | ", accounts.Select(a => (seconds.GetValueOrDefault(a) / launches).ToString("0", CultureInfo.InvariantCulture)))} | {seconds.Values.Sum() / launches:0} | {100 * seconds.Values.Sum() / o.Seconds:0.000} |");
+        }
     }
 
     public static void Row(string name, Outcome o) =>

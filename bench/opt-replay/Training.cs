@@ -1,22 +1,30 @@
+using Opt.Api;
 using Opt.Api.Protocol;
 using Opt.Trainer.Checkpoints;
 
 namespace Opt.Replay;
 
 /// <summary>The workers of one epoch after another: launch stages, synchronous steps, asynchronous checkpoints.</summary>
-public sealed class Training(Stages stages, Random random, Cluster cluster, Func<double, DateTimeOffset> time)
+public sealed class Training(Stages stages, bool memory, Random random, Cluster cluster, Func<double, DateTimeOffset> time)
 {
     private RunPlan? _plan;
     private Pod[] _members = [];
     private double _stepsFrom, _restoresFrom, _next;
-    private (long Step, double Ends)? _upload;
+    private (long Step, double Ends)? _copy, _upload;
+    private double _uploadedFrom;
     private SavePoint _saved;
     private double _stall;
     private bool _stuck;
+    private long _entries;
     private double _breaks = double.MaxValue;
 
     public List<StepRecord> Fresh { get; } = [];
-    public List<CheckpointSummary> Commits { get; } = [];
+    /// <summary>What was committed and is not forgotten, oldest first.</summary>
+    public List<Copies> Commits { get; } = [];
+
+    /// <summary>What an agent reports of the log: commits whose every part can still be read.</summary>
+    public EquatableList<CheckpointSummary> Catalogue => [.. Commits.Where(c => c.IsComplete).Select(c => c.Checkpoint)];
+
     public StepRecord? Newest { get; private set; }
     public double AdvancedAt { get; private set; }
     public bool Ended { get; private set; } = true;
@@ -32,11 +40,13 @@ public sealed class Training(Stages stages, Random random, Cluster cluster, Func
     /// <summary>All members took the plan: workers start.</summary>
     public void Launch(RunPlan plan, double now)
     {
-        (_plan, Ended, _stuck, _upload, _stall, Newest) = (plan, false, false, null, 0, null);
+        (_plan, Ended, _stuck, _copy, _upload, _stall, Newest) = (plan, false, false, null, null, 0, null);
         _members = [.. plan.Members.Select(m => cluster.Pods.First(p => p.Uid == m.PodUid))];
         _restoresFrom = now + stages.StopWorkers + stages.StartWorkers + stages.Rendezvous;
         var stalled = random.NextDouble() < History.ReadStalls ? stages.ReadStall : 0;
-        _stepsFrom = _restoresFrom + (plan.Resume is null ? 0 : stages.Restore + stalled);
+        var nearby = Commits.Find(c => c.Checkpoint == plan.Resume) is { IsNearby: true };
+        _stepsFrom = _restoresFrom + (plan.Resume is null ? 0 : nearby ? stages.RestoreNearby : stages.Restore + stalled);
+        _uploadedFrom = _stepsFrom;
         _next = _stepsFrom + stages.Step;
         _saved = new(plan.Resume?.Step ?? 0, TimeSpan.Zero);
         var failing = _members.Where(m => m.Machine!.FailsAfter is not null).Select(m => m.Machine!.FailsAfter!.Value).DefaultIfEmpty(double.MaxValue).Min();
@@ -47,6 +57,7 @@ public sealed class Training(Stages stages, Random random, Cluster cluster, Func
 
     public void Move(double now)
     {
+        if (!Ended) Commit(now);
         if (Ended || _stuck) return;
         if (_members.Any(m => !m.Answers)) { Ended = true; return; }   // survivors wait in a collective, and say nothing
         if (now >= _breaks) Break(now);
@@ -83,7 +94,7 @@ public sealed class Training(Stages stages, Random random, Cluster cluster, Func
     private void Step()
     {
         var (seconds, ends) = (stages.Step + _stall, _next);
-        if (_upload is { } upload && upload.Ends <= ends) Commit(upload.Step, ends);
+        Commit(ends);
         var step = (Newest?.Step ?? _plan!.Resume?.Step ?? 0) + 1;
         var live = _plan!.Training.HyperParameters;
         Newest = new()
@@ -95,33 +106,60 @@ public sealed class Training(Stages stages, Random random, Cluster cluster, Func
         Fresh.Add(Newest);
         if (step == 1 + (_plan.Resume?.Step ?? 0)) SetWorkers(WorkerState.Training);
         var done = step >= live.TotalSteps;
-        var now = new SavePoint(step, TimeSpan.FromSeconds(ends - _stepsFrom));
-        var auto = SaveSchedule.Auto(TimeSpan.FromSeconds(stages.Stall), TimeSpan.FromSeconds(stages.Upload), _members.Length);
-        if (_upload is null && (done || SaveSchedule.IsDue(_plan.Training.Checkpoint.Every, _saved, now, auto)))
-        {
-            Intervals.Add((now.Elapsed - _saved.Elapsed).TotalSeconds);
-            (_upload, _saved, _stall) = ((step, ends + stages.Upload), now, stages.Stall);
-        }
-
+        Save(step, ends, done);
         if (done) Finish(step, ends);
         _next = ends + stages.Step + _stall;
     }
 
-    private void Commit(long step, double now)
+    /// <summary>Saves to the nodes' memory at the automatic interval; to the store as well when its own interval has passed and no upload is under way.</summary>
+    private void Save(long step, double ends, bool done)
     {
-        _upload = null;
+        var now = new SavePoint(step, TimeSpan.FromSeconds(ends - _stepsFrom));
+        var (stall, upload) = (TimeSpan.FromSeconds(stages.Stall), TimeSpan.FromSeconds(memory ? stages.CopyNearby : stages.Upload));
+        var auto = SaveSchedule.Auto(stall, upload, _members.Length);
+        if ((memory ? _copy : _upload) is not null || !(done || SaveSchedule.IsDue(_plan!.Training.Checkpoint.Every, _saved, now, auto))) return;
+        Intervals.Add((now.Elapsed - _saved.Elapsed).TotalSeconds);
+        (_saved, _stall) = (now, stages.Stall);
+        if (memory) _copy = (step, ends + stages.CopyNearby);
+        if (_upload is null && (!memory || ends - _uploadedFrom >= stages.StoreEvery)) (_upload, _uploadedFrom) = ((step, ends + stages.Upload), ends);
+    }
+
+    /// <summary>Saves are written while training goes on or hangs: what was complete by then is committed.</summary>
+    private void Commit(double until)
+    {
+        if (_copy is { } copy && copy.Ends <= until) Commit(copy.Step, copy.Ends, inStore: false);
+        if (_upload is { } upload && upload.Ends <= until) Commit(upload.Step, upload.Ends, inStore: true);
+    }
+
+    private void Commit(long step, double now, bool inStore)
+    {
+        if (inStore) _upload = null;
+        else _copy = null;
         if (_plan!.Epoch < FencedEpoch) return;
-        Commits.Add(new()
+        if (Commits.FindIndex(c => c.Checkpoint.Step == step && c.Checkpoint.Epoch == _plan.Epoch) is >= 0 and var at)
         {
-            Step = step, Attempt = step, Samples = step * 992, Tokens = step * 2031616, Epoch = _plan.Epoch, Entry = Commits.Count == 0 ? 1 : Commits[^1].Entry + 1, Path = $"step-{step}", ManifestDigest = $"digest-{_plan.Epoch}-{step}",
+            Commits[at] = Commits[at] with { InStore = true };
+            return;
+        }
+
+        Commits.Add(new(new()
+        {
+            Step = step, Attempt = step, Samples = step * 992, Tokens = step * 2031616, Epoch = _plan.Epoch, Entry = ++_entries, Path = $"step-{step}", ManifestDigest = $"digest-{_plan.Epoch}-{step}",
             Bytes = 2_100_000_000_000, CommittedAt = time(now),
-        });
-        if (Commits.Count > 6) Commits.RemoveAt(0);
+        }, _members, inStore));
+        Forget();
+    }
+
+    /// <summary>Kept: the newest two of the nodes' memory and the newest four of the store.</summary>
+    private void Forget()
+    {
+        var kept = Commits.TakeLast(2).Concat(Commits.Where(c => c.InStore).TakeLast(4)).ToHashSet();
+        Commits.RemoveAll(c => !kept.Contains(c));
     }
 
     private void Finish(long step, double now)
     {
-        Commit(step, now);
+        Commit(step, now, inStore: true);
         Ended = true;
         foreach (var pod in _members) pod.Agent = pod.Agent! with { State = AgentState.Completed, LastAttempt = step, LastStep = Newest };
     }

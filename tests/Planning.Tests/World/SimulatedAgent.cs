@@ -7,6 +7,10 @@ internal sealed class SimulatedAgent(string jobUid, string pod, string podUid, s
 {
     public string PodUid => podUid;
     public string Instance => instance;
+
+    /// <summary>Another process in the same pod.</summary>
+    public SimulatedAgent Successor(string other) => new(jobUid, pod, podUid, node, other) { DeviceBroken = DeviceBroken };
+
     public RunPlan? Plan { get; private set; }
     public long Epoch { get; private set; }
     public AgentState State { get; set; } = AgentState.Idle;

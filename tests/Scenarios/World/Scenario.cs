@@ -27,6 +27,7 @@ internal sealed class Scenario : IAsyncDisposable
     private readonly ControlPlane _plane;
     private readonly List<ITimer> _timers = [];
     private readonly List<Task> _background = [];
+    private int _processes;
     private (OperatorRuntime Runtime, KubernetesClient Client, CancellationTokenSource Stop, Task Running)? _operator;
 
     private Scenario(EmbeddedApiServer server, ControlPlane plane, ClusterLink link, VirtualTime clock)
@@ -54,6 +55,37 @@ internal sealed class Scenario : IAsyncDisposable
         world.Settle();
         await play(world);
     });
+
+    /// <summary>As <see cref="RunAsync(int, Func{Scenario, Task}, Permissions?)"/>, with so many operators that elect a leader.</summary>
+    public static Task RunAsync(int nodes, int replicas, Func<Scenario, Task> play) => Quiet.Run(async () =>
+    {
+        var ct = TestContext.Current.CancellationToken;
+        await using var world = await Task.Run(() => StartAsync(nodes, null, ct), ct);
+        world.Settle();
+        for (var i = 0; i < replicas; i++) world.Operators.Add(world.StartProcess());
+        world.Settle();
+        await play(world);
+    });
+
+    /// <summary>Operators that elect a leader.</summary>
+    public List<OperatorProcess> Operators { get; } = [];
+
+    public WriteAudit Audit { get; } = new();
+
+    /// <summary>Kills that operator; another is started in its place.</summary>
+    public async Task ReplaceAsync(OperatorProcess old)
+    {
+        await EndAsync(old);
+        Operators[Operators.IndexOf(old)] = StartProcess();
+    }
+
+    private OperatorProcess StartProcess() => new(++_processes, Link, Agents, Audit, Clock, Logs());
+
+    private async Task EndAsync(OperatorProcess process)
+    {
+        await process.KillAsync(() => Clock.AdvanceAsync(TimeSpan.FromSeconds(6), SettleAsync));
+        await process.DisposeAsync();
+    }
 
     private static async Task<Scenario> StartAsync(int nodes, Permissions? permissions, CancellationToken ct)
     {
@@ -133,6 +165,7 @@ internal sealed class Scenario : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await KillOperatorAsync();
+        foreach (var process in Operators) await EndAsync(process);
         foreach (var timer in _timers) await timer.DisposeAsync();
         await Task.WhenAll(_background);
         await Link.DisposeAsync();

@@ -67,6 +67,22 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
     /// <summary>Machine and network of that address are gone, as seen from outside.</summary>
     public void Cut(string ip) => _cut[ip] = 0;
 
+    public void Mend(string ip) => _cut.TryRemove(ip, out _);
+
+    /// <summary>The agent's process ends, its workers with it, and another begins in the same pod.</summary>
+    public void Restart(string ip, string instance)
+    {
+        if (_byIp.TryGetValue(ip, out var old)) _byIp[ip] = old.Successor(instance);
+    }
+
+    /// <summary>Step of the newest usable checkpoint behind each fence.</summary>
+    public ConcurrentDictionary<long, long?> Behind { get; } = new();
+
+    /// <summary>Addresses of agents that can be reached.</summary>
+    public IReadOnlyList<string> Reachable => [.. _byIp.Keys.Where(ip => !_cut.ContainsKey(ip)).Order(StringComparer.Ordinal)];
+
+    public SimulatedAgent At(string ip) => _byIp[ip];
+
     public SimulatedAgent Of(PlanMember member) => _byIp[member.PodIp];
 
     /// <summary>Retention lets the oldest checkpoint go that is not pinned.</summary>
@@ -140,6 +156,7 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
             if (_commits[i].Checkpoint.Step > onset) _commits[i] = (_commits[i].Epoch, _commits[i].Checkpoint with { Verdict = HealthVerdict.Condemned, Reason = request.CondemnReason });
         }
 
+        Behind[request.Epoch] = _commits.Where(c => c.Checkpoint.Verdict is not HealthVerdict.Condemned).Select(c => (long?)c.Checkpoint.Step).LastOrDefault();
         return Read();
     });
 

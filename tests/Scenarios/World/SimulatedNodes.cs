@@ -37,6 +37,23 @@ internal sealed class SimulatedNodes(IClusterApi api, ScriptedAgents agents, Tim
         foreach (var (uid, ip) in _running.Where(r => r.Key.StartsWith(node + "/", StringComparison.Ordinal))) agents.Cut(ip);
     }
 
+    public IReadOnlyCollection<string> Dead => [.. _alive.Where(n => !n.Value).Select(n => n.Key)];
+
+    /// <summary>The machine is there again. Rebooted, its containers are new; otherwise only its network was gone, and everything on it lived on.</summary>
+    public void Revive(string node, bool rebooted)
+    {
+        foreach (var (_, ip) in _running.Where(r => r.Key.StartsWith(node + "/", StringComparison.Ordinal)))
+        {
+            if (rebooted) agents.Restart(ip, $"instance-{++_next}");
+            agents.Mend(ip);
+        }
+
+        _alive[node] = true;
+    }
+
+    /// <summary>The container of that pod ends and is started again by its kubelet.</summary>
+    public void RestartAgent(string ip) => agents.Restart(ip, $"instance-{++_next}");
+
     public async Task HeartbeatAsync(CancellationToken ct)
     {
         foreach (var node in _alive.Where(n => n.Value).Select(n => n.Key)) await api.PatchAsync(Leases, "kube-node-lease", node, PatchKind.Merge, new JsonObject { ["spec"] = new JsonObject { ["renewTime"] = MicroTime() } }, Kubelet, ct);
@@ -52,6 +69,17 @@ internal sealed class SimulatedNodes(IClusterApi api, ScriptedAgents agents, Tim
             var (name, @namespace, key) = ((string)pod["metadata"]!["name"]!, (string)pod["metadata"]!["namespace"]!, $"{node}/{pod["metadata"]!["uid"]}");
             if (pod["metadata"]!["deletionTimestamp"] is not null) await EndAsync(pod, @namespace, name, key, ct);
             else if (!_running.ContainsKey(key)) await StartAsync(pod, @namespace, name, node, key, ct);
+        }
+
+        EndOrphans([.. pods["items"]!.AsArray().Select(p => $"{(string?)p!["spec"]!["nodeName"]}/{p["metadata"]!["uid"]}")]);
+    }
+
+    /// <summary>A kubelet that comes back ends what was deleted without it.</summary>
+    private void EndOrphans(HashSet<string> wanted)
+    {
+        foreach (var (key, _) in _running.Where(r => !wanted.Contains(r.Key) && _alive.GetValueOrDefault(r.Key.Split('/')[0])))
+        {
+            if (_running.TryRemove(key, out var ip)) agents.Stop(ip);
         }
     }
 
