@@ -60,10 +60,9 @@ public sealed class Training(Stages stages, bool memory, Random random, Cluster 
         if (!Ended) Commit(now);
         if (Ended || _stuck) return;
         if (_members.Any(m => !m.Answers)) { Ended = true; return; }   // survivors wait in a collective, and say nothing
-        if (now >= _breaks) Break(now);
-        if (Ended || _stuck) return;
         if (now >= _restoresFrom && now < _stepsFrom) SetWorkers(WorkerState.Restoring);
-        while (now >= _next && !Ended) Step();
+        while (Math.Min(now, _breaks) >= _next && !Ended) Step();
+        if (now >= _breaks && !Ended) Break(now);
     }
 
     /// <summary>A worker of that member ends; its peers wait.</summary>

@@ -7,7 +7,7 @@ namespace Opt.Planning;
 internal static class Placement
 {
     private static readonly TimeSpan FirstBackOff = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan LongestBackOff = TimeSpan.FromMinutes(30);
+    private static readonly TimeSpan LongestBackOff = TimeSpan.FromMinutes(5);
 
     public static Move Wait(Situation s, Memory memory)
     {

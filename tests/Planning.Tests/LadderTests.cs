@@ -26,6 +26,21 @@ public sealed class LadderTests
     }
 
     [Fact]
+    public void A_node_named_by_its_first_hang_gives_its_place_to_a_warm_spare_and_is_not_quarantined()
+    {
+        var world = new SimulatedWorld(Make.Job(nodes: 3, spares: 1, totalSteps: 2000), nodes: 4);
+        world.RunUntil(w => w.Status is { Phase: JobPhase.Running, Step: >= 12, Nodes.SparesReady: 1 });
+        var before = world.Plan!.Members;
+        Hang(world);
+        world.RunUntil(w => w.Status is { Epoch: 2, Phase: JobPhase.Running });
+
+        Assert.DoesNotContain(before[1].Node, world.Plan.Members.Select(m => m.Node));
+        Assert.Equal([before[0], before[2]], [world.Plan.Members[0], world.Plan.Members[2]]);
+        Assert.All(world.Nodes, n => Assert.Null(n.Quarantine));
+        Assert.Equal(1, world.Status.Nodes.SparesReady);
+    }
+
+    [Fact]
     public void A_worker_that_fails_on_the_same_node_through_the_day_is_at_last_the_nodes_fault()
     {
         var world = new SimulatedWorld(Make.Job(nodes: 2, totalSteps: 20000), nodes: 3);

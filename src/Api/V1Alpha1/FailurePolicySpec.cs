@@ -22,7 +22,7 @@ public sealed record FailurePolicySpec
     public LeaveNodeSpec LeaveNode { get; set; } = new();
 
     /// <summary>No step for this many trailing median step times is a hang.</summary>
-    public double HangFactor { get; set; } = 10;
+    public double HangFactor { get; set; } = 6;
 
     /// <summary>A hang is never called earlier than this.</summary>
     [JsonConverter(typeof(DurationConverter))]
