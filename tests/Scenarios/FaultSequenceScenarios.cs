@@ -30,13 +30,13 @@ public sealed class FaultSequenceScenarios
     private static readonly bool Soak = Environment.GetEnvironmentVariable("OPT_SOAK") == "1";
 
     [Fact]
-    public Task No_sequence_of_faults_breaks_an_invariant() => AllAsync(Soak ? 9000 : 14, seed => PlayAsync(seed, FaultStep.Draw(seed, 12), harmless: false));
+    public Task No_sequence_of_faults_breaks_an_invariant() => AllAsync(Soak ? 9000 : 3, seed => PlayAsync(seed, FaultStep.Draw(seed, 12), harmless: false));
 
     [Fact]
-    public Task No_worker_notices_what_befalls_operators_and_their_networks() => AllAsync(Soak ? 1000 : 5, seed => PlayAsync(seed, FaultStep.Draw(seed, 12, FaultStep.FirstHarmless), harmless: true));
+    public Task No_worker_notices_what_befalls_operators_and_their_networks() => AllAsync(Soak ? 1000 : 1, seed => PlayAsync(seed, FaultStep.Draw(seed, 12, FaultStep.FirstHarmless), harmless: true));
 
     [Fact]
-    public Task No_sequence_of_faults_breaks_an_invariant_over_sockets() => AllAsync(Soak ? 200 : 2, seed => ClusterLink.OverHttpAsync(() => PlayAsync(seed, FaultStep.Draw(seed, 12), harmless: false)));
+    public Task No_sequence_of_faults_breaks_an_invariant_over_sockets() => AllAsync(Soak ? 200 : 1, seed => ClusterLink.OverHttpAsync(() => PlayAsync(seed, FaultStep.Draw(seed, 12), harmless: false)));
 
     private static async Task AllAsync(int sequences, Func<int, Task> play)
     {
@@ -74,7 +74,7 @@ public sealed class FaultSequenceScenarios
         played.Add($"{world.Clock.GetUtcNow():HH:mm:ss} everything mended");
         var end = await EndAsync(world, invariants);
         invariants.CheckLogbook();
-        if (harmless) Assert.Equal((JobPhase.Succeeded, 1L, 0), (end.Phase, end.Epoch, end.Restarts.Total));
+        if (harmless && (end.Phase, end.Epoch, end.Restarts.Total) != (JobPhase.Succeeded, 1, 0)) Assert.Fail($"the workers were touched: {string.Join(" | ", end.Logbook.Select(e => $"{e.Time:HH:mm:ss} {e.What}: {e.Why}"))}");
         if (harmless) Assert.Equal(3, world.Agents.Launches);
         if (end.Phase is JobPhase.Succeeded) Assert.Equal(200, end.Step);
     }

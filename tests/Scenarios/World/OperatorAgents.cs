@@ -33,6 +33,8 @@ internal sealed class OperatorAgents(ScriptedAgents agents, ProcessClock clock) 
 
     public Task PutControlAsync(AgentTarget target, ControlRequest request, CancellationToken ct) => AskAsync(target, () => Done(agents.PutControlAsync(target, request, ct)), ct);
 
+    public Task<Catalogue> PutCheckpointAsync(AgentTarget target, CheckpointMark mark, CancellationToken ct) => AskAsync(target, () => agents.PutCheckpointAsync(target, mark, ct), ct);
+
     private async Task<T> AskAsync<T>(AgentTarget target, Func<Task<T>> ask, CancellationToken ct)
     {
         await clock.RunningAsync().WaitAsync(ct);
