@@ -84,16 +84,25 @@ internal static class IncidentDetection
         var limit = s.Policy.AgentSilence;
         if (s.HasStepped && s.Now - s.AdvancedAt < limit) return null;
         var silent = s.Members.Where(m => m.Agent?.SilentSince is { } since && s.Now - since >= limit).OrderBy(m => m.Agent!.SilentSince).ToArray();
-        // Most agents silent at once is more likely our own network than theirs: one observer alone does not condemn a majority.
-        if (silent.Length == 0 || (silent.Length > 1 && 2 * silent.Length > s.Members.Count)) return null;
+        // Most agents silent at once is more likely our own network than theirs: one observer alone does not condemn a majority. All that are silent
+        // count, however short: they were not found so at the same moment.
+        var unheard = s.Members.Count(m => m.Agent?.SilentSince is not null);
+        if (silent.Length == 0 || (unheard > 1 && 2 * unheard > s.Members.Count)) return null;
         var first = silent[0];
         return Of(s, first, $"silent-{first.Planned.PodUid}-{s.Plan!.Epoch}", Reasons.AgentSilent, Severity.Node,
             $"the agent of {first.Planned.Pod} on {first.Planned.Node} has not answered for {(s.Now - first.Agent!.SilentSince!.Value).TotalSeconds:0} s and no step advances: {first.Agent.Error}");
     }
 
+    /// <summary>Most agents are silent though the cluster says that their machines are well: our own line is cut, and nothing is known of the training.</summary>
+    public static bool IsCutOff(Situation s)
+    {
+        var silent = s.Members.Count(m => m is { Agent.SilentSince: not null, Pod: { Phase: "Running", Terminating: false, Trouble: null }, Node: not { Ready: false } });
+        return silent > 1 && 2 * silent > s.Members.Count;
+    }
+
     private static Incident? Stalled(Situation s)
     {
-        if (s.Members.All(m => m.Status?.State is AgentState.Completed)) return null;
+        if (IsCutOff(s) || s.Members.All(m => m.Status?.State is AgentState.Completed)) return null;
         var since = s.Now - s.AdvancedAt;
         if (!s.HasStepped)
         {

@@ -39,7 +39,9 @@ internal static class Steady
     {
         var left = IncidentDetection.HangLimit(s) - (s.Now - s.AdvancedAt);
         return new Move { Phase = JobPhase.Running, Account = Accounts.Productive, Memory = Settled(s) }
-            .With(Fact.True(ConditionTypes.Running, "StepsAdvance", $"epoch {s.Plan!.Epoch}"), Fact.False(ConditionTypes.Suspended, "NotAsked"))
+            .With(IncidentDetection.IsCutOff(s)
+                ? new Fact(ConditionTypes.Running, "Unknown", "CutOff", "most agents do not answer although their nodes are ready: the operator itself may be cut off, so the training is left alone")
+                : Fact.True(ConditionTypes.Running, "StepsAdvance", $"epoch {s.Plan!.Epoch}"), Fact.False(ConditionTypes.Suspended, "NotAsked"))
             .WakeIn(left < TimeSpan.FromSeconds(10) ? TimeSpan.FromSeconds(2) : TimeSpan.FromSeconds(10));
     }
 

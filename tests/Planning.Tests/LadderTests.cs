@@ -41,6 +41,26 @@ public sealed class LadderTests
     }
 
     [Fact]
+    public void An_operator_that_no_agent_answers_any_more_leaves_the_training_alone_however_long_it_lasts()
+    {
+        var world = new SimulatedWorld(Make.Job(nodes: 3, spares: 1, totalSteps: 9000), nodes: 5);
+        world.RunUntil(w => w.Status is { Phase: JobPhase.Running, Step: >= 12 });
+        foreach (var pod in world.Pods.ToArray())
+        {
+            world.Unreachable.Add(pod.Uid);
+            world.Run(3);   // they are not found silent at the same moment
+        }
+
+        world.Run(3600);
+        var running = world.Status.Conditions.Single(c => c.Type == ConditionTypes.Running);
+        Assert.Equal(("Unknown", "CutOff"), (running.Status, running.Reason));
+        world.Unreachable.Clear();
+        world.RunUntil(w => w.Status is { Phase: JobPhase.Running, Step: > 3600 });
+        Assert.Equal((1, 0), (world.Status.Epoch, world.Status.Restarts.Total));
+        Assert.All(world.Nodes, n => Assert.Null(n.Quarantine));
+    }
+
+    [Fact]
     public void A_worker_that_fails_on_the_same_node_through_the_day_is_at_last_the_nodes_fault()
     {
         var world = new SimulatedWorld(Make.Job(nodes: 2, totalSteps: 20000), nodes: 3);
