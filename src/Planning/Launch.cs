@@ -22,7 +22,7 @@ internal static class Launch
         // With a fence nothing of the old epoch can commit any more, so its pods may go. Without any agent left to fence through,
         // the replacement's own agent will do it before a plan is made.
         var deletions = fence?.Catalogue is not null || s.Able.Count == 0 ? doomed : [];
-        if (fence is { IsFinal: true }) return Stopping.Fail(s, "StoreRefused", fence.Error!);
+        if (fence is { IsFinal: true }) return Stopping.Fail(s, "StoreRefused", fence.Error!).With(Fact.False(ConditionTypes.StoreReady, "Refused", fence.Error!));
         if (!Rollbacks.IsCondemned(s.Plan?.Rollback, fence)) deletions = [];
         var move = Fenced(s, memory, fence) ?? Diagnosis.Decide(s, memory, cause, fence!) ?? Placed(s, memory, culprit) ?? Plan(s, memory, cause, uses, badCheckpoint, fence!.Catalogue!);
         return deletions.Count == 0 ? move : move.First([.. deletions]);
@@ -48,7 +48,8 @@ internal static class Launch
             return Recovery.Waiting(s, memory, Accounts.Diagnose).With(Fact.False(ConditionTypes.StoreReady, "Unreachable", $"checkpoint store: {error}"));
         }
 
-        var epoch = (fence?.Epoch == s.HighestEpoch ? fence.Epoch : s.HighestEpoch + 1);
+        // The same epoch again after a lost answer, but not after the store said that it has been there: a new cluster with the old store begins at 1 too.
+        var epoch = fence?.Epoch == s.HighestEpoch && fence.StoreEpoch < fence.Epoch ? fence.Epoch : s.HighestEpoch + 1;
         return Recovery.Waiting(s, memory, Accounts.Diagnose).Then(new FenceStore(designated.Name, designated.Uid, epoch, order?.To is null ? null : order));
     }
 

@@ -15,19 +15,18 @@ internal sealed class LocalSystem : IAsyncDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("opt-e2e-").FullName;
     private readonly List<Process> _processes = [];
 
-    private LocalSystem()
-    {
-    }
+    private LocalSystem(string? checkpoints) => Checkpoints = checkpoints ?? Path.Combine(_folder, "checkpoints");
 
     public string Kubeconfig => Path.Combine(_folder, "kubeconfig");
-    public string Checkpoints => Path.Combine(_folder, "checkpoints");
+    public string Checkpoints { get; }
     public Process Operator { get; private set; } = null!;
     private string State => Path.Combine(_folder, "state");
 
     /// <summary>Starts both programs and installs the CRDs.</summary>
-    public static async Task<LocalSystem> StartAsync(int nodes, CancellationToken ct)
+    /// <param name="checkpoints">The store's folder, which outlives the system; null for one of its own.</param>
+    public static async Task<LocalSystem> StartAsync(int nodes, CancellationToken ct, string? checkpoints = null)
     {
-        var system = new LocalSystem();
+        var system = new LocalSystem(checkpoints);
         Directory.CreateDirectory(system.Checkpoints);
         system.Start("opt-local", "up", "--kubeconfig-out", system.Kubeconfig, "--state-dir", system.State, "--nodes", $"{nodes}", "--accelerators-per-node", "1",
             "--node-monitor-grace-period", "8s",
@@ -41,6 +40,16 @@ internal sealed class LocalSystem : IAsyncDisposable
     }
 
     public void StartOperator() => Operator = Start("opt-operator", "run", "--kubeconfig", Kubeconfig, "--status-interval", "1s");
+
+    /// <summary>Ends everything at once, without a chance to save or to say goodbye, as when a cluster is deleted.</summary>
+    public async Task DestroyAsync(CancellationToken ct)
+    {
+        foreach (var process in _processes.Where(p => !p.HasExited))
+        {
+            process.Kill();
+            await process.WaitForExitAsync(ct);
+        }
+    }
 
     /// <summary>Runs <c>opt-local node ACTION NAME</c>.</summary>
     public Task NodeAsync(string action, string node, CancellationToken ct) =>

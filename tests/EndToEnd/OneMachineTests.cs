@@ -133,6 +133,7 @@ public sealed class OneMachineTests : IAsyncLifetime
            where int.TryParse(name, out _)
            let line = CommandLine(folder)
            where line.Length > 1 && line[0].EndsWith("opt-trainer", StringComparison.Ordinal) && line[1] == "worker"
+           where new FileInfo(Path.Combine(folder, "exe")).LinkTarget?.StartsWith(Repo.PathOf(), StringComparison.Ordinal) == true
            select int.Parse(name, System.Globalization.CultureInfo.InvariantCulture),
     ];
 

@@ -97,15 +97,20 @@ public sealed class BadInputScenarios
         Assert.Equal("other", (string?)service["spec"]!["selector"]!["app"]);
     });
 
-    [Fact]
-    public Task A_store_of_another_job_is_refused_until_adopted() => Scenario.RunAsync(nodes: 2, async world =>
+    [Theory]
+    [InlineData(1)]   // as high as a new cluster's first epoch
+    [InlineData(7)]
+    public Task A_store_of_another_job_is_refused_until_adopted(long fenced) => Scenario.RunAsync(nodes: 2, async world =>
     {
-        world.Agents.StoreOwner = "another-job";
+        (world.Agents.StoreOwner, world.Agents.FencedEpoch) = ("another-job", fenced);
         await world.CreateJobAsync(LifecycleScenarios.Manifest);
         var status = await world.UntilAsync(s => s.Phase == JobPhase.Failed, seconds: 20);
         Assert.Contains("set checkpoint.adopt", status.Conditions.Single(c => c.Type == ConditionTypes.Failed).Message, StringComparison.Ordinal);
+        Assert.Equal("Refused", status.Conditions.Single(c => c.Type == ConditionTypes.StoreReady).Reason);
 
         await world.EditJobAsync(new JsonObject { ["spec"] = new JsonObject { ["checkpoint"] = new JsonObject { ["adopt"] = true } } });
-        await world.UntilAsync(s => s.Phase == JobPhase.Running, seconds: 30);
+        var running = await world.UntilAsync(s => s.Phase == JobPhase.Running, seconds: 30);
+        Assert.Equal(fenced + 1, running.Epoch);
+        Assert.Equal("True", running.Conditions.Single(c => c.Type == ConditionTypes.StoreReady).Status);
     });
 }

@@ -22,7 +22,7 @@ internal static class CheckCommand
          "data": {"train": [{"path": "../outside"}]}, "checkpoint": {"store": {"directory": {"path": "/checkpoints"}}}}
         """;
 
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(45);
 
     public static async Task<int> ExecuteAsync(CheckOptions options, TextWriter output, TextWriter error, CancellationToken ct)
     {
@@ -31,9 +31,9 @@ internal static class CheckCommand
         try
         {
             using var client = new KubernetesClient(KubernetesClientConfiguration.BuildDefaultConfig(options.KubeConfig), new() { FieldManager = Names.FieldManager, UserAgent = "opt-operator-check/0.1" }, TimeProvider.System);
-            await output.WriteLineAsync($"ok    {await DefinitionAsync(client, options, deadline.Token)}");
-            await output.WriteLineAsync($"ok    {await LeaderAsync(client, options, deadline.Token)}");
-            if (options.Webhooks) await output.WriteLineAsync($"ok    {await WebhookAsync(client, options, deadline.Token)}");
+            await PassAsync(ct => DefinitionAsync(client, options, ct), output, deadline.Token);
+            await PassAsync(ct => LeaderAsync(client, options, ct), output, deadline.Token);
+            if (options.Webhooks) await PassAsync(ct => WebhookAsync(client, options, ct), output, deadline.Token);
             return 0;
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
@@ -45,6 +45,35 @@ internal static class CheckCommand
         {
             await error.WriteLineAsync($"fail  {e.Message}");
             return 1;
+        }
+    }
+
+    /// <summary>Tries until it passes or time is up: right after an installation leases and webhooks take a moment.</summary>
+    private static async Task PassAsync(Func<CancellationToken, Task<string>> check, TextWriter output, CancellationToken ct)
+    {
+        while (true)
+        {
+            try
+            {
+                await output.WriteLineAsync($"ok    {await check(ct)}");
+                return;
+            }
+            catch (CheckFailedException e)
+            {
+                await AgainAsync(e, ct);
+            }
+        }
+    }
+
+    private static async Task AgainAsync(CheckFailedException failed, CancellationToken ct)
+    {
+        try
+        {
+            await Task.Delay(TimeSpan.FromSeconds(1), TimeProvider.System, ct);
+        }
+        catch (OperationCanceledException)
+        {
+            throw failed;
         }
     }
 

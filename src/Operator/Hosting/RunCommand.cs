@@ -51,8 +51,8 @@ internal static partial class RunCommand
         var nodes = await NodeAccess.IsAllowedAsync(client, ct);
         Log.Connected(logger, configuration.Host, version, nodes);
         await using var runtime = new OperatorRuntime(options, client, agents, nodes, clock, logs, new ControllerMetrics(meters));
-        await using var endpoints = await Endpoints.StartAsync(options, () => runtime.IsReady, exporter, ct);
         await using var webhooks = await WebhooksAsync(options, client, clock, logs, ct);
+        await using var endpoints = await Endpoints.StartAsync(options, () => runtime.IsReady && webhooks is not { IsReady: false }, exporter, ct);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(ct);
         using var access = new ApiServerAccess(configuration, clock);
         var collector = new CurveCollector(runtime.Informers, client, agents, options.AgentPort, clock);

@@ -25,6 +25,9 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
 
     public string StoreOwner { get; set; } = "";
 
+    /// <summary>The epoch that the store was fenced at last; 0 for a fresh one.</summary>
+    public long FencedEpoch { get => _fenced; set => _fenced = value; }
+
     /// <summary>Shapes what rank 0 reports.</summary>
     public Func<StepRecord, StepRecord> Shape { get; set; } = r => r;
 
@@ -149,7 +152,7 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
     public Task<Catalogue> PutFenceAsync(AgentTarget target, FenceRequest request, CancellationToken ct) => AskAsync(target, agent =>
     {
         if (StoreOwner.Length > 0 && StoreOwner != request.JobUid && !request.Adopt) throw new AgentException("the store is another job's", HttpStatusCode.Conflict);
-        if (request.Epoch < _fenced || !agent.Fence(request.Epoch)) throw new AgentException("a higher epoch is fenced", HttpStatusCode.Conflict);
+        if (request.Epoch < _fenced || request.Epoch == _fenced && StoreOwner != request.JobUid || !agent.Fence(request.Epoch)) throw new AgentException("a higher epoch is fenced", HttpStatusCode.Conflict);
         (_fenced, StoreOwner, _entry) = (request.Epoch, request.JobUid, _entry + 1);
         for (var i = 0; i < _commits.Count && request.CondemnAfterStep is { } onset; i++)
         {

@@ -1,0 +1,49 @@
+using System.Text.Json.Nodes;
+using Xunit;
+
+namespace Opt.EndToEnd;
+
+/// <summary>The cluster is deleted; what is left is the checkpoint store. docs/upgrade.md, "From a store to a new cluster".</summary>
+public sealed class DisasterDrillTests : IDisposable
+{
+    private readonly string _store = Directory.CreateTempSubdirectory("opt-drill-").FullName;
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    public void Dispose() => Directory.Delete(_store, recursive: true);
+
+    [Fact]
+    public async Task A_new_cluster_with_the_old_store_resumes_at_the_newest_checkpoint_once_it_is_told_to_adopt_it()
+    {
+        var manifest = TinyManifest.WithSteps(steps: 60, checkpointEvery: 10);
+        long epoch, saved;
+        await using (var old = await LocalSystem.StartAsync(nodes: 2, Cancelled, _store))
+        {
+            Assert.Equal(0, (await old.ApplyAsync(manifest, Cancelled)).ExitCode);
+            await old.EventuallyAsync("a checkpoint at step 20", async () => (long?)(await StatusAsync(old))?["lastCheckpoint"]?["step"] >= 20, Cancelled);
+            var status = await StatusAsync(old);
+            (epoch, saved) = ((long)status!["epoch"]!, (long)status["lastCheckpoint"]!["step"]!);
+            await old.DestroyAsync(Cancelled);
+        }
+
+        await using var cluster = await LocalSystem.StartAsync(nodes: 2, Cancelled, _store);
+        Assert.Equal(0, (await cluster.ApplyAsync(manifest, Cancelled)).ExitCode);
+        await cluster.EventuallyAsync("the store is refused", async () => (await ConditionAsync(cluster, "StoreReady"))?["message"]?.ToString().Contains("adopt", StringComparison.Ordinal) == true, Cancelled);
+        Assert.Equal(0, (long?)(await StatusAsync(cluster))?["step"] ?? 0);
+
+        await cluster.KubectlAsync(Cancelled, "patch", "otj", "opt-tiny", "--type=merge", "-p", """{"spec":{"checkpoint":{"adopt":true}}}""");
+        await cluster.EventuallyAsync("phase Succeeded", async () => (string?)(await StatusAsync(cluster))?["phase"] == "Succeeded", Cancelled, seconds: 240);
+
+        var done = (await StatusAsync(cluster))!;
+        Assert.Equal(60, (long)done["step"]!);
+        Assert.True((long)done["epoch"]! > epoch, $"epoch {done["epoch"]} after {epoch}");
+        Assert.True(ResumedAt(await cluster.GetAsync(Cancelled, "configmap", $"opt-tiny-plan-{done["epoch"]}")) >= saved);
+    }
+
+    private static long ResumedAt(JsonNode plan) => (long)JsonNode.Parse((string)plan["data"]!["plan.json"]!)!["resume"]!["step"]!;
+
+    private static async Task<JsonNode?> StatusAsync(LocalSystem system) => (await system.GetAsync(Cancelled, "otj", "opt-tiny"))["status"];
+
+    private static async Task<JsonNode?> ConditionAsync(LocalSystem system, string type) =>
+        (await StatusAsync(system))?["conditions"]?.AsArray().FirstOrDefault(c => (string?)c!["type"] == type);
+}
