@@ -116,6 +116,6 @@ internal sealed record Member(int Index, PlanMember Planned, PodState? Pod, Agen
     /// <summary>True while the agent process that was asked is the one that answers.</summary>
     public bool IsSameAgent => Status is null || Status.Instance == Planned.AgentInstance;
 
-    /// <summary>Its agent says that it runs (or has run) this epoch.</summary>
-    public bool Runs(RunPlan plan) => Status is { } status && status.Epoch == plan.Epoch && IsSameAgent && status.PlanDigest is not null;
+    /// <summary>Its agent says that it runs (or has run) this epoch. One that only fenced for it still shows how the epoch before ended.</summary>
+    public bool Runs(RunPlan plan) => Status is { } status && status.Epoch == plan.Epoch && IsSameAgent && status.PlanDigest is not null && (status.PlanEpoch ?? plan.Epoch) == plan.Epoch;
 }

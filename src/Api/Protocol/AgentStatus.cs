@@ -22,6 +22,9 @@ public sealed record AgentStatus
     /// <summary>Revision adopted by the workers (rank 0's agent) or received (others).</summary>
     public int Revision { get; init; }
 
+    /// <summary>Epoch of the plan that workers, state and failure belong to: lower than <see cref="Epoch"/> behind a fence. Null when idle, and from older trainers.</summary>
+    public long? PlanEpoch { get; init; }
+
     /// <summary>Digest of the plan being run; null when idle.</summary>
     public string? PlanDigest { get; init; }
 

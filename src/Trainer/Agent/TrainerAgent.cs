@@ -59,6 +59,7 @@ internal sealed partial class TrainerAgent : IAsyncDisposable
                     State = _launch?.State ?? AgentState.Idle,
                     Epoch = _epoch,
                     Revision = _launch?.Revision ?? 0,
+                    PlanEpoch = _launch?.Plan.Epoch,
                     PlanDigest = _launch?.Id.Digest,
                     Workers = _launch?.Workers ?? [],
                     LastStep = _launch?.Steps.Last,

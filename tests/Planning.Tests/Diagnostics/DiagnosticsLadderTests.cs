@@ -85,6 +85,22 @@ public sealed class DiagnosticsLadderTests
         Assert.Contains("faulty: node-1", world.Plan.Cause.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>The agent that fenced shows the new epoch and the old failure until it has the plan; tests in between make that seconds.</summary>
+    [Fact]
+    public void A_failure_that_ended_one_epoch_is_not_held_against_the_next()
+    {
+        var world = World(Make.Job(nodes: 2, totalSteps: 300), nodes: 3);
+        for (var epoch = 1; epoch <= 3; epoch++)
+        {
+            var now = epoch;
+            world.RunUntil(w => w.Status.Phase is JobPhase.Running && w.Status.Epoch == now && w.Status.Step > 10 * now);
+            Fail(world, 0);   // the first candidate is also the one that fences
+        }
+
+        world.RunUntil(w => w.Status.Phase is JobPhase.Succeeded);
+        Assert.Equal(4, world.Status.Epoch);
+    }
+
     [Fact]
     public void Suspects_that_pass_stay_and_the_launch_says_that_they_were_tested()
     {

@@ -84,7 +84,7 @@ internal sealed class SimulatedAgent(string jobUid, string pod, string podUid, s
     public AgentStatus Status(DateTimeOffset now = default) => new()
     {
         Instance = instance, JobUid = jobUid, Pod = pod, PodUid = podUid, Node = node, State = State, Epoch = Epoch, Revision = Revision,
-        PlanDigest = Plan?.Epoch == Epoch ? Plan.Id.Digest : null, LastAttempt = LastAttempt, LastStep = LastStep, Failure = Failure, Diagnostics = CanTest ? Reports(now) : null,
+        PlanEpoch = Plan?.Epoch, PlanDigest = Plan?.Id.Digest, LastAttempt = LastAttempt, LastStep = LastStep, Failure = Failure, Diagnostics = CanTest ? Reports(now) : null,
         Store = new() { Reachable = true }, Devices = [new() { Index = 0, Kind = "cpu", Healthy = !DeviceBroken }],
     };
 }
