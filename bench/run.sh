@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make bench`: prints the measurements as JSON lines while they are made, then as a table. Only some: bench/run.sh trainer|system|checkpoints|replay|divergence|kubernetes.
+# `make bench`: prints the measurements as JSON lines while they are made, then as a table. Only some: bench/run.sh trainer|system|checkpoints|replay|faults|divergence|kubernetes.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../eng/common.sh"
 
@@ -27,12 +27,17 @@ kubernetes() { # list and watch beside curl, events through informer and control
     dotnet run --project bench/Kubernetes.Bench -c Release
 }
 
+faults() { # each fault on real processes, 20 times: time to the next optimizer step, median and worst
+    local fault
+    for fault in worker-kill worker-stop worker-stop-tested worker-throttle agent-kill node-kill node-cut operator-kill; do dotnet run --project bench/Faults -c Release -- "$fault"; done
+}
+
 divergence() { # real divergences on local workers, with policies, without, in Shadow; pictures in artifacts/divergence
     mkdir -p artifacts/divergence
     OPT_SOAK=1 OPT_PICTURES="$ROOT/artifacts/divergence" dotnet artifacts/bin/EndToEnd/release/Opt.EndToEnd.dll -class '*DivergenceTests'
 }
 
-[ $# -gt 0 ] || set -- trainer system kubernetes checkpoints replay divergence
+[ $# -gt 0 ] || set -- trainer system kubernetes checkpoints replay faults divergence
 for what in "$@"; do
     say "$what"
     "$what" | tee -a "$RESULTS"
