@@ -8,8 +8,8 @@ public static class Announcements
 {
     public static EquatableList<Announcement> Between(OptTrainingJobStatus? old, OptTrainingJobStatus now)
     {
-        var said = (old?.Logbook ?? []).ToHashSet();
-        return [.. now.Logbook.Where(e => !said.Contains(e)).Select(Of), .. now.Conditions.Where(c => IsNews(old, c)).Select(c => new Announcement(c.Status == "False", c.Type + (c.Status == "False" ? "NotMet" : "Met"), $"{c.Reason}: {c.Message}"))];
+        var said = old?.Logbook ?? [];
+        return [.. now.Logbook.Where(e => !said.Any(e.IsSame)).Select(Of), .. now.Logbook.Where(e => e.Outcome is not null && said.Any(o => o.Outcome is null && o.IsSame(e))).Select(Became), .. now.Conditions.Where(c => IsNews(old, c)).Select(c => new Announcement(c.Status == "False", c.Type + (c.Status == "False" ? "NotMet" : "Met"), $"{c.Reason}: {c.Message}"))];
     }
 
     private static Announcement Of(LogbookEntry entry)
@@ -32,6 +32,8 @@ public static class Announcements
         };
         return new(reason is "NodeQuarantined" or "Failed" or "Paused" or "PodsReleased", reason, $"{entry.What}: {entry.Why}");
     }
+
+    private static Announcement Became(LogbookEntry entry) => new(false, "InterventionOutcome", $"{entry.Actor}: {entry.What}: {entry.Outcome}");
 
     /// <summary>Conditions that are about input and surroundings; the others are in the logbook already.</summary>
     private static bool IsNews(OptTrainingJobStatus? old, Condition now)

@@ -58,6 +58,7 @@ public static class Reasons
     public const string SpecChanged = "SpecChanged";
     public const string Divergence = "Divergence";
     public const string DivergenceHardware = "DivergenceHardware";
+    public const string DivergenceReplay = "DivergenceReplay";
     public const string RollbackRequested = "RollbackRequested";
     public const string RelaunchRequested = "RelaunchRequested";
     public const string HyperParametersChanged = "HyperParametersChanged";
@@ -89,5 +90,6 @@ public static class Reasons
     public const string DiagnosticsRequested = "DiagnosticsRequested";
 
     /// <summary>Causes that are somebody's wish, not a fault: no budget, no back-off, no count of missing progress.</summary>
-    public static readonly EquatableList<string> Wanted = [Start, Resumed, SpecChanged, HyperParametersChanged, Divergence, RollbackRequested, RelaunchRequested, NodeLeft, DiagnosticsRequested];
+    public static readonly EquatableList<string> Wanted =
+        [Start, Resumed, SpecChanged, HyperParametersChanged, Divergence, DivergenceReplay, RollbackRequested, RelaunchRequested, NodeLeft, DiagnosticsRequested];
 }

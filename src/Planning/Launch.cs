@@ -98,6 +98,7 @@ internal static class Launch
         var keep = s.Plan is not null && SpecChanges.Of(s).Kind is SpecChanges.Kind.None or SpecChanges.Kind.Immutable ? s.Plan : null;
         var (values, overrides) = keep is null ? Overrides.Resolve(s) : (keep.Training.HyperParameters, keep.Overrides);
         var order = s.Plan?.Rollback;
+        EquatableList<SampleRange> skipped = [.. s.Plan?.SkipSamples ?? [], .. order is not null && Rollbacks.Skipped(order, resume) is { } range ? [range] : Array.Empty<SampleRange>()];
         return new()
         {
             JobNamespace = s.Job.Metadata.Namespace,
@@ -117,9 +118,11 @@ internal static class Launch
             Overrides = overrides,
             Firings = s.Plan?.Firings ?? [],
             Handled = Diagnosis.Answered(s, cause),
+            Replay = Replays.Continued(s.Plan, values),
             Run = Rollbacks.NextRun(s.Plan?.Run ?? "1.0", order, resume),
             Resume = resume is null ? null : resume with { Reason = null, Tiers = null },   // what is said of it may change; a plan's digest must not
-            SkipSamples = [.. s.Plan?.SkipSamples ?? [], .. order is not null && Rollbacks.Skipped(order, resume) is { } skipped ? [skipped] : Array.Empty<SampleRange>()],
+            SkipSamples = skipped,
+            Shuffles = [.. s.Plan?.Shuffles ?? [], .. order is not null && Rollbacks.Shuffled(order, resume, skipped) is { } shuffle ? [shuffle] : Array.Empty<SampleShuffle>()],
             DistrustedCheckpoints = distrusted,
             Budgets = uses,
         };

@@ -9,7 +9,7 @@ namespace Opt.Planning;
 /// <summary>An edited spec against the plan in force: live values become a new revision, the rest a relaunch after a drain.</summary>
 internal static class SpecChanges
 {
-    public enum Kind { None, Live, NextLaunch, Relaunch, Immutable }
+    public enum Kind { None, Live, Relaunch, Immutable }
 
     public sealed record Change(Kind Kind, string What, EquatableList<SpecFault> Faults);
 
@@ -22,11 +22,10 @@ internal static class SpecChanges
         if (Immutability.Faults(plan.Training, s.Desired) is { Count: > 0 } faults) return new(Kind.Immutable, "", faults);
         if (plan.Members.Count != s.Nodes) return new(Kind.Relaunch, $"topology.nodes {plan.Members.Count} -> {s.Nodes}", []);
         // The pod template brings the store along; a change of either recreates the pods, which is another policy's business.
-        var policy = plan.Training.Checkpoint with { Store = s.Desired.Checkpoint.Store };
         var others = s.Desired with { HyperParameters = plan.Training.HyperParameters, Checkpoint = plan.Training.Checkpoint };
         if (others != plan.Training) return new(Kind.Relaunch, Named(plan.Training, others), []);
-        if (Overrides.Resolve(s).Values is var values && values != plan.Training.HyperParameters) return new(Kind.Live, Named(plan.Training.HyperParameters, values), []);
-        return policy != s.Desired.Checkpoint ? new(Kind.NextLaunch, "checkpoint", []) : Nothing;
+        var live = string.Join(", ", new[] { Named(plan.Training.HyperParameters, Overrides.Resolve(s).Values), Named(plan.Training.Checkpoint, s.Desired.Checkpoint) }.Where(n => n.Length > 0));
+        return live.Length > 0 ? new(Kind.Live, live, []) : Nothing;
     }
 
     /// <summary>The plan with the new live values, one revision up.</summary>
@@ -34,7 +33,17 @@ internal static class SpecChanges
     {
         var (values, overrides) = Overrides.Resolve(s);
         var cause = new PlanCause { Id = $"spec-{s.Job.Metadata.Generation}", Reason = Reasons.HyperParametersChanged, Message = $"the spec changed {change.What}" };
-        return Revisions.Next(s, cause, null).Valued(values, overrides) with { SpecGeneration = s.Job.Metadata.Generation };
+        var revision = Revisions.Next(s, cause, null).Valued(values, overrides) with { SpecGeneration = s.Job.Metadata.Generation };
+        // Another store comes with other pods, never with a revision.
+        return revision with { Training = revision.Training with { Checkpoint = s.Desired.Checkpoint with { Store = revision.Training.Checkpoint.Store } } };
+    }
+
+    private static string Named(CheckpointSpec old, CheckpointSpec now)
+    {
+        if (old == now with { Store = old.Store }) return "";
+        var names = new (string Name, bool Differs)[] { ("checkpoint.every", old.Every != now.Every), ("checkpoint.keep", old.Keep != now.Keep), ("checkpoint.healthyWhen", old.HealthyWhen != now.HealthyWhen) };
+        var named = string.Join(", ", names.Where(n => n.Differs).Select(n => n.Name));
+        return named.Length > 0 ? named : "checkpoint";
     }
 
     private static string Named(TrainingConfig old, TrainingConfig now)
@@ -51,12 +60,13 @@ internal static class SpecChanges
 
     private static string Named(HyperParameters old, HyperParameters now)
     {
+        if (old == now) return "";
         var values = new (string Name, object Old, object New)[]
         {
             ("peak learning rate", old.PeakLearningRate, now.PeakLearningRate), ("end learning rate", old.EndLearningRate, now.EndLearningRate), ("warm-up steps", old.WarmupSteps, now.WarmupSteps),
             ("decay steps", old.DecaySteps, now.DecaySteps), ("gradient clip", old.GradientClip, now.GradientClip), ("optimizer", old.Optimizer, now.Optimizer),
             ("loss-scale window", old.LossScaleWindow, now.LossScaleWindow), ("loss-scale floor", old.LossScaleFloor, now.LossScaleFloor), ("loss-scale rule", old.LossScaleWindowRule, now.LossScaleWindowRule),
-            ("total steps", old.TotalSteps, now.TotalSteps),
+            ("total steps", old.TotalSteps, now.TotalSteps), ("first loss scale", old.LossScaleInitial, now.LossScaleInitial),
         };
         return string.Join(", ", values.Where(v => !v.Old.Equals(v.New)).Select(v => FormattableString.Invariant($"{v.Name} {v.Old} -> {v.New}")));
     }

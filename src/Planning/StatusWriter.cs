@@ -128,7 +128,7 @@ internal static class StatusWriter
             var seen = Launches(s, old).Concat(Quarantines(s, old)).Where(e => !known.Contains((e.Time, e.What)));
             var decided = move.Notes.Concat(Returned(s, old)).Concat(Ending(old, status)).Select(n => Entry(s.Now, status.Epoch, status.Step, n));
             var fresh = seen.Concat(decided).OrderBy(e => e.Time).ToArray();
-            return fresh.Length == 0 ? book : [.. book.Concat(fresh).TakeLast(KeptEntries)];
+            return Outcomes.Of(s, fresh.Length == 0 ? book : [.. book.Concat(fresh).TakeLast(KeptEntries)]);
         }
 
         private static IEnumerable<LogbookEntry> Launches(Situation s, OptTrainingJobStatus? old) => s.Seen.Plans.Select(p => p.Plan)

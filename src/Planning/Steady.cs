@@ -69,12 +69,15 @@ internal static class Steady
                 return move.Then(new CreatePlan(SpecChanges.Revise(s, change))).With(Fact.False(ConditionTypes.SpecInForce, "Pending", $"to be adopted at a step boundary: {change.What}")).WakeIn(TimeSpan.FromSeconds(2));
             case SpecChanges.Kind.Live:
                 return move.With(Fact.False(ConditionTypes.SpecInForce, "Pending", $"waits for the first step: {change.What}"));
-            case SpecChanges.Kind.NextLaunch:
-                return Proof(s, move).With(Fact.False(ConditionTypes.SpecInForce, "NextLaunch", $"taken at the next launch: {change.What}"));
             default:
                 return Proof(s, move);
         }
     }
+
+    /// <summary>A trainer that says nothing of checkpoint settings took those of its launch; one that reports others did not adopt what it was sent.</summary>
+    private static Fact Unproved(Situation s, StepRecord newest) => newest.Checkpointing is null && s.Launched!.Training.Checkpoint == s.Plan!.Training.Checkpoint
+        ? Fact.True(ConditionTypes.SpecInForce, "Reported", $"reported by the trainer: epoch {s.Plan.Epoch}, revision {s.Plan.Revision}; checkpoint settings as launched")
+        : Fact.False(ConditionTypes.SpecInForce, "NextLaunch", "this trainer takes checkpoint settings at its next launch only");
 
     /// <summary>Sends a revision until the step records carry it: only those prove that every rank adopted it.</summary>
     private static Move Proof(Situation s, Move move)
@@ -82,11 +85,12 @@ internal static class Steady
         var plan = s.Plan!;
         if (!s.HasStepped) return move.With(new Fact(ConditionTypes.SpecInForce, "Unknown", "Launching", $"epoch {plan.Epoch} has not stepped yet"));
         var newest = s.Seen.Steps.Newest!;
+        if (newest.Revision >= plan.Revision && newest.Checkpointing != CheckpointSettings.Of(plan.Training.Checkpoint)) return move.With(Unproved(s, newest));
         if (newest.Revision >= plan.Revision) return move.With(Fact.True(ConditionTypes.SpecInForce, "Reported", $"reported by the trainer: epoch {plan.Epoch}, revision {plan.Revision}"));
         var first = s.Members[0];
         var pending = move.With(Fact.False(ConditionTypes.SpecInForce, "Pending", $"revision {plan.Revision} is sent; attempt {newest.Attempt} still ran revision {newest.Revision}")).WakeIn(TimeSpan.FromSeconds(2));
         return first is { Agent.Answers: true } && first.Status!.Revision < plan.Revision
-            ? pending.Then(new SendControl(first.Planned.Pod, first.Planned.PodUid, new() { Epoch = plan.Epoch, Revision = plan.Revision, HyperParameters = plan.Training.HyperParameters, Command = plan.Command }))
+            ? pending.Then(new SendControl(first.Planned.Pod, first.Planned.PodUid, new() { Epoch = plan.Epoch, Revision = plan.Revision, HyperParameters = plan.Training.HyperParameters, Checkpoint = plan.Training.Checkpoint, Command = plan.Command }))
             : pending;
     }
 }

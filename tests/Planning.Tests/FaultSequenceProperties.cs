@@ -18,7 +18,7 @@ public sealed class FaultSequenceProperties
     {
         None, KillWorker, KillNode, ReviveNode, FailPod, DeletePod, RestartAgent, BreakDevice, Hang, KillOperator, KillOperatorLoseStatus, EditLive, EditRelaunch, EditTemplate, Suspend, Resume,
         CutAgent, CutAllAgents, MendAgents, LoseApiServer, ApiServerBack, PauseLeader, ResumeOvertakenLeader, JumpClock, KillFiveNodes, CordonNode, CordonWithNotice, UncordonNode,
-        FailTests, BreakNetwork, RequestDiagnosis,
+        FailTests, BreakNetwork, RequestDiagnosis, Diverge, DivergeOnce, Spike, Heal, EditPolicy, AskForRollback, AskForRelease,
     }
 
     [Fact]
@@ -29,9 +29,11 @@ public sealed class FaultSequenceProperties
             var sequence = Draw(seed);
             if (Broken(sequence) is not { } broken) continue;
             var least = Shorten(sequence);
-            Assert.Fail($"seed {seed} (OPT_SEED={seed} plays it alone): {Broken(least)?.Message ?? broken.Message}\n{string.Join("\n", least.Select(s => $"{s.Fault} pick {s.Pick}, then {s.Wait} s"))}");
+            Assert.Fail($"seed {seed} (OPT_SEED={seed} plays it alone): {Said(Broken(least) ?? broken)}\n{string.Join("\n", least.Select(s => $"{s.Fault} pick {s.Pick}, then {s.Wait} s"))}");
         }
     }
+
+    private static string Said(Exception e) => e is InvariantException or TimeoutException ? e.Message : e.ToString();
 
     private static IEnumerable<int> Seeds()
     {
@@ -77,20 +79,22 @@ public sealed class FaultSequenceProperties
     private static void Play((Fault Fault, int Pick, int Wait)[] sequence)
     {
         var job = Make.Job(nodes: 3, spares: 1, totalSteps: 700);
-        var world = new SimulatedWorld(job with { Spec = job.Spec with { FailurePolicy = job.Spec.FailurePolicy with { NoProgressLimit = 20 } } }, nodes: 10) { CanTest = true };
+        var spec = job.Spec with { FailurePolicy = job.Spec.FailurePolicy with { NoProgressLimit = 20 }, DivergencePolicies = Policies.All };
+        var world = new SimulatedWorld(job with { Spec = spec }, nodes: 10) { CanTest = true, HealthyAfter = 5, Watch = Policies.Check, Shape = Policies.Healthy };
         foreach (var (fault, pick, wait) in sequence)
         {
             Apply(world, fault, pick);
             for (var second = 0; second < wait; second++) world.Tick(dieAfter: pick % 7 == 0 && second == pick % 5 ? pick % 4 : null);
         }
 
+        world.Shape = Policies.Healthy;
         foreach (var node in world.Nodes) (node.Alive, node.Departure) = (true, null);
         if (Sound(world) < 5) foreach (var node in world.Nodes) node.Quarantine = null;   // a person gives the machines back
         world.Unreachable.Clear();
         world.ApiServerAway = false;
         world.ResumeOvertakenLeader();
         if (world.Job.Spec.Suspend) world.Job = world.Job.Edited(s => s with { Suspend = false });
-        world.RunUntil(w => w.Status.Phase is JobPhase.Succeeded or JobPhase.Failed && w.Pods.Count == 0, limit: 9000);
+        world.RunUntil(w => Policies.LetGoOn(w).Status.Phase is JobPhase.Succeeded or JobPhase.Failed && w.Pods.Count == 0, limit: 9000);
     }
 
     private static void Apply(SimulatedWorld world, Fault fault, int pick)
@@ -125,6 +129,7 @@ public sealed class FaultSequenceProperties
             case Fault.CordonWithNotice when pick < 40: node.Departure = new("going", IsClosed: pick % 2 == 0, IsUrgent: true); break;
             case Fault.UncordonNode: node.Departure = null; break;
             case Fault.JumpClock when pick < 30: world.JumpClock(TimeSpan.FromMinutes(pick)); break;
+            case Fault.Diverge or Fault.DivergeOnce or Fault.Spike or Fault.Heal or Fault.EditPolicy or Fault.AskForRollback or Fault.AskForRelease: Policies.Disturb(world, fault, pick); break;
             default: Edit(world, fault, pick); break;
         }
     }

@@ -24,6 +24,35 @@ public sealed class EditScenarios
     });
 
     [Fact]
+    public Task How_checkpoints_are_saved_kept_and_judged_changes_without_a_relaunch_and_the_trainer_reports_it() => Scenario.RunAsync(nodes: 2, async world =>
+    {
+        await world.CreateJobAsync(LifecycleScenarios.Manifest);
+        await world.UntilAsync(s => s.Step >= 11);
+        var edit = new JsonObject { ["every"] = new JsonObject { ["steps"] = 2 }, ["keep"] = new JsonObject { ["last"] = 7 }, ["healthyWhen"] = new JsonObject { ["afterSteps"] = 3 } };
+        await world.EditJobAsync(new JsonObject { ["spec"] = new JsonObject { ["checkpoint"] = edit } });
+        var status = await world.UntilAsync(s => s.Revision == 1 && s.Conditions.Any(c => c is { Type: ConditionTypes.SpecInForce, Status: "True" }), seconds: 30);
+        Assert.Contains("checkpoint.every, checkpoint.keep, checkpoint.healthyWhen", Assert.Single(status.Logbook, e => e.What == "sent revision 1 of epoch 1").Why, StringComparison.Ordinal);
+        await world.UntilAsync(s => s.Step >= 20);
+
+        Assert.Equal((1L, 7), (status.Epoch, (await world.PlanAsync()).Training.Checkpoint.Keep.Last));
+        Assert.Contains(world.Agents.Commits, c => c.Step % 2 == 0 && c.Step % 5 != 0);
+        // The next launch keeps what was edited.
+        world.Agents.Of((await world.PlanAsync()).Members[1]).Fail(Opt.Api.Protocol.WorkerExit.Internal, world.Clock.GetUtcNow(), "died");
+        await world.UntilAsync(s => s is { Epoch: 2, Phase: JobPhase.Running }, seconds: 60);
+        Assert.Equal(2, (await world.PlanAsync()).Training.Checkpoint.Every.Steps);
+    });
+
+    [Fact]
+    public Task A_trainer_that_takes_checkpoint_settings_at_launch_only_is_not_said_to_have_adopted_an_edit() => Scenario.RunAsync(nodes: 2, async world =>
+    {
+        world.Agents.Shape = r => r with { Checkpointing = null };
+        await world.CreateJobAsync(LifecycleScenarios.Manifest);
+        await world.UntilAsync(s => s.Step >= 5 && s.Conditions.Any(c => c is { Type: ConditionTypes.SpecInForce, Status: "True" }));
+        await world.EditJobAsync(new JsonObject { ["spec"] = new JsonObject { ["checkpoint"] = new JsonObject { ["every"] = new JsonObject { ["steps"] = 2 } } } });
+        await world.UntilAsync(s => s.Conditions.Any(c => c is { Type: ConditionTypes.SpecInForce, Status: "False", Reason: "NextLaunch" }), seconds: 30);
+    });
+
+    [Fact]
     public Task A_new_image_recreates_all_pods_in_one_transition_and_loses_no_step() => Scenario.RunAsync(nodes: 2, async world =>
     {
         await world.CreateJobAsync(LifecycleScenarios.Manifest);

@@ -189,6 +189,10 @@ public sealed record ControlRequest
     public required long Epoch { get; init; }
     public required int Revision { get; init; }
     public HyperParameters? HyperParameters { get; init; }
+
+    /// <summary>How checkpoints are saved, kept and judged from now on; the store in it is ignored, since a worker cannot change stores.</summary>
+    public CheckpointSpec? Checkpoint { get; init; }
+
     public ControlCommand Command { get; init; }
 }
 

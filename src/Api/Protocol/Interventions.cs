@@ -48,6 +48,27 @@ public sealed record PolicyFiring
 
     /// <summary>Taken for a fault of one machine: it neither climbs a rung nor counts against the limit.</summary>
     public bool Hardware { get; init; }
+
+    /// <summary>Led to a replay, not to an action: it counts against the policy's replays and nothing else.</summary>
+    public bool Replay { get; init; }
+}
+
+/// <summary>The same data run again from a checkpoint with the same values, to tell numbers from hardware. Part of the plans until the verdict.</summary>
+public sealed record ReplayOrder
+{
+    /// <summary>The policy that fired.</summary>
+    public required string Policy { get; init; }
+
+    /// <summary>Cause of the rollback that begins it; another rollback ends it without a verdict.</summary>
+    public required string CauseId { get; init; }
+
+    /// <summary>Step and attempt at which it fired.</summary>
+    public required long Step { get; init; }
+
+    public required long Attempt { get; init; }
+
+    /// <summary>An attempt beyond this one without a firing shows that the trouble does not come back.</summary>
+    public required long Until { get; init; }
 }
 
 /// <summary>A relaunch that was decided and not done yet. The next epoch's plan carries it out; it is decided once, whoever dies in between.</summary>
@@ -73,6 +94,9 @@ public sealed record RollbackOrder
 
     /// <summary>Tests to make before the launch; network: of all pairs. Null for none.</summary>
     public DiagnosticsSet? Diagnose { get; init; }
+
+    /// <summary>Samples from the checkpoint's cursor on to read in another order; 0 for none.</summary>
+    public long Reshuffle { get; init; }
 
     /// <summary>The machine held responsible: it is replaced, and no hyper-parameter moves.</summary>
     public string? Node { get; init; }

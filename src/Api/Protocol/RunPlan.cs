@@ -53,13 +53,16 @@ public sealed record RunPlan
     /// <summary>Sample ranges [from, to) that are never read (bad data).</summary>
     public EquatableList<SampleRange> SkipSamples { get; set; } = [];
 
+    /// <summary>Stretches of samples that are read in another order, oldest decision first.</summary>
+    public EquatableList<SampleShuffle> Shuffles { get; set; } = [];
+
     /// <summary>Budget counters after this decision: decision and memory are one atomic write.</summary>
     public EquatableList<BudgetUse> Budgets { get; set; } = [];
 
     /// <summary>Hyper-parameters whose value in <see cref="Training"/> is not the spec's, with who set them.</summary>
     public EquatableList<HyperParameterOverride> Overrides { get; set; } = [];
 
-    /// <summary>Firings of divergence policies, this decision's included; the newest 64.</summary>
+    /// <summary>Firings of divergence policies, this decision's included; the newest 33 of each policy.</summary>
     public EquatableList<PolicyFiring> Firings { get; set; } = [];
 
     /// <summary>What this plan changes on whose behalf; null for launches that only repair.</summary>
@@ -67,6 +70,9 @@ public sealed record RunPlan
 
     /// <summary>A relaunch decided by this revision, for the next epoch to carry out.</summary>
     public RollbackOrder? Rollback { get; init; }
+
+    /// <summary>Set while the run repeats what diverged, to see whether it does so again.</summary>
+    public ReplayOrder? Replay { get; init; }
 
     /// <summary>Set while the job is held for a human.</summary>
     public PauseOrder? Pause { get; init; }
@@ -118,6 +124,9 @@ public sealed record PlanCause
 
 /// <summary>Samples [From, To).</summary>
 public readonly record struct SampleRange(long From, long To);
+
+/// <summary>Samples [From, To) in an order of their own, drawn by the seed.</summary>
+public readonly record struct SampleShuffle(long From, long To, long Seed);
 
 /// <summary>One use of a budget, kept while its window lasts.</summary>
 public sealed record BudgetUse

@@ -1,3 +1,5 @@
+using Opt.Api.V1Alpha1;
+
 namespace Opt.Api.Protocol;
 
 /// <summary>What the trainer reports for each attempt (one forward and backward of a whole batch).</summary>
@@ -56,11 +58,20 @@ public sealed record StepRecord
     /// <summary>The values in force, as rank 0 applied them; the agreement all-reduce proved that all ranks did.</summary>
     public required HyperParameters HyperParameters { get; init; }
 
+    /// <summary>How checkpoints are saved, kept and judged during this attempt, proved as the values above; null from trainers that take it at launch only.</summary>
+    public CheckpointSettings? Checkpointing { get; init; }
+
     /// <summary>Ranks whose own numbers stood apart from the others' in this attempt; normally none.</summary>
     public EquatableList<RankOutlier> Outliers { get; set; } = [];
 
     /// <summary>Step of a checkpoint whose commit completed since the last record, if one did.</summary>
     public long? CommittedStep { get; init; }
+}
+
+/// <summary>The fields of <see cref="CheckpointSpec"/> that a running trainer reports in force.</summary>
+public sealed record CheckpointSettings(CheckpointInterval Every, RetentionSpec Keep, HealthSpec HealthyWhen)
+{
+    public static CheckpointSettings Of(CheckpointSpec spec) => new(spec.Every, spec.Keep, spec.HealthyWhen);
 }
 
 /// <summary>Loss on one validation corpus.</summary>

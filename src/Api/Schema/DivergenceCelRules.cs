@@ -7,7 +7,7 @@ internal static class DivergenceCelRules
 {
     internal static readonly EquatableList<string> Signals = ["loss", "validationLoss", "lossScale", "gradientNorm", "activationNorm", "skippedRate"];
     internal static readonly EquatableList<string> Bounds = ["above", "below", "spike", "drift", "notFinite", "falls", "rises", "plateau"];
-    internal static readonly EquatableList<string> Actions = ["rollback", "learningRate", "gradientClip", "lossScale", "optimizer", "change", "skipData", "pause", "notify"];
+    internal static readonly EquatableList<string> Actions = ["rollback", "learningRate", "gradientClip", "lossScale", "optimizer", "change", "skipData", "reshuffleData", "pause", "notify"];
     internal static readonly EquatableList<string> Targets = ["to", "checkpoints", "step"];
 
     public static void Attach(JsonObject policy)

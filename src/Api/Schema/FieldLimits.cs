@@ -116,8 +116,10 @@ internal static class FieldLimits
         ["DivergencePolicySpec.Then"] = new() { MinItems = 1, MaxItems = 8 },
         ["DivergencePolicySpec.Escalation"] = new() { MaxItems = 8 },
         ["DivergencePolicySpec.WindowSteps"] = Range(1, 1_000_000_000),
-        ["DivergencePolicySpec.Limit"] = Range(1, 32),   // the plan keeps the newest 64 firings, where they are counted
+        ["DivergencePolicySpec.Limit"] = Range(1, 32),   // the plan keeps the newest 33 firings of a policy, where they are counted
         ["DivergencePolicySpec.ReleaseAfterSteps"] = Range(1, 1_000_000_000),
+        ["ReplaySpec.Limit"] = Range(1, 32),
+        ["ReplaySpec.Slack"] = Range(0, 1000),
         ["RungSpec.Then"] = new() { MinItems = 1, MaxItems = 8 },
         ["CooldownSpec.Steps"] = Range(1, 4000),   // the operator judges the newest 5000 records
         ["DivergenceTriggerSpec.All"] = new() { MaxItems = 6 },
@@ -145,6 +147,7 @@ internal static class FieldLimits
         ["OptimizerSwitchSpec.Eps"] = Positive(1),
         ["OptimizerSwitchSpec.WeightDecay"] = Range(0, 10),
         ["OptimizerSwitchSpec.Steps"] = Range(1, 1_000_000_000),
+        ["ReshuffleDataSpec.Batches"] = Range(1, 1_000_000),
         ["SkipDataSpec.AlsoNext"] = Range(0, 100_000),
         ["OverrideSpec.Value"] = Range(0, 1e12),
         ["OptTrainingJobStatus.HyperParameters"] = new() { MaxItems = 16 },

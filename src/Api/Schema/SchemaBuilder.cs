@@ -32,12 +32,22 @@ internal sealed class SchemaBuilder(Func<string, string?> documentation)
     {
         var clrName = char.ToUpperInvariant(property.Name[0]) + property.Name[1..];
         var type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
-        var description = documentation($"P:{owner.FullName}.{clrName}") ?? documentation($"T:{type.FullName}");
+        var description = Documented(owner, clrName) ?? documentation($"T:{type.FullName}");
         var schema = new JsonObject();
         if (description is not null) schema["description"] = description;
         foreach (var (key, node) in Value(type, value, FieldLimits.Find(owner, clrName)).ToArray()) schema[key] = node?.DeepClone();
         if (!property.IsRequired && Default(schema, value) is { } constant) schema["default"] = constant;
         return schema;
+    }
+
+    private string? Documented(Type owner, string name)
+    {
+        for (var type = owner; type is not null; type = type.BaseType)
+        {
+            if (documentation($"P:{type.FullName}.{name}") is { } text) return text;
+        }
+
+        return null;
     }
 
     private JsonObject Value(Type type, JsonNode? value, FieldLimit? limit)

@@ -24,6 +24,9 @@ public sealed record InterventionSpec
     /// <summary>Never read again the samples that led to the trouble. Needs a rollback beside it.</summary>
     public SkipDataSpec? SkipData { get; init; }
 
+    /// <summary>Read the samples that follow the checkpoint in another order. Needs a rollback beside it.</summary>
+    public ReshuffleDataSpec? ReshuffleData { get; init; }
+
     /// <summary>True: hold the job for a human, pods and machines kept.</summary>
     public bool? Pause { get; init; }
 
@@ -122,6 +125,13 @@ public sealed record SkipDataSpec
 
 /// <summary>Where the samples to skip begin; they end with the attempt that fired.</summary>
 public enum SkipFrom { Rollback, Onset }
+
+/// <summary>Samples to read in another order; each is still read once.</summary>
+public sealed record ReshuffleDataSpec
+{
+    /// <summary>Batches from the checkpoint's cursor on.</summary>
+    public int Batches { get; set; } = 1000;
+}
 
 /// <summary>A live hyper-parameter that can be overridden.</summary>
 public enum HyperParameterField { PeakLearningRate, EndLearningRate, WarmupSteps, DecaySteps, GradientClip, OptimizerType, Beta1, Beta2, Eps, WeightDecay, LossScaleWindow, LossScaleFloor }

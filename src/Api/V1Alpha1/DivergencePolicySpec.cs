@@ -23,6 +23,12 @@ public sealed record DivergencePolicySpec
     /// <summary>Steps within which a further firing climbs a rung.</summary>
     public int WindowSteps { get; set; } = 2000;
 
+    /// <summary>
+    /// Numbers or hardware? Before it acts, the same data run again from the last healthy checkpoint with the same values; trouble that does
+    /// not come back is a machine's, and no hyper-parameter moves. Default: act at once.
+    /// </summary>
+    public ReplaySpec? Replay { get; init; }
+
     /// <summary>How long the policy, and those after it in the list, stay silent after it fired.</summary>
     public CooldownSpec Cooldown { get; set; } = new();
 
@@ -41,6 +47,16 @@ public sealed record RungSpec
 {
     /// <summary>Actions of this rung, taken together in one plan.</summary>
     public required EquatableList<InterventionSpec> Then { get; init; }
+}
+
+/// <summary>Running the same data again before acting.</summary>
+public sealed record ReplaySpec
+{
+    /// <summary>Replays in the life of the job; what fires after them is taken for numbers.</summary>
+    public int Limit { get; set; } = 2;
+
+    /// <summary>Attempts after the one that fired within which the trouble must come back; other machines round otherwise.</summary>
+    public int Slack { get; set; } = 5;
 }
 
 /// <summary>How long a policy stays silent after it fired.</summary>

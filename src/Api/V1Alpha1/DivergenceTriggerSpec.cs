@@ -1,26 +1,8 @@
 namespace Opt.Api.V1Alpha1;
 
 /// <summary>When a policy fires: a bound on exactly one signal, or all or any of several bounds.</summary>
-public sealed record DivergenceTriggerSpec : ISignalBounds
+public sealed record DivergenceTriggerSpec : SignalBounds
 {
-    /// <summary>Mean loss in nats per token.</summary>
-    public SignalBoundSpec? Loss { get; init; }
-
-    /// <summary>Validation loss, mean over corpora; counted in validations, not attempts.</summary>
-    public SignalBoundSpec? ValidationLoss { get; init; }
-
-    /// <summary>Loss scale (fp16 only).</summary>
-    public SignalBoundSpec? LossScale { get; init; }
-
-    /// <summary>Global gradient norm before clipping.</summary>
-    public SignalBoundSpec? GradientNorm { get; init; }
-
-    /// <summary>Mean per-token norm of the last block's output.</summary>
-    public SignalBoundSpec? ActivationNorm { get; init; }
-
-    /// <summary>Share of skipped attempts within the window, 0 to 1.</summary>
-    public SignalBoundSpec? SkippedRate { get; init; }
-
     /// <summary>Every one of these holds.</summary>
     public EquatableList<SignalTriggerSpec> All { get; set; } = [];
 
@@ -32,7 +14,10 @@ public sealed record DivergenceTriggerSpec : ISignalBounds
 }
 
 /// <summary>A bound on exactly one signal.</summary>
-public sealed record SignalTriggerSpec : ISignalBounds
+public sealed record SignalTriggerSpec : SignalBounds;
+
+/// <summary>The signals a trigger can bound, by name.</summary>
+public abstract record SignalBounds
 {
     /// <summary>Mean loss in nats per token.</summary>
     public SignalBoundSpec? Loss { get; init; }
@@ -51,17 +36,6 @@ public sealed record SignalTriggerSpec : ISignalBounds
 
     /// <summary>Share of skipped attempts within the window, 0 to 1.</summary>
     public SignalBoundSpec? SkippedRate { get; init; }
-}
-
-/// <summary>The signals a trigger can bound, by name.</summary>
-public interface ISignalBounds
-{
-    SignalBoundSpec? Loss { get; }
-    SignalBoundSpec? ValidationLoss { get; }
-    SignalBoundSpec? LossScale { get; }
-    SignalBoundSpec? GradientNorm { get; }
-    SignalBoundSpec? ActivationNorm { get; }
-    SignalBoundSpec? SkippedRate { get; }
 }
 
 /// <summary>A bound on one signal; exactly one of above, below, spike, drift, notFinite, falls, rises and plateau is set.</summary>

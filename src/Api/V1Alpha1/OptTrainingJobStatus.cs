@@ -254,4 +254,10 @@ public sealed record LogbookEntry
 
     /// <summary>The evidence.</summary>
     public required string Why { get; init; }
+
+    /// <summary>What came of it; absent until that shows, and for what has no outcome of its own.</summary>
+    public string? Outcome { get; init; }
+
+    /// <summary>Whether both tell of the same event: an outcome is learned later.</summary>
+    public bool IsSame(LogbookEntry other) => (Time, Actor, What) == (other.Time, other.Actor, other.What);
 }

@@ -29,12 +29,12 @@ internal static class DivergenceRules
         }
     }
 
-    private static IEnumerable<(string Name, SignalBoundSpec Bound)> Leaves(ISignalBounds t) => new (string, SignalBoundSpec?)[]
+    private static IEnumerable<(string Name, SignalBoundSpec Bound)> Leaves(SignalBounds t) => new (string, SignalBoundSpec?)[]
     {
         ("loss", t.Loss), ("validationLoss", t.ValidationLoss), ("lossScale", t.LossScale), ("gradientNorm", t.GradientNorm), ("activationNorm", t.ActivationNorm), ("skippedRate", t.SkippedRate),
     }.Where(l => l.Item2 is not null).Select(l => (l.Item1, l.Item2!));
 
-    private static IEnumerable<SpecFault> Bounds(ISignalBounds trigger, string path)
+    private static IEnumerable<SpecFault> Bounds(SignalBounds trigger, string path)
     {
         foreach (var (name, b) in Leaves(trigger))
         {
@@ -49,7 +49,7 @@ internal static class DivergenceRules
         for (var i = 0; i < then.Count; i++)
         {
             var (action, place) = (then[i], $"{path}[{i}]");
-            var given = Count(action.Rollback, action.LearningRate, action.GradientClip, action.LossScale, action.Optimizer, action.Change, action.SkipData, action.Pause, action.Notify);
+            var given = Count(action.Rollback, action.LearningRate, action.GradientClip, action.LossScale, action.Optimizer, action.Change, action.SkipData, action.ReshuffleData, action.Pause, action.Notify);
             if (given != 1) yield return new(place, $"{given} of them", "give exactly one action");
             if (action.Rollback is { } r && Count(r.To, r.Checkpoints, r.Step) != 1) yield return new($"{place}.rollback", $"{Count(r.To, r.Checkpoints, r.Step)} of them", "give exactly one of to, checkpoints and step");
             var changes = new (string Name, double? Set, double? Multiply, bool Is)[]
@@ -62,6 +62,7 @@ internal static class DivergenceRules
         }
 
         if (then.Any(a => a.SkipData is not null) && then.All(a => a.Rollback is null)) yield return new(path, "skipData", "needs a rollback beside it: samples already trained on cannot be taken back without one");
+        if (then.Any(a => a.ReshuffleData is not null) && then.All(a => a.Rollback is null)) yield return new(path, "reshuffleData", "needs a rollback beside it: the order changes from the checkpoint on");
         if (then.Count(a => a.Rollback is not null) > 1) yield return new(path, "rollback", "give at most one");
     }
 

@@ -52,7 +52,7 @@ internal static class JobViews
 
     /// <param name="entries">Oldest first, as in status.</param>
     public static string Logbook(IEnumerable<JsonObject> entries, DateTimeOffset now) => Table.Of(["ID", "AGE", "EPOCH", "STEP", "BY", "WHAT", "WHY"], entries.Select(e => (IReadOnlyList<string>)
-        [Id(e), Show.Age(e.Time("time"), now), Show.Whole(e.Number("epoch")), Show.Whole(e.Number("step")), e.Text("actor") ?? "", OneLine(e.Text("what")), OneLine(e.Text("why"))]));
+        [Id(e), Show.Age(e.Time("time"), now), Show.Whole(e.Number("epoch")), Show.Whole(e.Number("step")), e.Text("actor") ?? "", OneLine(e.Text("what")), OneLine(e.Text("outcome") is { } outcome ? $"{e.Text("why")} -> {outcome}" : e.Text("why"))]));
 
     /// <summary>A name for an entry that does not change as older ones are dropped: eight hexadecimal digits of its content's digest.</summary>
     public static string Id(JsonObject entry) =>

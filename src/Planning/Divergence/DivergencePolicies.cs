@@ -27,7 +27,7 @@ public static class DivergencePolicies
             var policy = policies[place];
             var shadow = policy.Mode is PolicyMode.Shadow;
             if ((acted && !shadow) || !Trigger.Fires(policy.When, history, last) || IsSilent(policies, place, history, last, firings)) continue;
-            (decisions ??= []).Add(Decide(policy, [.. firings.Where(f => f.Policy == policy.Name && f.Shadow == shadow)], history, last));
+            (decisions ??= []).Add(Decide(policy, [.. firings.Where(f => f.Policy == policy.Name && f.Shadow == shadow && !f.Replay)], history, last));
             acted |= !shadow;
         }
 
@@ -43,7 +43,7 @@ public static class DivergencePolicies
 
     /// <summary>Whether the policy's cooldown has not passed at the newest attempt.</summary>
     public static bool IsCooling(DivergencePolicySpec policy, IReadOnlyList<StepRecord> history, IReadOnlyList<PolicyFiring> firings) =>
-        firings.LastOrDefault(f => f.Policy == policy.Name) is { } newest && Since(newest, history, history.Count - 1, policy.Cooldown.Steps) < policy.Cooldown.Steps;
+        firings.LastOrDefault(f => f.Policy == policy.Name && !f.Replay) is { } newest && Since(newest, history, history.Count - 1, policy.Cooldown.Steps) < policy.Cooldown.Steps;
 
     /// <summary>
     /// A policy is silent during its own cooldown and that of any policy before it in the list, so that trouble already being handled is
@@ -55,7 +55,7 @@ public static class DivergencePolicies
         foreach (var firing in firings)
         {
             var own = firing.Policy == policy.Name;
-            if (firing.Shadow != policy.Mode is PolicyMode.Shadow || (firing.Shadow && !own)) continue;
+            if (firing.Replay || firing.Shadow != policy.Mode is PolicyMode.Shadow || (firing.Shadow && !own)) continue;
             var cooldown = own ? policy.Cooldown.Steps : policies.Take(place).FirstOrDefault(p => p.Name == firing.Policy)?.Cooldown.Steps ?? 1;
             if (Since(firing, history, last, cooldown) < cooldown) return true;
         }

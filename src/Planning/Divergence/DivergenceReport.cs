@@ -28,7 +28,7 @@ internal static class DivergenceReport
 
     public static EquatableList<DivergencePolicyStatus> Policies(Situation s) => [.. s.Job.Spec.DivergencePolicies.Select(policy =>
     {
-        var firings = (s.Plan?.Firings ?? []).Where(f => f.Policy == policy.Name).ToArray();
+        var firings = (s.Plan?.Firings ?? []).Where(f => f.Policy == policy.Name && !f.Replay).ToArray();
         var state = policy.Mode is PolicyMode.Shadow ? "Shadow"
             : firings.Count(f => f is { Shadow: false, Hardware: false }) >= policy.Limit ? "Exhausted"
             : DivergencePolicies.IsCooling(policy, s.Seen.Steps.History, firings) ? "CoolingDown" : "Armed";

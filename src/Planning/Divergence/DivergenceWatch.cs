@@ -12,16 +12,17 @@ internal static class DivergenceWatch
 {
     public static Move? Decide(Situation s)
     {
-        if (s.Judgement.Decisions is not { Count: > 0 } decisions) return Held(s);
+        if (s.Judgement.Decisions is not { Count: > 0 } decisions) return Replays.Verdict(s) ?? Held(s);
         var plan = s.Plan!;
         var evidence = s.Seen.Steps.History[decisions[0].At];
         var acting = decisions.FirstOrDefault(d => d.Policy.Mode is PolicyMode.Enforce);
         var suspect = acting is null ? null : Suspects.Find(plan, s.Seen.Steps.History, acting.Onset, acting.At);
-        var firings = decisions.Select(d => DivergencePolicies.Record(d, evidence, s.Now) with { Hardware = d == acting && suspect is not null });
+        var replayed = acting is not null && suspect is null && Replays.IsWanted(s, acting);
+        var firings = decisions.Select(d => DivergencePolicies.Record(d, evidence, s.Now) with { Hardware = d == acting && suspect is not null, Replay = d == acting && replayed });
         var id = $"policy-{(acting ?? decisions[0]).Policy.Name}-{evidence.Epoch}-{evidence.Attempt}";
-        var outcome = acting is null ? Shadowed(decisions, evidence, s) : suspect is not null ? Blamed(s, acting, evidence, suspect, id) : Acted(s, acting, evidence, id);
-        var cause = new PlanCause { Id = id, Reason = suspect is null ? Reasons.Divergence : Reasons.DivergenceHardware, Message = $"{outcome.Record.Actor}: {outcome.Record.What}" };
-        return Revisions.Write(s, (Revisions.Next(s, cause, outcome.Record) with { Rollback = outcome.Rollback, Pause = outcome.Pause }).Valued(outcome.Values, outcome.Overrides).Remembering(firings));
+        var outcome = acting is null ? Shadowed(decisions, evidence, s) : suspect is not null ? Blamed(s, acting, evidence, suspect, id) : replayed ? Replayed(s, acting, evidence, id) : Acted(s, acting, evidence, id);
+        var cause = new PlanCause { Id = id, Reason = suspect is not null ? Reasons.DivergenceHardware : replayed ? Reasons.DivergenceReplay : Reasons.Divergence, Message = $"{outcome.Record.Actor}: {outcome.Record.What}" };
+        return Revisions.Write(s, (Revisions.Next(s, cause, outcome.Record) with { Rollback = outcome.Rollback, Pause = outcome.Pause, Replay = replayed ? Replays.Order(acting!, evidence, outcome.Rollback!.CauseId) : acting is null ? s.Plan!.Replay : null }).Valued(outcome.Values, outcome.Overrides).Remembering(firings));
     }
 
     /// <summary>An override that silently did nothing cost OPT a day: a job whose trainer runs with other values than it was given is held.</summary>
@@ -44,13 +45,22 @@ internal static class DivergenceWatch
         return Nothing(s, decision, evidence, what) with { Rollback = order };
     }
 
+    /// <summary>Nothing moves: the same data with the same values will say whether it was the numbers.</summary>
+    private static Outcome Replayed(Situation s, DivergenceDecision decision, StepRecord evidence, string id)
+    {
+        var what = $"run the same data again from before step {OnsetStep(s, decision)}, values unchanged: numbers or hardware?";
+        var back = decision.Interventions.Select(i => i.Rollback).FirstOrDefault(r => r is not null);
+        var order = Order(s, decision, evidence, new() { To = RollbackTarget.LastHealthy, Otherwise = back?.Otherwise ?? MissingTarget.Pause }, id) with { SkipFrom = null, Reshuffle = 0, Reason = Reasons.DivergenceReplay, Message = $"policy {decision.Policy.Name}: {what}" };
+        return Nothing(s, decision, evidence, what) with { Rollback = order };
+    }
+
     private static Outcome Acted(Situation s, DivergenceDecision decision, StepRecord evidence, string id)
     {
         var before = s.Plan!.Training.HyperParameters;
         var values = decision.Interventions.Aggregate(before, (v, change) => LiveChanges.Apply(v, change, id));
         var overrides = Overrides.After(s, decision, evidence, before, values);
         var changed = HyperParameterFields.Differences(before, values);
-        var what = string.Join("; ", decision.Interventions.Select(Described)) + (changed.Length == 0 ? "" : $" ({changed})") + (decision.Exhausted ? $" (limit of {decision.Policy.Limit} firings used up)" : "");
+        var what = string.Join("; ", decision.Interventions.Select(Described)) + (changed.Length == 0 ? "" : $" ({changed})") + (decision.Exhausted ? $" (limit of {decision.Policy.Limit} firings used up)" : "") + (s.Plan.Replay?.Policy != decision.Policy.Name ? "" : " (it came back when the same data were run again)");
         var rollback = decision.Interventions.Select(i => i.Rollback).FirstOrDefault(r => r is not null);
         var order = rollback is null ? null : Order(s, decision, evidence, rollback, id) with { Message = $"policy {decision.Policy.Name}: {what}" };
         var outcome = Nothing(s, decision, evidence, what) with { Values = values, Overrides = overrides, Rollback = order };
@@ -69,6 +79,7 @@ internal static class DivergenceWatch
             CauseId = $"rollback-{id}", Reason = Reasons.Divergence, Message = $"policy {decision.Policy.Name}", To = to, OnsetStep = OnsetStep(s, decision),
             SkipFrom = skip?.From,
             OnsetSamples = decision.Onset > 0 ? history[decision.Onset - 1].Samples : 0,
+            Reshuffle = (decision.Interventions.Select(i => i.ReshuffleData).FirstOrDefault(d => d is not null)?.Batches ?? 0L) * s.Plan!.Training.BatchSequences,
             SkipTo = evidence.Samples + (long)(skip?.AlsoNext ?? 0) * s.Plan!.Training.BatchSequences,
         };
     }
@@ -94,6 +105,7 @@ internal static class DivergenceWatch
         if (i.Optimizer is { } optimizer) return $"optimizer {optimizer.Type?.ToString().ToLowerInvariant() ?? "constants"}{(optimizer.State is OptimizerState.Drop ? ", state dropped" : "")}{(optimizer.Steps is { } n ? $", for {n} steps" : "")}";
         if (i.Change is { } change) return FormattableString.Invariant($"{HyperParameterFields.Name(change.Field)} {(change.Set is { } set ? $"{set:G4}" : $"x {change.Multiply:G4}")}");
         if (i.SkipData is not null) return "skip the data that led to it";
+        if (i.ReshuffleData is { } order) return FormattableString.Invariant($"read the next {order.Batches} batches in another order");
         return i.Pause is true ? "pause for a human" : i.Notify ?? "nothing";
     }
 }

@@ -6,14 +6,22 @@ namespace Opt.Planning.Divergence;
 /// <summary>The next revision of the plan in force: what was decided and the memory of it, in one atomic write.</summary>
 internal static class Revisions
 {
-    private const int FiringsKept = 64, RequestsKept = 20;
+    private const int RequestsKept = 20;
+
+    /// <summary>One more than the highest limit of a policy; kept for each policy apart, or one that goes on firing would make another forget its own.</summary>
+    private const int FiringsKept = 33;
 
     public static RunPlan Next(Situation s, PlanCause cause, InterventionRecord? record) => s.Plan! with
     {
         Revision = s.Plan.Revision + 1, CreatedAt = s.Now, Cause = cause, Intervention = record, Command = ControlCommand.None,
     };
 
-    public static RunPlan Remembering(this RunPlan plan, IEnumerable<PolicyFiring> firings) => plan with { Firings = [.. plan.Firings.Concat(firings).TakeLast(FiringsKept)] };
+    public static RunPlan Remembering(this RunPlan plan, IEnumerable<PolicyFiring> firings)
+    {
+        var all = plan.Firings.Concat(firings).ToArray();
+        var kept = all.GroupBy(f => (f.Policy, f.Shadow, f.Hardware, f.Replay)).SelectMany(g => g.TakeLast(FiringsKept)).ToHashSet();
+        return plan with { Firings = [.. all.Where(kept.Contains)] };
+    }
 
     public static RunPlan Answering(this RunPlan plan, HandledRequest request) => plan with { Handled = [.. plan.Handled.Append(request).TakeLast(RequestsKept)] };
 

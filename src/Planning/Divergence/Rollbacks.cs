@@ -1,3 +1,4 @@
+using Opt.Api;
 using Opt.Api.Protocol;
 
 namespace Opt.Planning.Divergence;
@@ -25,6 +26,13 @@ internal static class Rollbacks
         if (order.SkipFrom is not { } from) return null;
         var start = from is Opt.Api.V1Alpha1.SkipFrom.Onset ? order.OnsetSamples : resume?.Samples ?? 0;
         return start < order.SkipTo ? new SampleRange(start, order.SkipTo) : null;
+    }
+
+    /// <summary>The new order of the next plan. It begins after what is skipped for good, which lies at its place in the old order.</summary>
+    public static SampleShuffle? Shuffled(RollbackOrder order, CheckpointSummary? resume, EquatableList<SampleRange> skipped)
+    {
+        var start = skipped.Select(r => r.To).Append(resume?.Samples ?? 0).Max();
+        return order.Reshuffle == 0 ? null : new SampleShuffle(start, start + order.Reshuffle, Fnv.Hash(order.CauseId));
     }
 
     /// <summary>The number of the next run: 12.43 -> 12.44 for one that goes back, 13.0 for one that starts again from nothing.</summary>

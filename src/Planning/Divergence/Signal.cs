@@ -23,7 +23,7 @@ public static class Signals
     };
 
     /// <summary>The signals bounded by a trigger; its nested ones not included.</summary>
-    public static IEnumerable<(Signal Signal, SignalBoundSpec Bound)> Bounds(ISignalBounds trigger)
+    public static IEnumerable<(Signal Signal, SignalBoundSpec Bound)> Bounds(SignalBounds trigger)
     {
         if (trigger.Loss is { } loss) yield return (Signal.Loss, loss);
         if (trigger.ValidationLoss is { } validation) yield return (Signal.ValidationLoss, validation);

@@ -17,7 +17,7 @@ public static class Trigger
         return trigger.Any.Count > 0 ? trigger.Any.Any(t => Holds(t, history, last)) : Holds(trigger, history, last);
     }
 
-    private static bool Holds(ISignalBounds trigger, IReadOnlyList<StepRecord> history, int last) =>
+    private static bool Holds(SignalBounds trigger, IReadOnlyList<StepRecord> history, int last) =>
         Signals.Bounds(trigger).Select(b => HoldsLongEnough(b.Signal, b.Bound, history, last)).FirstOrDefault();
 
     private static bool HoldsLongEnough(Signal signal, SignalBoundSpec bound, IReadOnlyList<StepRecord> history, int last)

@@ -23,6 +23,9 @@ public interface ICheckpointSession : IAsyncDisposable
     /// <exception cref="StoreFencedException">A newer epoch owns the store: end with <see cref="WorkerExit.Fenced"/>.</exception>
     TimeSpan Save(TrainingState state);
 
+    /// <summary>Takes over how checkpoints are kept and judged; a save under way ends as it began. The store stays what it was.</summary>
+    void Adopt(CheckpointSpec spec);
+
     /// <summary>Rank 0: counts good steps towards health verdicts. Call it with every record.</summary>
     void Observe(StepRecord record);
 

@@ -8,6 +8,22 @@ public sealed record Batch(long[] Samples, long Next);
 /// <summary>An attempt reads [samples, samples + batchSequences) minus the skip ranges; attempts that would read nothing are jumped over.</summary>
 public static class BatchCursor
 {
+    /// <summary>The samples at the batch's places, after every change of order.</summary>
+    public static Batch Ordered(this Batch batch, IReadOnlyList<SampleShuffle> shuffles) =>
+        shuffles.Count == 0 ? batch : batch with { Samples = Array.ConvertAll(batch.Samples, place => At(place, shuffles)) };
+
+    // The newest order says which place of the one before it is meant, and so on.
+    private static long At(long place, IReadOnlyList<SampleShuffle> shuffles)
+    {
+        for (var i = shuffles.Count - 1; i >= 0; i--)
+        {
+            var (from, to, seed) = shuffles[i];
+            if (place >= from && place < to) place = from + new Permutation(to - from, SplitMix.Key((ulong)seed, (ulong)from, 0))[place - from];
+        }
+
+        return place;
+    }
+
     public static Batch Read(long samples, int batchSequences, IReadOnlyList<SampleRange> skip)
     {
         while (true)

@@ -1,4 +1,5 @@
 using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
 using Opt.Trainer.Checkpoints;
 
 namespace Opt.Trainer.Loop;
@@ -14,6 +15,7 @@ internal sealed class ControlDesk
     private SavePoint _lastSave;
     private TimeSpan _stall = TimeSpan.FromSeconds(1), _upload;
     private bool _saveAsked;
+    private int _saveRevision = -1;
 
     /// <param name="restoredStep">Step of the state at the start, which needs no saving.</param>
     public ControlDesk(TrainingRun run, long restoredStep)
@@ -41,7 +43,7 @@ internal sealed class ControlDesk
         if (word.BodyLength == 0) return (word, applied with { Revision = (int)word.Revision });
         if (body.Length == 0) body = new byte[word.BodyLength];
         _run.World.BroadcastFromFirst(body);
-        return (word, new(AppliedValues.FromBody(body), (int)word.Revision));
+        return (word, AppliedValues.FromBody(body, (int)word.Revision));
     }
 
     /// <summary>How long the last snapshot stopped training.</summary>
@@ -53,34 +55,43 @@ internal sealed class ControlDesk
     private ControlWord Decide(RunCounters counters, AppliedValues applied, bool stopAgreed, out byte[] body)
     {
         body = [];
-        var (revision, values, command) = (applied.Revision, applied.Values, ControlCommand.None);
+        var (revision, given, command) = (applied.Revision, applied, ControlCommand.None);
         if (_run.Channel.TryTakeControl(out var request))
         {
-            (revision, command) = (Math.Max(revision, request.Revision), request.Command);
-            if (request.HyperParameters is { } given && given != values) (values, body) = (given, AppliedValues.ToBody(given));
+            (revision, given, command) = (Math.Max(revision, request.Revision), applied.With(request), Once(request));
+            if (!given.IsSame(applied)) body = given.ToBody();
             if (body.Length > 0 && revision == applied.Revision) revision++;   // a body always comes with a new revision
         }
 
-        return new(_run.Plan.Epoch, counters.Attempt + 1, revision, body.Length, Flags(counters, values, command, stopAgreed));
+        return new(_run.Plan.Epoch, counters.Attempt + 1, revision, body.Length, Flags(counters, given, command, stopAgreed));
     }
 
-    private ControlFlags Flags(RunCounters counters, HyperParameters values, ControlCommand command, bool stopAgreed)
+    // The operator repeats a request until a record shows its revision: what has been asked for once is not asked for again.
+    private ControlCommand Once(ControlRequest request)
     {
-        if (counters.Step >= values.TotalSteps) return FinalSave(counters) | ControlFlags.Finish;
+        if (request.Command is not ControlCommand.Checkpoint) return request.Command;
+        if (request.Revision <= _saveRevision) return ControlCommand.None;
+        _saveRevision = request.Revision;
+        return ControlCommand.Checkpoint;
+    }
+
+    private ControlFlags Flags(RunCounters counters, AppliedValues given, ControlCommand command, bool stopAgreed)
+    {
+        if (counters.Step >= given.Values.TotalSteps) return FinalSave(counters) | ControlFlags.Finish;
         if (command == ControlCommand.Stop || stopAgreed) return ControlFlags.Finish | ControlFlags.OnRequest;
         if (command == ControlCommand.Drain) return FinalSave(counters) | ControlFlags.Finish | ControlFlags.OnRequest | (_run.Checkpoints is null ? ControlFlags.None : ControlFlags.Drained);
         _saveAsked |= command == ControlCommand.Checkpoint;
-        return SaveIsDue(counters) ? ControlFlags.Save : ControlFlags.None;
+        return SaveIsDue(counters, given.Checkpoint.Every) ? ControlFlags.Save : ControlFlags.None;
     }
 
     // A save that was asked for while another is under way waits for its turn.
-    private bool SaveIsDue(RunCounters counters)
+    private bool SaveIsDue(RunCounters counters, CheckpointInterval every)
     {
         if (_run.Checkpoints is not { IsReady: true }) return false;
         if (_saveAsked && _lastSave.Step < counters.Step) return true;
         _saveAsked &= _lastSave.Step < counters.Step;
         var now = new SavePoint(counters.Step, _run.Time.GetElapsedTime(_start));
-        return SaveSchedule.IsDue(_run.Config.Checkpoint.Every, _lastSave, now, SaveSchedule.Auto(_stall, _upload, _run.Plan.Members.Count));
+        return SaveSchedule.IsDue(every, _lastSave, now, SaveSchedule.Auto(_stall, _upload, _run.Plan.Members.Count));
     }
 
     // A save before the end must not be refused because another is under way: that one is waited for, while the other ranks wait for the word.

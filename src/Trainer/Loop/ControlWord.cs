@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
 
 namespace Opt.Trainer.Loop;
 
@@ -38,13 +39,26 @@ internal enum ControlFlags
 }
 
 /// <summary>Live values as every rank holds them, with the digest by which ranks prove that theirs are the same.</summary>
-internal sealed record AppliedValues(HyperParameters Values, int Revision)
+/// <param name="Checkpoint">How checkpoints are saved, kept and judged; its store is the plan's for the life of a worker.</param>
+internal sealed record AppliedValues(HyperParameters Values, CheckpointSpec Checkpoint, int Revision)
 {
     /// <summary>First 8 bytes of the SHA-256 of the values as JSON, without the sign bit.</summary>
-    public long Digest { get; } = BinaryPrimitives.ReadInt64LittleEndian(SHA256.HashData(ToBody(Values))) & long.MaxValue;
+    public long Digest { get; } = BinaryPrimitives.ReadInt64LittleEndian(SHA256.HashData(ToBody(Values, Checkpoint))) & long.MaxValue;
 
-    public static byte[] ToBody(HyperParameters values) => JsonSerializer.SerializeToUtf8Bytes(values, ProtocolJson.Default.HyperParameters);
+    /// <summary>What is sent to the other ranks.</summary>
+    public byte[] ToBody() => ToBody(Values, Checkpoint);
 
-    public static HyperParameters FromBody(byte[] body) => JsonSerializer.Deserialize(body, ProtocolJson.Default.HyperParameters)
-        ?? throw new TrainerException(WorkerExit.ControlDiverged, "the control word carried no values");
+    public static AppliedValues FromBody(byte[] body, int revision) => JsonSerializer.Deserialize(body, ProtocolJson.Default.ControlRequest) is { HyperParameters: { } values, Checkpoint: { } checkpoint }
+        ? new(values, checkpoint, revision)
+        : throw new TrainerException(WorkerExit.ControlDiverged, "the control word carried no values");
+
+    /// <summary>With what <paramref name="request"/> gives.</summary>
+    public AppliedValues With(ControlRequest request) =>
+        this with { Values = request.HyperParameters ?? Values, Checkpoint = (request.Checkpoint ?? Checkpoint) with { Store = Checkpoint.Store } };
+
+    /// <summary>The same values, whatever their revision.</summary>
+    public bool IsSame(AppliedValues other) => (Values, Checkpoint) == (other.Values, other.Checkpoint);
+
+    private static byte[] ToBody(HyperParameters values, CheckpointSpec checkpoint) =>
+        JsonSerializer.SerializeToUtf8Bytes(new ControlRequest { Epoch = 0, Revision = 0, HyperParameters = values, Checkpoint = checkpoint }, ProtocolJson.Default.ControlRequest);
 }

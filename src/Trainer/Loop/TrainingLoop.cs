@@ -23,6 +23,7 @@ internal sealed class TrainingLoop
     private readonly FaultHook _faults;
     private readonly string _lineage, _fingerprint, _environment;
     private AppliedValues _applied;
+    private CheckpointSettings _checkpointing;
     private LossScaler _scaler;
     private RunCounters _counters;
     private EquatableList<RankOutlier> _outliers = [];
@@ -36,7 +37,8 @@ internal sealed class TrainingLoop
     {
         _run = run;
         _timer = new(run.Engine, run.World, run.Time);
-        _applied = new(run.Config.HyperParameters, run.Plan.Revision);
+        _applied = new(run.Config.HyperParameters, run.Config.Checkpoint, run.Plan.Revision);
+        _checkpointing = CheckpointSettings.Of(_applied.Checkpoint);
         _fingerprint = RunIdentity.DataFingerprint(run.Config, run.Data);
         _environment = RunIdentity.EnvironmentHash(run.Config, run.World.Mesh, run.Device);
         var epoch = run.Plan.Epoch;
@@ -61,8 +63,7 @@ internal sealed class TrainingLoop
         {
             if (_run.Channel.AgentLost.IsCancellationRequested) throw new TrainerException(WorkerExit.AgentLost, "the agent is gone");
             var (word, applied) = _desk.Next(_counters, _applied, _stopAgreed);
-            Obey(_applied.Values, applied.Values);
-            _applied = applied;
+            Adopt(applied);
             if (_faults.Strike(_run.Engine.Storage)) _run.Engine.ParametersChanged();
             var stall = word.Flags.HasFlag(ControlFlags.Save) ? Save() : TimeSpan.Zero;
             if (word.Flags.HasFlag(ControlFlags.Finish)) return Finish(word.Flags);
@@ -91,7 +92,7 @@ internal sealed class TrainingLoop
     {
         _timer.Start();
         var config = _run.Config;
-        var batch = BatchCursor.Read(_counters.Samples, config.BatchSequences, _run.Plan.SkipSamples);
+        var batch = BatchCursor.Read(_counters.Samples, config.BatchSequences, _run.Plan.SkipSamples).Ordered(_run.Plan.Shuffles);
         var tokens = (long)batch.Samples.Length * config.SequenceLength;
         var scale = GradientScale.Of(config.Precision == Precision.Fp16 ? _scaler.Scale : null, tokens, _run.World.Mesh.DataParallel);
         var sums = _run.Engine.Run(_run.Data, batch, scale.Seed);
@@ -130,6 +131,7 @@ internal sealed class TrainingLoop
             Timing = timing,
             TokensPerSecond = tokens / seconds,
             HyperParameters = _applied.Values,
+            Checkpointing = _checkpointing,
             CommittedStep = TakeOutcomes(),
         };
     }
@@ -145,6 +147,18 @@ internal sealed class TrainingLoop
         var agreed = Agreement.Reach(_run.World, _applied, _counters.Attempt, found, _run.StopRequested(), values);
         _outliers = _ranks.Observe(values.AsSpan(3));
         return agreed;
+    }
+
+    private void Adopt(AppliedValues applied)
+    {
+        Obey(_applied.Values, applied.Values);
+        if (applied.Checkpoint != _applied.Checkpoint)
+        {
+            _run.Checkpoints?.Adopt(applied.Checkpoint);
+            _checkpointing = CheckpointSettings.Of(applied.Checkpoint);
+        }
+
+        _applied = applied;
     }
 
     /// <summary>Orders that are obeyed once: when the values that carry them come into force over values that do not.</summary>

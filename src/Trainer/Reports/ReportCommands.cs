@@ -22,6 +22,7 @@ internal static class ReportCommands
             {
                 Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{e.Time:yyyy-MM-dd HH:mm:ss}Z  epoch {e.Epoch}  step {e.Step}  {e.Actor}: {e.What}"));
                 Console.Out.WriteLine($"    {e.Why}");
+                if (e.Outcome is { } outcome) Console.Out.WriteLine($"    outcome: {outcome}");
             }
 
             return 0;

@@ -43,7 +43,8 @@ internal static class RunHistory
             if (await files.ReadEntryAsync(number, ct) is { } entry) entries[number] = entry;
         }
 
-        return [.. entries.Values.Select(e => e.Logbook).OfType<LogbookEntry>().OrderBy(e => e.Time)];
+        // An outcome was learned after the entry, and is an entry of the log of its own.
+        return [.. entries.Values.Select(e => e.Logbook).OfType<LogbookEntry>().GroupBy(e => (e.Time.ToUnixTimeMilliseconds(), e.Actor, e.What)).Select(g => g.Last()).OrderBy(e => e.Time)];
     }
 
     private static IReadOnlyList<StepRecord> Ordered(IEnumerable<StepRecord> records) => [.. records.OrderBy(r => r.Epoch).ThenBy(r => r.Attempt)];

@@ -168,6 +168,32 @@ public sealed class InterventionTests
     }
 
     [Fact]
+    public void The_data_after_the_checkpoint_are_read_in_another_order_and_what_is_skipped_stays_skipped()
+    {
+        EquatableList<InterventionSpec> then = [new() { Rollback = new() { To = RollbackTarget.LastHealthy } }, new() { SkipData = new() }, new() { ReshuffleData = new() { Batches = 100 } }];
+        var world = World([Explosion with { Then = then }]);
+        world.Shape = r => r.Epoch == 1 && r.Step >= 23 ? r with { Loss = 9 } : r;
+        world.RunUntil(w => w.Status is { Epoch: 2, Phase: JobPhase.Running, Step: > 25 });
+        var shuffle = Assert.Single(world.Plan!.Shuffles);
+        Assert.Equal((new SampleRange(15, 25), 25L, 125L), (Assert.Single(world.Plan.SkipSamples), shuffle.From, shuffle.To));
+        world.Agents.First().Fail(WorkerExit.Internal, world.Now);
+        world.RunUntil(w => w.Status is { Epoch: 3, Phase: JobPhase.Running });
+        Assert.Equal([shuffle], world.Plan!.Shuffles);
+    }
+
+    [Fact]
+    public void An_intervention_gets_its_outcome_once_it_shows()
+    {
+        var world = World([Explosion]);
+        world.Shape = r => r.Step >= 23 && r.Epoch <= 2 ? r with { Loss = 9 } : r;
+        world.RunUntil(w => w.Status is { Epoch: 3, Phase: JobPhase.Running, Step: > 40 });
+        var entries = world.Status.Logbook.Where(e => e.Actor == "policy explosion").ToArray();
+        Assert.Equal("fired again at step 25, rung 1", entries[0].Outcome);
+        Assert.Equal("trained on to step 31, loss 3, without another firing", entries[1].Outcome);
+        Assert.All(world.Status.Logbook.Where(e => e.Actor == "operator"), e => Assert.Null(e.Outcome));
+    }
+
+    [Fact]
     public void A_switched_optimizer_returns_after_its_steps_and_a_healed_override_is_released()
     {
         var sgd = Clip with { Name = "sgd", Then = [new() { Optimizer = new() { Type = OptimizerType.Sgd, State = OptimizerState.Drop, Steps = 10 } }, new() { GradientClip = new() { Set = 0.3 } }], ReleaseAfterSteps = 20 };

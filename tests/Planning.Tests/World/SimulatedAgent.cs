@@ -1,4 +1,5 @@
 using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
 
 namespace Opt.Planning.Tests.World;
 
@@ -24,6 +25,7 @@ internal sealed class SimulatedAgent(string jobUid, string pod, string podUid, s
     public bool StopRequested { get; set; }
     public bool SaveRequested { get; set; }
     public HyperParameters? Live { get; set; }
+    public CheckpointSpec? LiveCheckpoint { get; set; }
 
     /// <summary>Whether this trainer can test its node; one of an older release cannot.</summary>
     public bool CanTest { get; set; }
@@ -70,7 +72,7 @@ internal sealed class SimulatedAgent(string jobUid, string pod, string podUid, s
     {
         if (plan.Epoch < Epoch || (plan.Epoch == Plan?.Epoch && plan.Id.Digest != Plan.Id.Digest)) return false;
         if (Plan?.Id == plan.Id) return true;
-        (Plan, Epoch, State, Failure, LastAttempt, LastStep, Revision, DrainRequested, Stopped, StopRequested, SaveRequested, Live) = (plan, plan.Epoch, AgentState.Launching, null, 0, null, 0, false, false, false, false, null);
+        (Plan, Epoch, State, Failure, LastAttempt, LastStep, Revision, DrainRequested, Stopped, StopRequested, SaveRequested, Live, LiveCheckpoint) = (plan, plan.Epoch, AgentState.Launching, null, 0, null, 0, false, false, false, false, null, null);
         return true;
     }
 

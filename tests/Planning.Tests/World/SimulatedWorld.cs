@@ -43,6 +43,9 @@ internal sealed class SimulatedWorld
     /// <summary>The logbook as the store holds it.</summary>
     public HashSet<string> Stored { get; } = [];
 
+    /// <summary>Called with every plan before it is made; throws where an invariant of a test's own is broken.</summary>
+    public Action<RunPlan> Watch { get; init; } = _ => { };
+
     public int CommitEvery { get; init; } = 5;
     public int QuarantineRoom { get; init; } = int.MaxValue;
 
@@ -291,6 +294,7 @@ internal sealed class SimulatedWorld
             Assert(plan.Budgets.Count(u => u.Budget == budget && Now - u.At < spec.Window) <= spec.Limit, $"{budget} stays within its budget");
         }
 
+        Watch(plan);
         Plans.Add(new($"opt-plan-{plan.Epoch}-{plan.Revision}", $"plan-{plan.Epoch}-{plan.Revision}", plan));
     }
 
@@ -363,6 +367,7 @@ internal sealed class SimulatedWorld
         {
             Epoch = plan.Epoch, Revision = first.Revision, Attempt = step, Step = step, Samples = step, Tokens = 64 * step, Loss = 3, LearningRate = 1e-3, LossScale = 1, Skipped = false,
             Time = Now, Seconds = 1, TokensPerSecond = 64, HyperParameters = live.Training.HyperParameters,
+            Checkpointing = CheckpointSettings.Of(live.Training.Checkpoint),
         };
         record = Shape(record);
         if (first.StopRequested)

@@ -10,7 +10,7 @@ namespace Opt.Scenarios.World;
 
 /// <summary>
 /// The agents of all pods, their trainers and the checkpoint store, behind the operator's own client interface. Every second of virtual time an
-/// attempt ends wherever all members of a plan take part in it; every fifth step is committed, unless a newer epoch fenced it off.
+/// attempt ends wherever all members of a plan take part in it; every fifth step, or as the job says, is committed, unless a newer epoch fenced it off.
 /// </summary>
 internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
 {
@@ -143,6 +143,7 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
         if (request.Epoch != agent.Epoch) throw new AgentException("another epoch", HttpStatusCode.Conflict);
         agent.Revision = Math.Max(agent.Revision, request.Revision);
         if (request.HyperParameters is not null) agent.Live = request.HyperParameters;
+        if (request.Checkpoint is not null) agent.LiveCheckpoint = request.Checkpoint;
         if (request.Command is ControlCommand.Drain) agent.DrainRequested = true;
         if (request.Command is ControlCommand.Stop) agent.StopRequested = true;
         if (request.Command is ControlCommand.Checkpoint) agent.SaveRequested = true;
@@ -231,11 +232,12 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
 
         var (done, drained, save) = (step >= live.TotalSteps, first.DrainRequested, first.SaveRequested);
         first.SaveRequested = false;
-        long? committed = step % 5 == 0 || done || drained || save ? step : null;
+        var saving = first.LiveCheckpoint ?? plan.Training.Checkpoint;
+        long? committed = step % (saving.Every.Steps ?? 5) == 0 || done || drained || save ? step : null;
         var record = new StepRecord
         {
             Epoch = plan.Epoch, Revision = first.Revision, Attempt = step, Step = step, Samples = step, Tokens = 64 * step, Loss = 10.0 / step, LearningRate = live.PeakLearningRate, LossScale = 1, GradientNorm = 0.2, Skipped = false,
-            Time = clock.GetUtcNow(), Seconds = 1, TokensPerSecond = 64, HyperParameters = live, CommittedStep = committed,
+            Time = clock.GetUtcNow(), Seconds = 1, TokensPerSecond = 64, HyperParameters = live, Checkpointing = CheckpointSettings.Of(saving), CommittedStep = committed,
         };
         record = Shape(record);
         for (var i = 0; i < _commits.Count; i++)

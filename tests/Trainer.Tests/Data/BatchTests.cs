@@ -47,4 +47,20 @@ public sealed class BatchTests
         Assert.Equal(4_000_000_004, batch.Next);
         Assert.Equal([8L, 9, 10, 11], BatchCursor.Read(0, 4, [new(0, 4), new(4, 8)]).Samples);
     }
+
+    [Fact]
+    public void A_reshuffled_stretch_is_read_in_another_order_every_sample_once_and_nothing_else_moves()
+    {
+        long[] Places(params SampleShuffle[] shuffles) => BatchCursor.Read(0, 60, []).Ordered(shuffles).Samples;
+        var once = Places(new SampleShuffle(10, 40, 7));
+        Assert.Equal(Enumerable.Range(0, 60).Select(i => (long)i), once.Order());
+        Assert.Equal(Enumerable.Range(0, 10).Concat(Enumerable.Range(40, 20)).Select(i => (long)i), [.. once[..10], .. once[40..]]);
+        Assert.True(once[10..40].Select((s, i) => s == i + 10).Count(same => same) < 8, "most samples are elsewhere");
+        Assert.NotEqual(once, Places(new SampleShuffle(10, 40, 8)));
+
+        // A second change of order is a change of what the first had made of it: what was read up to its beginning stays read.
+        var twice = Places(new SampleShuffle(10, 40, 7), new SampleShuffle(25, 60, 9));
+        Assert.Equal(once[..25], twice[..25]);
+        Assert.Equal(Enumerable.Range(0, 60).Select(i => (long)i), twice.Order());
+    }
 }

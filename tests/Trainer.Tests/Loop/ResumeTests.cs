@@ -93,6 +93,27 @@ public sealed class ResumeTests : IDisposable
         Assert.NotEqual(ThreadRanks.Train(config, 1)[0].Steps[^1].Loss, resumed[^1].Loss);
     }
 
+    [Fact]
+    public void Betas_that_a_checkpoint_holds_never_come_back_over_those_of_the_plan()
+    {
+        // What made OPT's run 12.35 do nothing: beta1 = 0 and eps = 1 were asked for, the old ones were restored with the optimizer's state.
+        var config = Config(Whole) with { HyperParameters = Config(Whole).HyperParameters with { GradientClip = 0 } };
+        ThreadRanks.Train(Ending(config, Half), 1, store: _folder["store"]);
+        var asked = config.HyperParameters with { TotalSteps = Half + 1, Optimizer = config.HyperParameters.Optimizer with { Beta1 = 0, Beta2 = 0.5, Eps = 1 } };
+        RankOutcome Resumed(HyperParameters values) => ThreadRanks.Train(config with { HyperParameters = values }, 1, store: _folder["store"], resume: true)[0];
+        var mimic = Resumed(asked);
+        Assert.Equal(Half + 1, Assert.Single(mimic.Steps).Step);
+        // With beta1 = 0 the first moment is this step's gradient and nothing else; any part of the old moment in it would show.
+        var scale = mimic.Steps[0].GradientNorm!.Value / Norm(mimic.Gradient);
+        Assert.All(mimic.Gradient.Zip(mimic.FirstMoment), p => Assert.Equal(p.First * scale, p.Second, 1e-6));
+
+        // That second run's last checkpoint is one step further; the one before is still the newest of the first. The same step with the checkpoint's own betas moves otherwise.
+        var old = ThreadRanks.Train(config with { HyperParameters = asked with { TotalSteps = Half + 2, Optimizer = config.HyperParameters.Optimizer } }, 1, store: _folder["store"], resume: true)[0];
+        Assert.Contains(old.Gradient.Zip(old.FirstMoment), p => Math.Abs(p.First * scale - p.Second) > 1e-4);
+    }
+
+    private static double Norm(float[] values) => Math.Sqrt(values.Sum(v => (double)v * v));
+
     private static (long, long, long, double?, double?, double, bool) Essence(StepRecord s) => (s.Attempt, s.Step, s.Samples, s.Loss, s.GradientNorm, s.LossScale, s.Skipped);
 
     private static void Overflow(int rank, long attempt, Opt.Torch.torch.Tensor gradient)

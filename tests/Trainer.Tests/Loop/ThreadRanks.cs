@@ -70,9 +70,10 @@ internal static class ThreadRanks
             return new(folder, state.FencedEpoch, resume ? state.Checkpoints.Values.Last().ToSummary() : null);
         }
 
-        public static ICheckpointStore OpenStore(string folder) =>
-            new StoreEnvironment { Credentials = new() }.Open(TimeProvider.System, new() { Directory = new() { Path = folder } }, createRoot: true);
     }
+
+    public static ICheckpointStore OpenStore(string folder) =>
+        new StoreEnvironment { Credentials = new() }.Open(TimeProvider.System, new() { Directory = new() { Path = folder } }, createRoot: true);
 
     private sealed record Part(TrainingConfig Config, int Rank, int WorldSize, int Port, MemoryChannel Channel, WorldOptions Options, Saved? Saved, IRankExchange Exchange)
     {
@@ -125,7 +126,7 @@ internal static class ThreadRanks
 
         private CheckpointSession? Session(Mesh mesh, ShardStorage storage) => Saved is null ? null : new(new()
         {
-            Store = Saved.OpenStore(Saved.Folder),
+            Store = OpenStore(Saved.Folder),
             JobUid = "test",
             Epoch = Saved.Epoch,
             Model = Config.Model,

@@ -12,6 +12,7 @@ internal sealed class HealthMonitor(HealthSpec spec)
 {
     private readonly Lock _gate = new();
     private readonly SortedDictionary<long, long> _pending = [];
+    private HealthSpec _spec = spec;
     private long _lastBadStep;
 
     /// <summary>Newest step that was not good; 0 for none.</summary>
@@ -21,6 +22,12 @@ internal sealed class HealthMonitor(HealthSpec spec)
         {
             lock (_gate) return _lastBadStep;
         }
+    }
+
+    /// <summary>What counts as healthy from the next record on.</summary>
+    public void Adopt(HealthSpec spec)
+    {
+        lock (_gate) _spec = spec;
     }
 
     /// <summary>Goes on where the run that saved <paramref name="entry"/> was.</summary>
@@ -45,7 +52,7 @@ internal sealed class HealthMonitor(HealthSpec spec)
         lock (_gate)
         {
             if (IsBad(record, lossScaling)) _lastBadStep = Math.Max(1, record.Step);
-            var healthy = _pending.Where(c => record.Step - Math.Max(c.Value, _lastBadStep) >= spec.AfterSteps).Select(c => c.Key).ToArray();
+            var healthy = _pending.Where(c => record.Step - Math.Max(c.Value, _lastBadStep) >= _spec.AfterSteps).Select(c => c.Key).ToArray();
             foreach (var entry in healthy) _pending.Remove(entry);
             return healthy;
         }
@@ -53,7 +60,7 @@ internal sealed class HealthMonitor(HealthSpec spec)
 
     private bool IsBad(StepRecord record, bool lossScaling)
     {
-        if (lossScaling && record.LossScale < spec.LossScaleAtLeast) return true;
+        if (lossScaling && record.LossScale < _spec.LossScaleAtLeast) return true;
         return !record.Skipped && (record.Loss is null || record.GradientNorm is null);
     }
 }

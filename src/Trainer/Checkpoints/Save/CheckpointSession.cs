@@ -65,6 +65,12 @@ public sealed partial class CheckpointSession : ICheckpointSession
         return stall;
     }
 
+    public void Adopt(CheckpointSpec spec)
+    {
+        _health.Adopt(spec.HealthyWhen);
+        _housekeeper.Adopt(spec.Keep);
+    }
+
     public void Observe(StepRecord record)
     {
         foreach (var entry in _health.Observe(record, _lossScaling)) _housekeeper.DeclareHealthy(entry, record.Step);

@@ -17,7 +17,7 @@ internal sealed partial class Housekeeper : IAsyncDisposable
     private readonly CommitLog _log;
     private readonly Pruner _pruner;
     private readonly long _epoch;
-    private readonly RetentionSpec _keep;
+    private volatile RetentionSpec _keep;
     private readonly ILogger _logger;
     private readonly Channel<(string What, Func<CancellationToken, Task> Run)> _chores = Channel.CreateUnbounded<(string, Func<CancellationToken, Task>)>();
     private readonly CancellationTokenSource _stop = new();
@@ -33,6 +33,9 @@ internal sealed partial class Housekeeper : IAsyncDisposable
         _logger = logger;
         _loop = Task.Run(RunAsync);
     }
+
+    /// <summary>What retention keeps from its next run on.</summary>
+    public void Adopt(RetentionSpec keep) => _keep = keep;
 
     public void DeclareHealthy(long checkpoint, long step) => Add("verdict", ct => _log.AppendAsync(state =>
         state.Checkpoints.TryGetValue(checkpoint, out var known) && known.Verdict == HealthVerdict.Pending
