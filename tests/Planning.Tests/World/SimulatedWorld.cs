@@ -311,7 +311,7 @@ internal sealed class SimulatedWorld
     {
         if (Pods.FirstOrDefault(p => p.Name == action.Name && p.Uid == action.Uid) is not { } pod) return;
         Assert(pod.Node is { Quarantine: not null } or { Departure.IsClosed: true } || pod.Terminating, "only pods on quarantined nodes, and on those being drained, are deleted one by one");
-        Assert(pod.Node?.Quarantine is not null || Plan?.Members.All(m => m.PodUid != pod.Uid) != false || _fencedEpoch > Plan.Epoch, "a member leaves a node that is drained only behind a fence");
+        Assert(pod.Node?.Quarantine is not null || pod.Terminating || Plan?.Members.All(m => m.PodUid != pod.Uid) != false || _fencedEpoch > Plan.Epoch, "a member leaves a node that is drained only behind a fence");
         Assert(!action.Now || pod.Node?.IsReady(Now) == false, "no grace is skipped while the kubelet lives");
         if (action.Now) Pods.Remove(pod);
         else pod.Terminating = true;
