@@ -39,6 +39,7 @@ internal sealed class Drill : IAsyncDisposable
     public async Task RelaunchAsync(string name, int times, Func<int, Task> strike, Func<int, Task>? mend = null)
     {
         var seconds = new List<double>();
+        using var print = new AtEnd(seconds, () => Figures.Print($"{name} to next optimizer step", "s", seconds));
         for (var i = 0; i < times; i++)
         {
             var epoch = (await _steps.NewestAsync())!.Epoch;
@@ -52,14 +53,18 @@ internal sealed class Drill : IAsyncDisposable
             await ReleaseAsync();
             await SettledAsync(next.Epoch);
         }
-
-        Figures.Print($"{name} to next optimizer step", "s", seconds);
     }
 
     /// <summary>A fault that training must not notice: the longest time between two steps around it, and whether it cost an epoch.</summary>
     public async Task UntouchedAsync(string name, int times, Func<int, Task> strike, Func<int, Task> mend)
     {
         var (gaps, usual, epochs) = (new List<double>(), new List<double>(), 0.0);
+        using var print = new AtEnd(gaps, () =>
+        {
+            Figures.Print($"{name}: longest time between steps", "s", gaps);
+            Figures.Print($"{name}: usual time between steps", "s", usual);
+            Figures.Print($"{name}: relaunches in {gaps.Count} times", "", [epochs]);
+        });
         for (var i = 0; i < times; i++)
         {
             var before = (await _steps.NewestAsync())!;
@@ -67,30 +72,33 @@ internal sealed class Drill : IAsyncDisposable
             var struck = TimeProvider.System.GetUtcNow();
             await strike(i);
             await Task.Delay(TimeSpan.FromSeconds(8), TimeProvider.System, _ct);
-            var times0 = (await _steps.RecordsAsync()).Where(r => r.Time > struck - TimeSpan.FromSeconds(3)).Select(r => r.Time).Order().ToArray();
-            var between = times0.Zip(times0.Skip(1), (a, b) => (b - a).TotalSeconds).ToArray();
-            (double Longest, double Median) = (between.Max(), between.Order().ElementAt(between.Length / 2));
-            gaps.Add(Longest);
-            usual.Add(Median);
+            var stamps = (await _steps.RecordsAsync()).Where(r => r.Time > struck - TimeSpan.FromSeconds(3)).Select(r => r.Time).Order().ToArray();
+            var between = stamps.Zip(stamps.Skip(1), (a, b) => (b - a).TotalSeconds).ToArray();
+            var (longest, median) = (between.Max(), between.Order().ElementAt(between.Length / 2));
+            gaps.Add(longest);
+            usual.Add(median);
             epochs += (await _steps.NewestAsync())!.Epoch - before.Epoch;
-            Console.Error.WriteLine($"{name} {i + 1}: longest {Longest:F2} s between steps, usual {Median:F2} s");
+            Console.Error.WriteLine($"{name} {i + 1}: longest {longest:F2} s between steps, usual {median:F2} s");
             await mend(i);
             await SettledAsync(0);
         }
-
-        Figures.Print($"{name}: longest time between steps", "s", gaps);
-        Figures.Print($"{name}: usual time between steps", "s", usual);
-        Figures.Print($"{name}: relaunches in {times} times", "", [epochs]);
     }
 
     /// <summary>One worker gets a quarter of its time: the next step, and what a step costs meanwhile.</summary>
     public async Task ThrottleAsync(int times)
     {
         var (next, ratio, epochs) = (new List<double>(), new List<double>(), 0.0);
+        using var print = new AtEnd(next, () =>
+        {
+            Figures.Print("worker throttled to a quarter: to next optimizer step", "s", next);
+            Figures.Print("worker throttled to a quarter: step time, times the usual", "", ratio);
+            Figures.Print($"worker throttled to a quarter: relaunches in {ratio.Count} times of 4 s", "", [epochs]);
+        });
         for (var i = 0; i < times; i++)
         {
             var before = (await _steps.NewestAsync())!;
-            var usual = (await _steps.RecordsAsync()).TakeLast(30).Select(r => r.Seconds).Order().ElementAt(15);
+            var recent = (await _steps.RecordsAsync()).TakeLast(30).Select(r => r.Seconds).Order().ToArray();
+            var usual = recent[recent.Length / 2];
             var worker = Processes.Worker(i % 2);
             var struck = TimeProvider.System.GetUtcNow();
             for (var slice = 0; slice < 20; slice++)
@@ -107,10 +115,6 @@ internal sealed class Drill : IAsyncDisposable
             epochs += (await _steps.NewestAsync())!.Epoch - before.Epoch;
             Console.Error.WriteLine($"throttle {i + 1}: next step after {next[^1]:F2} s, steps {ratio[^1]:F1} times as long");
         }
-
-        Figures.Print("worker throttled to a quarter: to next optimizer step", "s", next);
-        Figures.Print("worker throttled to a quarter: step time, times the usual", "", ratio);
-        Figures.Print($"worker throttled to a quarter: relaunches in {times} times of 4 s", "", [epochs]);
     }
 
     public Task KillNodeAsync(int _) => _system.NodeAsync("kill", _node, _ct);
@@ -156,6 +160,15 @@ internal sealed class Drill : IAsyncDisposable
         {
             await _system.KubectlAsync(_ct, "label", "node", (string)node!["metadata"]!["name"]!, "training.opt-operator.io/quarantined-");
             await _system.KubectlAsync(_ct, "uncordon", (string)node["metadata"]!["name"]!);
+        }
+    }
+
+    /// <summary>What was measured is printed however the measuring ends.</summary>
+    private sealed class AtEnd(List<double> samples, Action print) : IDisposable
+    {
+        public void Dispose()
+        {
+            if (samples.Count > 0) print();
         }
     }
 

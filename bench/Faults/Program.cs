@@ -7,7 +7,7 @@ using var stop = new CancellationTokenSource();
 Console.CancelKeyPress += (_, e) => { e.Cancel = true; stop.Cancel(); };
 var times = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 20;
 await using var drill = await Drill.StartAsync(diagnostics: args.FirstOrDefault() is not "worker-stop", stop.Token);
-await (args.FirstOrDefault() switch
+var fault = args.FirstOrDefault() switch
 {
     "worker-kill" => drill.RelaunchAsync("worker SIGKILL", times, i => { drill.Processes.Worker(i % 2).Signal(Signal.Kill); return Task.CompletedTask; }),
     "worker-stop" => drill.RelaunchAsync("worker SIGSTOP (hang)", times, i => { drill.Processes.Worker(i % 2).Signal(Signal.Stop); return Task.CompletedTask; }),
@@ -18,4 +18,12 @@ await (args.FirstOrDefault() switch
     "node-cut" => drill.UntouchedAsync("node cut from the API server", times, drill.CutNodeAsync, drill.MendNodeAsync),
     "operator-kill" => drill.UntouchedAsync("operator SIGKILL", times, drill.KillOperatorAsync, _ => Task.CompletedTask),
     _ => throw new ArgumentException("name a fault: worker-kill, worker-stop, worker-stop-tested, worker-throttle, agent-kill, node-kill, node-cut or operator-kill"),
-});
+};
+try
+{
+    await fault;
+}
+catch (OperationCanceledException) when (stop.IsCancellationRequested)
+{
+    // interrupted: the figures of what was done are printed
+}

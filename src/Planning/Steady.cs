@@ -42,7 +42,7 @@ internal static class Steady
             .With(IncidentDetection.IsCutOff(s)
                 ? new Fact(ConditionTypes.Running, "Unknown", "CutOff", "most agents do not answer although their nodes are ready: the operator itself may be cut off, so the training is left alone")
                 : Fact.True(ConditionTypes.Running, "StepsAdvance", $"epoch {s.Plan!.Epoch}"), Fact.False(ConditionTypes.Suspended, "NotAsked"))
-            .WakeIn(left < TimeSpan.FromSeconds(10) ? TimeSpan.FromSeconds(2) : TimeSpan.FromSeconds(10));
+            .WakeIn(left < TimeSpan.FromSeconds(2) ? left : left < TimeSpan.FromSeconds(10) ? TimeSpan.FromSeconds(2) : TimeSpan.FromSeconds(10));
     }
 
     /// <summary>The incident, fence and waiting that led to this plan are over.</summary>

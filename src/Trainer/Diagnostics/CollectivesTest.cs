@@ -53,8 +53,8 @@ internal sealed class CollectivesTest : IDiagnosticTest
         }
     }
 
-    private static distributed.Store Store(DiagnosticContext context, DiagnosticsGroup group) =>
-        new distributed.TCPStore(group.Addresses[0], group.Port, is_server: group.Rank == 0, context.Patience);
+    private static distributed.TCPStore Store(DiagnosticContext context, DiagnosticsGroup group) =>
+        new(group.Addresses[0], group.Port, is_server: group.Rank == 0, context.Patience);
 
     private static string? Sum(DiagnosticContext context, distributed.ProcessGroup wire, out double rate)
     {

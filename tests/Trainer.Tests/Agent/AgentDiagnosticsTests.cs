@@ -98,7 +98,7 @@ public sealed class AgentDiagnosticsTests
     }
 
     /// <summary>The arguments that the agent adds come after the script and are not looked at.</summary>
-    private static IReadOnlyList<string> Script(string script) => ["/bin/sh", "-c", script, "diagnose"];
+    private static string[] Script(string script) => ["/bin/sh", "-c", script, "diagnose"];
 
     private static ByteArrayContent Body(DiagnosticsRequest request) => new(JsonSerializer.SerializeToUtf8Bytes(request, ProtocolJson.Default.DiagnosticsRequest)) { Headers = { ContentType = new("application/json") } };
 
