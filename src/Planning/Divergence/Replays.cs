@@ -25,7 +25,7 @@ internal static class Replays
 
     /// <summary>
     /// The trouble did not come back: a machine computed wrongly. That is the failure ladder's business; its first rung, a relaunch in place, is
-    /// what the replay was, and is charged. Which machine it was nobody can say, so when that budget is used up people are asked.
+    /// what the replay was, and is charged. Which machine it was only tests can say; when that budget is used up people are asked.
     /// </summary>
     public static Move? Verdict(Situation s)
     {
@@ -34,9 +34,15 @@ internal static class Replays
         if (plan.Training.HyperParameters != s.Launched!.Training.HyperParameters) return Revisions.Write(s, Concluded(s, id, "the replay says nothing: values were changed meanwhile", replay, null));
         var what = $"hardware: what fired at step {replay.Step} did not come back on the same data; no hyper-parameter moves";
         var uses = Budgets.Current(s);
-        if (Budgets.Allows(s, uses, Budgets.RelaunchInPlace)) return Revisions.Write(s, Concluded(s, id, what, replay, Budgets.Add(uses, Budgets.RelaunchInPlace, id, s.Now)));
+        if (Budgets.Allows(s, uses, Budgets.RelaunchInPlace)) return Revisions.Write(s, Tested(s, Concluded(s, id, what, replay, Budgets.Add(uses, Budgets.RelaunchInPlace, id, s.Now)), id, what));
         return Revisions.Write(s, Pausing.Paused(s, id, $"{what}, and failurePolicy.{Budgets.RelaunchInPlace} is used up: test the machines ({string.Join(", ", plan.Members.Take(8).Select(m => m.Node))})", null) with { Replay = null });
     }
+
+    /// <summary>A relaunch from a fresh checkpoint with tests of every machine and pair before it, where there is an agent that can make them.</summary>
+    private static RunPlan Tested(Situation s, RunPlan concluded, string id, string what) =>
+        s.Policy.Diagnostics.Enabled && s.Candidates.Any(p => s.AgentOf(p)!.Status!.Diagnostics is not null)
+            ? concluded with { Rollback = Pausing.Newest(what) with { CauseId = $"rollback-{id}", Reason = Reasons.DivergenceHardware, Diagnose = DiagnosticsSet.Network } }
+            : concluded;
 
     /// <param name="uses">Budgets after a verdict of hardware; null for no verdict.</param>
     private static RunPlan Concluded(Situation s, string id, string what, ReplayOrder replay, EquatableList<BudgetUse>? uses)

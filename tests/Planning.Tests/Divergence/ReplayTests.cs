@@ -49,6 +49,18 @@ public sealed class ReplayTests
     }
 
     [Fact]
+    public void Where_machines_can_be_tested_the_bad_one_is_found_and_replaced_after_the_verdict()
+    {
+        var world = World(Explosion, nodes: 3, canTest: true);
+        world.Shape = r => r.Epoch == 1 && r.Step >= 23 ? r with { Loss = 9 } : r;
+        world.RunUntil(w => w.Status is { Epoch: 2, Step: 20 });
+        world.Agents.ElementAt(1).TestFault = "wrong digest";
+        world.RunUntil(w => w.Status is { Epoch: > 2, Phase: JobPhase.Running, Step: > 35 });
+        Assert.Equal("node-1", Assert.Single(world.Status.Nodes.Quarantined).Name);
+        Assert.Equal((1e-3, true), (world.Plan!.Training.HyperParameters.PeakLearningRate, world.Plan.Resume!.Step >= 28));
+    }
+
+    [Fact]
     public void Replays_have_a_budget_of_their_own_after_which_the_policy_acts_at_once()
     {
         var world = World(Explosion);
@@ -107,10 +119,10 @@ public sealed class ReplayTests
         Assert.Single(world.Plan.Budgets);
     }
 
-    private static SimulatedWorld World(DivergencePolicySpec policy, Func<OptTrainingJobSpec, OptTrainingJobSpec>? also = null)
+    private static SimulatedWorld World(DivergencePolicySpec policy, Func<OptTrainingJobSpec, OptTrainingJobSpec>? also = null, int nodes = 2, bool canTest = false)
     {
         var job = Make.Job(totalSteps: 200);
         var spec = job.Spec with { DivergencePolicies = [policy] };
-        return new(job with { Spec = also?.Invoke(spec) ?? spec }, 2) { HealthyAfter = 5 };
+        return new(job with { Spec = also?.Invoke(spec) ?? spec }, nodes) { HealthyAfter = 5, CanTest = canTest };
     }
 }
