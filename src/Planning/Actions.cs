@@ -54,5 +54,8 @@ public sealed record NoteOffences(string Node, string Uid, NodeHistory History) 
 /// <summary>Delete a pod, this one and no successor. <paramref name="Now"/>: grace 0, for when its kubelet is silent.</summary>
 public sealed record DeletePod(string Name, string Uid, bool Now) : PlannedAction;
 
+/// <summary>Delete the job itself, this one and no successor of its name; what it owned goes with it.</summary>
+public sealed record DeleteJob(string Uid) : PlannedAction;
+
 /// <summary>Delete a plan beyond those that are kept.</summary>
 public sealed record DeletePlan(string ConfigMap, string Uid) : PlannedAction;

@@ -91,7 +91,14 @@ public static class JobPlanner
         }
 
         var ended = Stopping.Ended(s, outcome);
-        return set.Replicas == 0 ? ended : ended.Then(new ScaleStatefulSet(set.Uid, 0, outcome, CountersSince: set.CountersSince));
+        return set.Replicas == 0 ? Expiring(s, ended, outcome) : ended.Then(new ScaleStatefulSet(set.Uid, 0, outcome, CountersSince: set.CountersSince));
+    }
+
+    private static Move Expiring(Situation s, Move ended, JobOutcome outcome)
+    {
+        if (s.Job.Spec.TtlSecondsAfterFinished is not { } seconds) return ended;
+        var left = outcome.At + TimeSpan.FromSeconds(seconds) - s.Now;
+        return left > TimeSpan.Zero ? ended.WakeIn(left) : ended.Then(new DeleteJob(s.Job.Metadata.Uid));
     }
 
     private static Move? Incidents(Situation s)

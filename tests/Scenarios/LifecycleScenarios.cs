@@ -47,6 +47,19 @@ public sealed class LifecycleScenarios
     });
 
     [Fact]
+    public Task A_job_with_a_time_to_live_is_deleted_that_long_after_its_end_and_not_before() => Scenario.RunAsync(nodes: 2, async world =>
+    {
+        await world.CreateJobAsync(Manifest.Replace("  failurePolicy:", "  ttlSecondsAfterFinished: 60\n  failurePolicy:", StringComparison.Ordinal));
+        await world.UntilAsync(s => s.Phase == JobPhase.Succeeded);
+        await world.AdvanceAsync(TimeSpan.FromSeconds(50));
+        Assert.Equal(JobPhase.Succeeded, (await world.StatusAsync()).Phase);
+
+        await world.AdvanceAsync(TimeSpan.FromSeconds(30));
+        Assert.Empty(await world.ListAsync(Scenario.Jobs));
+        Assert.Empty(await world.ListAsync(ResourceId.StatefulSets));
+    });
+
+    [Fact]
     public Task A_failed_worker_is_relaunched_in_the_same_pods() => Scenario.RunAsync(nodes: 2, async world =>
     {
         await world.CreateJobAsync(Manifest);

@@ -76,6 +76,13 @@ public sealed class PermissionScenarios
             await world.EditJobAsync(new JsonObject { ["spec"] = new JsonObject { ["suspend"] = suspend } });
             await world.UntilAsync(s => s.Phase == (suspend ? JobPhase.Suspended : JobPhase.Running), seconds: 60);
         }
+
+        await world.Api.DeleteAsync(Scenario.Jobs, "ml", "opt", null, Scenario.User, Cancelled);
+        await world.AdvanceAsync(TimeSpan.FromSeconds(30));
+        // The store is still the deleted job's: the next one fails, and goes when its time is over.
+        await world.CreateJobAsync(LifecycleScenarios.Manifest.Replace("  failurePolicy:", "  ttlSecondsAfterFinished: 1\n  failurePolicy:", StringComparison.Ordinal));
+        await world.AdvanceAsync(TimeSpan.FromSeconds(60));
+        Assert.Empty(await world.ListAsync(Scenario.Jobs));
     }
 
     /// <summary>What an operator does beside jobs: the lease, and the webhooks' certificates.</summary>

@@ -110,6 +110,7 @@ internal static class FieldLimits
         ["FailurePolicySpec.NoProgressLimit"] = Range(1, 20),   // the operator keeps the newest 20 plans, where they are counted
         ["BudgetSpec.Limit"] = Range(0, 1000),
         ["LeaveNodeSpec.Limit"] = Range(0, 1000),
+        ["OptTrainingJobSpec.TtlSecondsAfterFinished"] = Range(0, int.MaxValue),
         ["OptTrainingJobSpec.DivergencePolicies"] = new() { MaxItems = 16 },
         ["OptTrainingJobSpec.Overrides"] = new() { MaxItems = 16 },
         ["DivergencePolicySpec.Name"] = new() { MinLength = 1, MaxLength = 63, Pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" },

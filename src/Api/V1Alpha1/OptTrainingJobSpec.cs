@@ -35,6 +35,11 @@ public sealed record OptTrainingJobSpec
     /// <summary>True: save a checkpoint, then release all pods until it is false again. Live.</summary>
     public bool Suspend { get; init; }
 
+    /// <summary>
+    /// Seconds after its end, good or bad, at which the job is deleted with all it owns but its checkpoints. Default: never. Live.
+    /// </summary>
+    public int? TtlSecondsAfterFinished { get; init; }
+
     /// <summary>Managed: the operator acts. Unmanaged: it observes and decides nothing. Live.</summary>
     public ManagementState ManagementState { get; set; } = ManagementState.Managed;
 }

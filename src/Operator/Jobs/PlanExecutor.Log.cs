@@ -32,6 +32,9 @@ internal sealed partial class PlanExecutor
         [LoggerMessage(2110, LogLevel.Warning, "{Pod} did not store the logbook: {Error}")]
         public static partial void NotRecorded(ILogger logger, string pod, string error);
 
+        [LoggerMessage(2114, LogLevel.Information, "{Job} is deleted: it ended {Seconds} s ago, its time to live")]
+        public static partial void JobExpired(ILogger logger, ObjectKey job, int seconds);
+
         [LoggerMessage(2111, LogLevel.Information, "Asked {Pod} for diagnostics {Id} ({Set})")]
         public static partial void Diagnosing(ILogger logger, string pod, string id, DiagnosticsSet set);
 

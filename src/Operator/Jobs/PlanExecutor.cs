@@ -50,6 +50,7 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         NoteOffences a => NoteAsync(a, ct),
         DeletePod a => DeletePodAsync(job, a, ct),
         DeletePlan a => DeletePlanAsync(job, a, ct),
+        DeleteJob a => DeleteJobAsync(job, a, ct),
         _ => throw new UnreachableException($"No executor for {action.GetType().Name}"),
     };
 
@@ -244,6 +245,13 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         await DeleteAsync(client.Resource(Resources.Pods), key, options, ct);
         Log.PodDeleted(logger, key, action.Now);
         await SeenAsync(token => informers.Pods.WaitUntilAsync(s => s.Find(key) is not { } pod || pod.Metadata.Uid != action.Uid || (!action.Now && pod.Metadata.DeletionTimestamp is not null), token), ct);
+    }
+
+    private async Task DeleteJobAsync(OptTrainingJob job, DeleteJob action, CancellationToken ct)
+    {
+        var key = new ObjectKey(job.Metadata.Namespace, job.Metadata.Name);
+        await DeleteAsync(client.Resource(JobObject.Definition), key, new() { Preconditions = new() { Uid = action.Uid }, PropagationPolicy = "Background" }, ct);
+        Log.JobExpired(logger, key, job.Spec.TtlSecondsAfterFinished ?? 0);
     }
 
     private async Task DeletePlanAsync(OptTrainingJob job, DeletePlan action, CancellationToken ct)

@@ -40,6 +40,10 @@ internal sealed class SimulatedWorld
     public StatefulSetState? Set { get; private set; }
     public PresentObjects Owned { get; private set; } = new();
     public List<PlannedAction> Done { get; } = [];
+
+    /// <summary>The job outlived its end by its time to live.</summary>
+    public bool IsDeleted { get; private set; }
+
     /// <summary>The logbook as the store holds it.</summary>
     public HashSet<string> Stored { get; } = [];
 
@@ -248,6 +252,7 @@ internal sealed class SimulatedWorld
                 _memory = _memory.Recording(a.Entries);
                 break;
             case DeletePod a: Delete(a); break;
+            case DeleteJob: IsDeleted = true; break;
             case DeletePlan a: Plans.RemoveAll(p => p.Uid == a.Uid); break;
             default: throw new NotSupportedException(action.ToString());
         }

@@ -2,7 +2,7 @@
 {{- define "opt-operator.jobRules" -}}
 - apiGroups: [training.opt-operator.io]
   resources: [opttrainingjobs]
-  verbs: [list, watch]
+  verbs: [list, watch, delete]
 - apiGroups: [training.opt-operator.io]
   resources: [opttrainingjobs/status]
   verbs: [patch]

@@ -109,7 +109,7 @@ internal sealed class ResourceRequest(ApiContext context, HttpContext http, User
         var (body, duplicates) = await BodyReader.ReadAsync(Request, kind, Aborted);
         var request = WriteRequest() with { Duplicates = duplicates };
         var existed = context.Find(kind, path.Namespace, path.Name!) is not null;
-        if (!existed) AuthorizeCreate();
+        if (!existed && path.Subresource is null) AuthorizeCreate();
         var item = await Dispatch.UpdateAsync(context, Target(), body, request, Aborted);
         Responses.Warn(http, request.Warnings);
         await AnswerAsync(existed ? 200 : 201, item, negotiated);
@@ -132,7 +132,7 @@ internal sealed class ResourceRequest(ApiContext context, HttpContext http, User
 
         var (patch, duplicates) = await BodyReader.ReadPatchAsync(Request, type == PatchKind.Apply, Aborted);
         request = request with { Duplicates = duplicates };
-        if (type == PatchKind.Apply && context.Find(kind, path.Namespace, path.Name!) is null) AuthorizeCreate();
+        if (type == PatchKind.Apply && path.Subresource is null && context.Find(kind, path.Namespace, path.Name!) is null) AuthorizeCreate();
         var (item, created) = await Dispatch.PatchAsync(context, Target(), type, patch, request, Aborted);
         Responses.Warn(http, request.Warnings);
         await AnswerAsync(created ? 201 : 200, item, negotiated);
@@ -141,7 +141,7 @@ internal sealed class ResourceRequest(ApiContext context, HttpContext http, User
     /// <summary>A write that would create needs the permission to create besides its own.</summary>
     private void AuthorizeCreate()
     {
-        var question = new AccessQuestion(user, "create", path.Group, path.Plural, path.Subresource, path.Namespace, path.Name);
+        var question = new AccessQuestion(user, "create", path.Group, path.Plural, null, path.Namespace, path.Name);
         if (!context.Authorizer.Allows(question)) throw ApiErrors.Forbidden(question);
     }
 
