@@ -28,6 +28,9 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
     /// <summary>The epoch that the store was fenced at last; 0 for a fresh one.</summary>
     public long FencedEpoch { get => _fenced; set => _fenced = value; }
 
+    /// <summary>How long an agent takes to answer a fence, a plan or a control request.</summary>
+    public TimeSpan Latency { get; set; }
+
     /// <summary>Shapes what rank 0 reports.</summary>
     public Func<StepRecord, StepRecord> Shape { get; set; } = r => r;
 
@@ -207,6 +210,7 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
     private async Task<T> AskAsync<T>(AgentTarget target, Func<SimulatedAgent, T> answer)
     {
         await Task.Yield();
+        if (Latency > TimeSpan.Zero && typeof(T) != typeof(AgentStatus)) await Task.Delay(Latency, clock);
         lock (_gate) return answer(Find(target));
     }
 
