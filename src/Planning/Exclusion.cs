@@ -32,13 +32,14 @@ internal static class Exclusion
                 continue;
             }
 
-            if (node?.Quarantine is not null || uses.Any(u => u.Budget == Budgets.ReplaceNode && u.CauseId == suspect.CauseId)) continue;
-            if (!Budgets.Allows(s, uses, Budgets.ReplaceNode)) return new([.. actions], uses, suspect, held, [.. shadows]);
-            uses = Budgets.Add(uses, Budgets.ReplaceNode, suspect.CauseId, s.Now);
-            if (s.Policy.ReplaceNode.Mode is PolicyMode.Shadow)
+            var budget = Budgets.OfReplacement(suspect.CauseId);
+            if (node?.Quarantine is not null || uses.Any(u => u.Budget == budget && u.CauseId == suspect.CauseId)) continue;
+            if (!Budgets.Allows(s, uses, budget)) return new([.. actions], uses, suspect, held, [.. shadows]);
+            uses = Budgets.Add(uses, budget, suspect.CauseId, s.Now);
+            if (Budgets.Spec(s.Policy, budget).Mode is PolicyMode.Shadow)
             {
-                shadows.Add(new(suspect.CauseId, $"would have quarantined node {suspect.Node} and replaced its pod", $"{suspect.Reason}: {suspect.Message}; failurePolicy.replaceNode.mode is Shadow"));
-                held = Fact.False(ConditionTypes.NodeActionsAllowed, "Shadow", $"failurePolicy.replaceNode.mode is Shadow; {suspect.Node} stays although {suspect.Message}");
+                shadows.Add(new(suspect.CauseId, $"would have quarantined node {suspect.Node} and replaced its pod", $"{suspect.Reason}: {suspect.Message}; failurePolicy.{budget}.mode is Shadow"));
+                held = Fact.False(ConditionTypes.NodeActionsAllowed, "Shadow", $"failurePolicy.{budget}.mode is Shadow; {suspect.Node} stays although {suspect.Message}");
                 continue;
             }
 

@@ -82,6 +82,8 @@ public static class Reasons
     public const string AgentRestarted = "AgentRestarted";
     public const string AgentSilent = "AgentSilent";
     public const string Hang = "Hang";
+    public const string Straggler = "Straggler";
+    public const string Slow = "Slow";
     public const string LaunchDeadline = "LaunchDeadline";
     public const string EpochFenced = "EpochFenced";
     public const string PlanRefused = "PlanRefused";
@@ -91,5 +93,5 @@ public static class Reasons
 
     /// <summary>Causes that are somebody's wish, not a fault: no budget, no back-off, no count of missing progress.</summary>
     public static readonly EquatableList<string> Wanted =
-        [Start, Resumed, SpecChanged, HyperParametersChanged, Divergence, DivergenceReplay, RollbackRequested, RelaunchRequested, NodeLeft, DiagnosticsRequested];
+        [Start, Resumed, SpecChanged, HyperParametersChanged, Divergence, DivergenceReplay, RollbackRequested, RelaunchRequested, NodeLeft, DiagnosticsRequested, Slow];
 }

@@ -73,7 +73,8 @@ internal static class Leaving
     /// <summary>Members on nodes that somebody takes out of service.</summary>
     private static IEnumerable<Member> Departing(Situation s) => s.Members.Where(m => m.Pod is { Terminating: false } pod && s.IsDeparting(pod));
 
-    private static int Spares(Situation s) => s.Candidates.Count(p => !s.IsLeaving(p) && s.Members.All(m => m.Planned.PodUid != p.Uid));
+    /// <summary>Pods that could take a member's place now.</summary>
+    public static int Spares(Situation s) => s.Candidates.Count(p => !s.IsLeaving(p) && s.Members.All(m => m.Planned.PodUid != p.Uid));
 
     private static bool IsClosed(Situation s, PodState pod) => s.NodeOf(pod) is { Departure.IsClosed: true };
 

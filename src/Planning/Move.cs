@@ -82,6 +82,9 @@ public static class ConditionTypes
     /// <summary>No member sits on a node that somebody takes out of service; False says which, and what is waited for.</summary>
     public const string NodesInService = "NodesInService";
 
+    /// <summary>Steps take as long as they should; False names the machine that holds the others up, or says how much slower all became.</summary>
+    public const string PaceNormal = "PaceNormal";
+
     /// <summary>What every rank reports in force is what the plan says, overrides included.</summary>
     public const string OverrideApplied = "OverrideApplied";
 
@@ -92,7 +95,7 @@ public static class ConditionTypes
     public const string Succeeded = "Succeeded";
     public const string Failed = "Failed";
 
-    public static readonly EquatableList<string> All = [SpecValid, PodTemplateValid, MembersPlaced, StoreReady, Running, SpecInForce, OverrideApplied, NodeActionsAllowed, NodesInService, Paused, Suspended, Succeeded, Failed];
+    public static readonly EquatableList<string> All = [SpecValid, PodTemplateValid, MembersPlaced, StoreReady, Running, SpecInForce, OverrideApplied, NodeActionsAllowed, NodesInService, PaceNormal, Paused, Suspended, Succeeded, Failed];
 }
 
 /// <summary>The accounts of the goodput ledger.</summary>

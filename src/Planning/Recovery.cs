@@ -15,9 +15,10 @@ internal static class Recovery
         if (incident.Severity is Severity.User) return Stopping.Fail(s, incident.Reason, $"Restarting cannot help: {incident.Message}.");
         if (Replace(s, incident) is not { } replace) return Stopping.Fail(s, "BudgetExhausted", Diagnosis(s, incident, Budgets.RelaunchInPlace));
         var exclusion = Exclusion.Decide(s, incident, replace);
-        if (exclusion.Refused is { } refused) return Stopping.Fail(s, "BudgetExhausted", Diagnosis(s, refused, Budgets.ReplaceNode));
+        if (exclusion.Refused is { } refused) return Stopping.Fail(s, "BudgetExhausted", Diagnosis(s, refused, Budgets.OfReplacement(refused.CauseId)));
         var uses = incident.Severity is Severity.Process or Severity.Shared && !replace ? Budgets.Add(exclusion.Uses, Budgets.RelaunchInPlace, incident.CauseId, s.Now) : exclusion.Uses;
         if (incident.Reason is Reasons.NodeLeft) uses = Budgets.Add(uses, Budgets.LeaveNode, incident.CauseId, s.Now);
+        if (incident.Reason is Reasons.Slow) uses = Budgets.Add(uses, Budgets.Slowdown, incident.CauseId, s.Now);
         if (exclusion.Quarantines.Count > 0)
         {
             // The label and the cordon must stand before the pod can be recreated: nothing else in this pass.
@@ -25,7 +26,7 @@ internal static class Recovery
         }
 
         var cause = new Opt.Api.Protocol.PlanCause { Id = incident.CauseId, Reason = incident.Reason, Message = exclusion.Held is { } held ? $"{incident.Message} ({held.Message})" : incident.Message, Node = replace || incident.Severity is Severity.Process ? incident.Node : null };
-        var culprit = replace && s.Policy.ReplaceNode.Mode is PolicyMode.Enforce ? incident : null;
+        var culprit = replace && Budgets.Spec(s.Policy, Budgets.OfReplacement(incident.CauseId)).Mode is PolicyMode.Enforce ? incident : null;
         return Told(exclusion, Launch.Decide(s, memory, cause, uses, incident.BadCheckpoint, culprit).With(Fact.False(ConditionTypes.Running, incident.Reason, incident.Message)));
     }
 
@@ -49,7 +50,7 @@ internal static class Recovery
 
     private static string Diagnosis(Situation s, Incident incident, string budget)
     {
-        var spec = budget == Budgets.ReplaceNode ? s.Policy.ReplaceNode : s.Policy.RelaunchInPlace;
+        var spec = Budgets.Spec(s.Policy, budget);
         var causes = s.Seen.Plans.Select(p => p.Plan.Cause.Reason).Where(r => !Reasons.Wanted.Contains(r)).GroupBy(r => r).OrderByDescending(g => g.Count()).Select(g => $"{g.Count()} x {g.Key}");
         return $"The budget failurePolicy.{budget} ({spec.Limit} within {Opt.Api.DurationConverter.Format(spec.Window)}) is used up. Last: {incident.Message}. Relaunches on record: {string.Join(", ", causes)}. "
             + "Look at the logbook in status and at the logs of the pod named there; edit the spec (any field) to start the job again.";

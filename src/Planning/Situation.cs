@@ -11,6 +11,8 @@ internal sealed class Situation
     private readonly Dictionary<string, PodState> _pods;
     private readonly Dictionary<string, AgentView> _agents;
     private readonly Dictionary<string, NodeState> _nodes;
+    private readonly Lazy<Straggling.Found?> _straggler;
+    private readonly Lazy<Slowness.Found?> _slow;
 
     public Situation(OptTrainingJob job, Observation seen, DateTimeOffset now)
     {
@@ -25,6 +27,7 @@ internal sealed class Situation
         Able = [.. seen.Pods.Where(IsCandidate)];
         Candidates = Leaving.Prefer(this, Able);
         Judgement = Judgement.Of(this);
+        (_straggler, _slow) = (new(() => Straggling.Find(this)), new(() => Slowness.Find(this)));
     }
 
     public OptTrainingJob Job { get; }
@@ -50,6 +53,12 @@ internal sealed class Situation
 
     /// <summary>What the divergence policies say of the newest step records.</summary>
     public Judgement Judgement { get; }
+
+    /// <summary>The machine that holds all others up, if there is one.</summary>
+    public Straggling.Found? Straggler => _straggler.Value;
+
+    /// <summary>How much slower the run became as a whole, if it did.</summary>
+    public Slowness.Found? Slow => _slow.Value;
 
     public int Nodes => Job.Spec.Topology.Nodes;
     public int Replicas => Nodes + Job.Spec.Topology.SpareNodes;

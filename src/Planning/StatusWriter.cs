@@ -74,6 +74,7 @@ internal static class StatusWriter
             ? Fact.True(ConditionTypes.NodeActionsAllowed, "ClusterScope", "bad nodes are labelled and cordoned")
             : Fact.False(ConditionTypes.NodeActionsAllowed, "NamespaceScope", "this install may not touch nodes: pods are replaced, but may come back on a bad node");
         yield return Leaving.InService(s);
+        yield return Straggling.Normal(s) ?? Slowness.Normal(s) ?? Fact.True(ConditionTypes.PaceNormal, "Normal");
         yield return Fact.False(ConditionTypes.Failed, "NotFailed");
         yield return Fact.False(ConditionTypes.Succeeded, "NotYet");
         yield return Fact.False(ConditionTypes.Paused, "NotAsked");

@@ -11,8 +11,8 @@ internal static class Steady
     {
         var change = SpecChanges.Of(s);
         if (change.Kind is SpecChanges.Kind.Relaunch) return Relaunch(s, change);
-        if ((Leaving.Decide(s) ?? Abandoned(s)) is { } leaving) return leaving;
-        var move = Leaving.Watched(s, s.HasStepped ? Running(s) : Launching(s));
+        if ((Leaving.Decide(s) ?? Straggling.Decide(s) ?? Slowness.Decide(s) ?? Abandoned(s)) is { } decided) return decided;
+        var move = Slowness.Watched(s, Straggling.Watched(s, Leaving.Watched(s, s.HasStepped ? Running(s) : Launching(s))));
         if (Provisioning.Resize(s) is { } resize) move = move.Then(resize);
         return InForce(s, change, move);
     }

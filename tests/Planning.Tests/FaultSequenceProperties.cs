@@ -18,7 +18,7 @@ public sealed class FaultSequenceProperties
     {
         None, KillWorker, KillNode, ReviveNode, FailPod, DeletePod, RestartAgent, BreakDevice, Hang, KillOperator, KillOperatorLoseStatus, EditLive, EditRelaunch, EditTemplate, Suspend, Resume,
         CutAgent, CutAllAgents, MendAgents, LoseApiServer, ApiServerBack, PauseLeader, ResumeOvertakenLeader, JumpClock, KillFiveNodes, CordonNode, CordonWithNotice, UncordonNode,
-        FailTests, BreakNetwork, RequestDiagnosis, Diverge, DivergeOnce, Spike, Heal, EditPolicy, AskForRollback, AskForRelease,
+        SlowNode, SlowAll, FailTests, BreakNetwork, RequestDiagnosis, Diverge, DivergeOnce, Spike, Heal, EditPolicy, AskForRollback, AskForRelease,
     }
 
     [Fact]
@@ -79,7 +79,13 @@ public sealed class FaultSequenceProperties
     private static void Play((Fault Fault, int Pick, int Wait)[] sequence)
     {
         var job = Make.Job(nodes: 3, spares: 1, totalSteps: 700);
-        var spec = job.Spec with { FailurePolicy = job.Spec.FailurePolicy with { NoProgressLimit = 20 }, DivergencePolicies = Policies.All };
+        // Every rung acts in half of the sequences; in the others those that can be are in Shadow mode.
+        var mode = sequence.Sum(s => s.Pick) % 2 == 0 ? PolicyMode.Enforce : PolicyMode.Shadow;
+        var policy = job.Spec.FailurePolicy with
+        {
+            NoProgressLimit = 20, Straggler = new() { ForSteps = 20, Mode = mode }, Slowdown = new() { ForSteps = 20, Mode = mode }, LeaveNode = new() { WaitForSpare = TimeSpan.FromSeconds(30), Mode = mode },
+        };
+        var spec = job.Spec with { FailurePolicy = policy, DivergencePolicies = Policies.All };
         var world = new SimulatedWorld(job with { Spec = spec }, nodes: 10) { CanTest = true, HealthyAfter = 5, Watch = Policies.Check, Shape = Policies.Healthy };
         foreach (var (fault, pick, wait) in sequence)
         {
@@ -88,7 +94,7 @@ public sealed class FaultSequenceProperties
         }
 
         world.Shape = Policies.Healthy;
-        foreach (var node in world.Nodes) (node.Alive, node.Departure) = (true, null);
+        foreach (var node in world.Nodes) (node.Alive, node.Departure, node.Slow) = (true, null, 1);
         if (Sound(world) < 5) foreach (var node in world.Nodes) node.Quarantine = null;   // a person gives the machines back
         world.Unreachable.Clear();
         world.ApiServerAway = false;
@@ -127,6 +133,8 @@ public sealed class FaultSequenceProperties
             case Fault.ResumeOvertakenLeader: world.ResumeOvertakenLeader(); break;
             case Fault.CordonNode when pick < 60: node.Cordon(); break;
             case Fault.CordonWithNotice when pick < 40: node.Departure = new("going", IsClosed: pick % 2 == 0, IsUrgent: true); break;
+            case Fault.SlowNode: node.Slow = 1 + pick % 3; break;
+            case Fault.SlowAll: foreach (var one in world.Nodes) one.Slow = 1 + pick % 2; break;
             case Fault.UncordonNode: node.Departure = null; break;
             case Fault.JumpClock when pick < 30: world.JumpClock(TimeSpan.FromMinutes(pick)); break;
             case Fault.Diverge or Fault.DivergeOnce or Fault.Spike or Fault.Heal or Fault.EditPolicy or Fault.AskForRollback or Fault.AskForRelease: Policies.Disturb(world, fault, pick); break;

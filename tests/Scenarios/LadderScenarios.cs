@@ -54,6 +54,20 @@ public sealed class LadderScenarios
         Assert.Contains("DeviceFailed", (string)back["metadata"]!["annotations"]!["training.opt-operator.io/offences"]!, StringComparison.Ordinal);
     });
 
+    [Fact]
+    public Task A_straggler_is_replaced_by_a_spare_where_the_rung_is_enforced() => Scenario.RunAsync(nodes: 4, async world =>
+    {
+        await world.CreateJobAsync(Manifest.Replace("agentSilence: 10s", "agentSilence: 10s, straggler: {forSteps: 20, mode: Enforce}", StringComparison.Ordinal));
+        await world.UntilAsync(s => s is { Step: >= 12, Nodes.SparesReady: 1 });
+        var slow = (await world.PlanAsync()).Members[1];
+        world.Agents.Shape = r => r with { Slowest = r.Epoch == 1 ? new(1, 2, 1) : new((int)(r.Attempt % 2), 1, 1) };
+
+        var moved = await world.UntilAsync(s => s is { Epoch: 2, Phase: JobPhase.Running }, seconds: 90);
+        Assert.Equal(slow.Node, Assert.Single(moved.Nodes.Quarantined).Name);
+        Assert.DoesNotContain((await world.PlanAsync()).Members, m => m.Node == slow.Node);
+        Assert.Equal(Reasons.Straggler, Assert.Single(moved.Restarts.ByCause).Cause);
+    });
+
     private static Task<JsonObject> EvictAsync(Scenario world, string pod) => world.Api.CreateAsync(
         ResourceId.Pods, "ml", new JsonObject { ["apiVersion"] = "policy/v1", ["kind"] = "Eviction", ["metadata"] = new JsonObject { ["name"] = pod, ["namespace"] = "ml" } }, Scenario.User, TestContext.Current.CancellationToken, pod, "eviction");
 }

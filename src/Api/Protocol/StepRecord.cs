@@ -64,6 +64,9 @@ public sealed record StepRecord
     /// <summary>Ranks whose own numbers stood apart from the others' in this attempt; normally none.</summary>
     public EquatableList<RankOutlier> Outliers { get; set; } = [];
 
+    /// <summary>The rank that worked longest in this attempt; null where there is only one.</summary>
+    public RankPace? Slowest { get; init; }
+
     /// <summary>Step of a checkpoint whose commit completed since the last record, if one did.</summary>
     public long? CommittedStep { get; init; }
 }
@@ -98,3 +101,8 @@ public sealed record StepTiming
 /// <param name="Value">Its value; null when not finite.</param>
 /// <param name="Typical">The median of all ranks.</param>
 public readonly record struct RankOutlier(int Rank, string Signal, double? Value, double? Typical);
+
+/// <summary>How long a rank worked in an attempt: forward, backward and reading data, without the time it waited for other ranks.</summary>
+/// <param name="Seconds">Its working time.</param>
+/// <param name="Typical">The median of all ranks, the lower of the two middle ones where their number is even.</param>
+public readonly record struct RankPace(int Rank, double Seconds, double Typical);

@@ -40,6 +40,12 @@ public sealed record FailurePolicySpec
     [JsonConverter(typeof(DurationConverter))]
     public TimeSpan ProvisionDeadline { get; set; } = TimeSpan.FromMinutes(30);
 
+    /// <summary>Replacing a machine that holds all others up.</summary>
+    public StragglerSpec Straggler { get; set; } = new();
+
+    /// <summary>Relaunching a run that became slow as a whole.</summary>
+    public SlowdownSpec Slowdown { get; set; } = new();
+
     /// <summary>Relaunches in a row without a new committed step before the job stops and asks.</summary>
     public int NoProgressLimit { get; set; } = 8;
 

@@ -86,7 +86,7 @@ internal static class CrossFieldRules
         {
             ("relaunchInPlace.window", policy.RelaunchInPlace.Window), ("replaceNode.window", policy.ReplaceNode.Window), ("hangAtLeast", policy.HangAtLeast),
             ("launchDeadline", policy.LaunchDeadline), ("agentSilence", policy.AgentSilence), ("provisionDeadline", policy.ProvisionDeadline),
-            ("leaveNode.window", policy.LeaveNode.Window), ("quarantineFor", policy.QuarantineFor),
+            ("leaveNode.window", policy.LeaveNode.Window), ("quarantineFor", policy.QuarantineFor), ("straggler.window", policy.Straggler.Window), ("slowdown.window", policy.Slowdown.Window),
         };
         foreach (var (name, value) in durations.Where(d => d.Value < TimeSpan.FromSeconds(1))) yield return new($"spec.failurePolicy.{name}", DurationConverter.Format(value), "must be at least 1s");
         if (policy.RelaunchInPlace.Mode is PolicyMode.Shadow) yield return new("spec.failurePolicy.relaunchInPlace.mode", "Shadow", "must be Enforce: no action is cheaper; managementState: Unmanaged watches without acting");

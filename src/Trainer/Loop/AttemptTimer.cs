@@ -33,6 +33,9 @@ internal sealed class AttemptTimer(TrainingEngine engine, Parallel.World world, 
         return ((time.GetElapsedTime(_start) + checkpointStall).TotalSeconds, parts);
     }
 
+    /// <summary>Seconds of the attempt so far in which this rank worked, as opposed to waiting for others.</summary>
+    public double Worked() => Math.Max(0, (time.GetElapsedTime(_start) - (world.Collectives.Exposed - _before.Exposed)).TotalSeconds);
+
     private (TimeSpan Data, TimeSpan Forward, TimeSpan Backward, TimeSpan Exposed) Totals() =>
         (engine.ReadingTime, engine.Schedule.Spent.Forward, engine.Schedule.Spent.Backward, world.Collectives.Exposed);
 }

@@ -7,7 +7,8 @@ namespace Opt.Trainer.Loop;
 /// <param name="Weights">L2 norm of its shard of the master weights before the update.</param>
 /// <param name="Gradient">L2 norm of its shard of the reduced gradient.</param>
 /// <param name="Loss">Nats over its own samples.</param>
-internal readonly record struct RankNumbers(double Weights, double Gradient, double Loss);
+/// <param name="Worked">Seconds of the attempt in which it did not wait for other ranks.</param>
+internal readonly record struct RankNumbers(double Weights, double Gradient, double Loss, double Worked = 0);
 
 /// <summary>
 /// Finds the rank that stands apart. Trouble with numbers reaches every rank in the same attempt, since every shard takes part in every
@@ -18,15 +19,27 @@ internal sealed class RankWatch(int worldSize)
     /// <summary>A shard's norm never grows by this factor in one update, whatever the learning rate: all shards would.</summary>
     private const double Jump = 4;
 
-    private const int Kinds = 3;
+    private const int Kinds = 4;
     private readonly double[] _usual = new double[worldSize];
 
     /// <summary>Places for this rank's numbers within a vector that is summed over all ranks: zero everywhere but at its own.</summary>
     public double[] Place(int rank, RankNumbers numbers)
     {
         var values = new double[Kinds * worldSize];
-        (values[Kinds * rank], values[Kinds * rank + 1], values[Kinds * rank + 2]) = (numbers.Weights, numbers.Gradient, numbers.Loss);
+        (values[Kinds * rank], values[Kinds * rank + 1], values[Kinds * rank + 2], values[Kinds * rank + 3]) = (numbers.Weights, numbers.Gradient, numbers.Loss, numbers.Worked);
         return values;
+    }
+
+    /// <summary>The rank that worked longest, beside the median; null for a single rank.</summary>
+    public RankPace? Slowest(ReadOnlySpan<double> values)
+    {
+        if (worldSize < 2) return null;
+        var worked = new double[worldSize];
+        for (var rank = 0; rank < worldSize; rank++) worked[rank] = values[Kinds * rank + 3];
+        var slowest = Array.IndexOf(worked, worked.Max());
+        var seconds = worked[slowest];
+        Array.Sort(worked);
+        return new(slowest, seconds, worked[(worldSize - 1) / 2]);
     }
 
     /// <summary>The ranks that stand apart in this attempt; none when half of them do.</summary>

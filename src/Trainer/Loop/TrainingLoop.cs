@@ -27,6 +27,7 @@ internal sealed class TrainingLoop
     private LossScaler _scaler;
     private RunCounters _counters;
     private EquatableList<RankOutlier> _outliers = [];
+    private RankPace? _slowest;
     private long _momentsFrom;
     private bool _stopAgreed;
     private int _nonFinite;
@@ -125,6 +126,7 @@ internal sealed class TrainingLoop
             ActivationNorm = Finite(agreed.ActivationNorm / tokens),
             Skipped = agreed.FoundInf,
             Outliers = _outliers,
+            Slowest = _slowest,
             Validation = [.. Validate(agreed.FoundInf)],
             Time = _run.Time.GetUtcNow(),
             Seconds = seconds,
@@ -141,11 +143,12 @@ internal sealed class TrainingLoop
         var (squares, finite) = _run.Engine.Storage.GradientSquares();
         var found = !finite || !double.IsFinite(sums.Loss);
         var counts = _run.World.Mesh.TensorRank == 0 ? 1 : 0;
-        var own = new RankNumbers(Math.Sqrt(_run.Engine.Storage.WeightSumOfSquares()), Math.Sqrt(squares), sums.Loss);
+        var own = new RankNumbers(Math.Sqrt(_run.Engine.Storage.WeightSumOfSquares()), Math.Sqrt(squares), sums.Loss, _timer.Worked());
         // With hybrid sharding every copy of the state holds the same gradient: it counts once.
         double[] values = [sums.Loss * counts, _run.World.Mesh.Replica == 0 ? squares : 0, sums.ActivationNorm * counts, .. _ranks.Place(_run.World.Mesh.Rank, own)];
         var agreed = Agreement.Reach(_run.World, _applied, _counters.Attempt, found, _run.StopRequested(), values);
         _outliers = _ranks.Observe(values.AsSpan(3));
+        _slowest = _ranks.Slowest(values.AsSpan(3));
         return agreed;
     }
 

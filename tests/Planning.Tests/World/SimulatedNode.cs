@@ -14,6 +14,9 @@ internal sealed class SimulatedNode(string name)
     /// <summary>Set when somebody takes it out of service.</summary>
     public Departure? Departure { get; set; }
 
+    /// <summary>How many times longer its ranks work than others.</summary>
+    public double Slow { get; set; } = 1;
+
     /// <summary>What jobs had against it.</summary>
     public NodeHistory History { get; set; } = NodeHistory.Empty;
 

@@ -294,8 +294,9 @@ internal sealed class SimulatedWorld
             Assert(now is null || now == rank || rank >= plan.Members.Count, "survivors keep their ranks");
         }
 
-        foreach (var (budget, spec) in new[] { (Budgets.RelaunchInPlace, Job.Spec.FailurePolicy.RelaunchInPlace), (Budgets.ReplaceNode, Job.Spec.FailurePolicy.ReplaceNode), (Budgets.LeaveNode, Budgets.Spec(Job.Spec.FailurePolicy, Budgets.LeaveNode)) })
+        foreach (var budget in new[] { Budgets.RelaunchInPlace, Budgets.ReplaceNode, Budgets.LeaveNode, Budgets.Straggler, Budgets.Slowdown })
         {
+            var spec = Budgets.Spec(Job.Spec.FailurePolicy, budget);
             Assert(plan.Budgets.Count(u => u.Budget == budget && Now - u.At < spec.Window) <= spec.Limit, $"{budget} stays within its budget");
         }
 
@@ -316,7 +317,7 @@ internal sealed class SimulatedWorld
     {
         if (Pods.FirstOrDefault(p => p.Name == action.Name && p.Uid == action.Uid) is not { } pod) return;
         Assert(pod.Node is { Quarantine: not null } or { Departure.IsClosed: true } || pod.Terminating, "only pods on quarantined nodes, and on those being drained, are deleted one by one");
-        Assert(pod.Node?.Quarantine is not null || pod.Terminating || Plan?.Members.All(m => m.PodUid != pod.Uid) != false || _fencedEpoch > Plan.Epoch, "a member leaves a node that is drained only behind a fence");
+        Assert(pod.Terminating || pod.Node?.Quarantine is not null || Plan?.Members.All(m => m.PodUid != pod.Uid) != false || _fencedEpoch > Plan.Epoch, "a member leaves a node that is drained only behind a fence");
         Assert(!action.Now || pod.Node?.IsReady(Now) == false, "no grace is skipped while the kubelet lives");
         if (action.Now) Pods.Remove(pod);
         else pod.Terminating = true;
@@ -374,6 +375,9 @@ internal sealed class SimulatedWorld
             Time = Now, Seconds = 1, TokensPerSecond = 64, HyperParameters = live.Training.HyperParameters,
             Checkpointing = CheckpointSettings.Of(live.Training.Checkpoint),
         };
+        var paces = plan.Members.Select((m, i) => (Rank: i * plan.WorkersPerMember, Nodes.Single(n => n.Name == m.Node).Slow)).ToArray();
+        var slowest = paces.MaxBy(p => p.Slow);
+        record = record with { Seconds = slowest.Slow, Slowest = paces.Length < 2 ? null : new(slowest.Slow > 1 ? slowest.Rank : (int)(step % paces.Length), slowest.Slow, 1) };
         record = Shape(record);
         if (first.StopRequested)
         {
