@@ -84,6 +84,7 @@ public static class Reasons
     public const string Hang = "Hang";
     public const string Straggler = "Straggler";
     public const string Slow = "Slow";
+    public const string NodesReturned = "NodesReturned";
     public const string LaunchDeadline = "LaunchDeadline";
     public const string EpochFenced = "EpochFenced";
     public const string PlanRefused = "PlanRefused";
@@ -93,5 +94,5 @@ public static class Reasons
 
     /// <summary>Causes that are somebody's wish, not a fault: no budget, no back-off, no count of missing progress.</summary>
     public static readonly EquatableList<string> Wanted =
-        [Start, Resumed, SpecChanged, HyperParametersChanged, Divergence, DivergenceReplay, RollbackRequested, RelaunchRequested, NodeLeft, DiagnosticsRequested, Slow];
+        [Start, Resumed, SpecChanged, HyperParametersChanged, Divergence, DivergenceReplay, RollbackRequested, RelaunchRequested, NodeLeft, DiagnosticsRequested, Slow, NodesReturned];
 }

@@ -24,7 +24,8 @@ internal static class Launch
         var deletions = fence?.Catalogue is not null || s.Able.Count == 0 ? doomed : [];
         if (fence is { IsFinal: true }) return Stopping.Fail(s, "StoreRefused", fence.Error!).With(Fact.False(ConditionTypes.StoreReady, "Refused", fence.Error!));
         if (!Rollbacks.IsCondemned(s.Plan?.Rollback, fence)) deletions = [];
-        var move = Fenced(s, memory, fence) ?? Diagnosis.Decide(s, memory, cause, fence!) ?? Placed(s, memory, culprit) ?? Plan(s, memory, cause, uses, badCheckpoint, fence!.Catalogue!);
+        var size = Sizing.Of(s, s.Candidates.Count(p => s.Seen.CanActOnNodes || p.Uid != culprit?.PodUid));
+        var move = Fenced(s, memory, fence) ?? Diagnosis.Decide(s, memory, cause, fence!) ?? Placed(s, memory, size) ?? Plan(s, memory, cause, uses, badCheckpoint, fence!.Catalogue!, size!.Value);
         return deletions.Count == 0 ? move : move.First([.. deletions]);
     }
 
@@ -53,14 +54,10 @@ internal static class Launch
         return Recovery.Waiting(s, memory, Accounts.Diagnose).Then(new FenceStore(designated.Name, designated.Uid, epoch, order?.To is null ? null : order));
     }
 
-    /// <summary>Waits until all members have a machine; null once they have.</summary>
-    private static Move? Placed(Situation s, Memory memory, Incident? culprit)
-    {
-        var able = s.Candidates.Count(p => s.Seen.CanActOnNodes || p.Uid != culprit?.PodUid);
-        return able >= s.Nodes ? null : Placement.Wait(s, memory).With(Fact.True(ConditionTypes.StoreReady, "Fenced"));
-    }
+    /// <summary>Waits until the members have a machine; null once they have.</summary>
+    private static Move? Placed(Situation s, Memory memory, int? size) => size is not null ? null : Placement.Wait(s, memory).With(Fact.True(ConditionTypes.StoreReady, "Fenced"));
 
-    private static Move Plan(Situation s, Memory memory, PlanCause cause, EquatableList<BudgetUse> uses, string? badCheckpoint, Catalogue catalogue)
+    private static Move Plan(Situation s, Memory memory, PlanCause cause, EquatableList<BudgetUse> uses, string? badCheckpoint, Catalogue catalogue, int size)
     {
         var distrusted = s.Plan?.DistrustedCheckpoints ?? [];
         if (badCheckpoint is not null && !distrusted.Contains(badCheckpoint)) distrusted = [.. distrusted, badCheckpoint];
@@ -77,8 +74,8 @@ internal static class Launch
         var wait = s.Launched is null ? TimeSpan.Zero : s.Launched.CreatedAt + Progress.BackOff(attempts, cause.Id) - s.Now;
         if (wait > TimeSpan.Zero) return Recovery.Waiting(s, memory, Accounts.Diagnose).WakeIn(wait);
         return new Move { Phase = s.Plan is null ? JobPhase.Launching : JobPhase.Recovering, Account = Accounts.Diagnose, Memory = memory with { ShortSince = null } }
-            .Then(new CreatePlan(Build(s, cause, uses, distrusted, resume)))
-            .With(Fact.True(ConditionTypes.StoreReady, "Fenced"), Fact.True(ConditionTypes.MembersPlaced, "Placed"))
+            .Then(new CreatePlan(Build(s, cause, uses, distrusted, resume, size)))
+            .With(Fact.True(ConditionTypes.StoreReady, "Fenced"), size == s.Nodes ? Fact.True(ConditionTypes.MembersPlaced, "Placed") : Fact.False(ConditionTypes.MembersPlaced, "Short", $"goes on with {size} of {s.Nodes} machines; topology.minNodes is {s.Fewest}"))
             .WakeIn(TimeSpan.FromSeconds(2));
     }
 
@@ -89,9 +86,9 @@ internal static class Launch
         return Revisions.Write(s, Pausing.Paused(s, $"missing-{order.CauseId}", reason, order));
     }
 
-    private static RunPlan Build(Situation s, PlanCause cause, EquatableList<BudgetUse> uses, EquatableList<string> distrusted, CheckpointSummary? resume)
+    private static RunPlan Build(Situation s, PlanCause cause, EquatableList<BudgetUse> uses, EquatableList<string> distrusted, CheckpointSummary? resume, int size)
     {
-        var members = RankAssignment.Assign(s.Plan?.Members ?? [], Swap.Eligible(s, cause), s.Nodes)!;
+        var members = RankAssignment.Assign(s.Plan?.Members ?? [], Swap.Eligible(s, cause), size)!;
         var epoch = s.Fence!.Epoch;
         // An unchanged spec keeps the values pinned in the last plan: a newer operator's defaults never reach a running job. So does one whose
         // edit touched what is immutable, should it have come past the API server.

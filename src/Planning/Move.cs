@@ -85,6 +85,9 @@ public static class ConditionTypes
     /// <summary>Steps take as long as they should; False names the machine that holds the others up, or says how much slower all became.</summary>
     public const string PaceNormal = "PaceNormal";
 
+    /// <summary>Spares and checkpoint interval are as the measured failures advise; Unknown until enough is measured.</summary>
+    public const string AdviceFollowed = "AdviceFollowed";
+
     /// <summary>What every rank reports in force is what the plan says, overrides included.</summary>
     public const string OverrideApplied = "OverrideApplied";
 
@@ -95,7 +98,7 @@ public static class ConditionTypes
     public const string Succeeded = "Succeeded";
     public const string Failed = "Failed";
 
-    public static readonly EquatableList<string> All = [SpecValid, PodTemplateValid, MembersPlaced, StoreReady, Running, SpecInForce, OverrideApplied, NodeActionsAllowed, NodesInService, PaceNormal, Paused, Suspended, Succeeded, Failed];
+    public static readonly EquatableList<string> All = [SpecValid, PodTemplateValid, MembersPlaced, StoreReady, Running, SpecInForce, OverrideApplied, NodeActionsAllowed, NodesInService, PaceNormal, AdviceFollowed, Paused, Suspended, Succeeded, Failed];
 }
 
 /// <summary>The accounts of the goodput ledger.</summary>

@@ -68,6 +68,9 @@ public sealed record Memory
     /// <summary>Since when members sit on nodes that are being taken out of service.</summary>
     public DateTimeOffset? DepartingSince { get; init; }
 
+    /// <summary>Since when a run on fewer machines could have more.</summary>
+    public DateTimeOffset? MoreSince { get; init; }
+
     /// <summary>Pods deleted because their node is being taken out of service: another pod that is placed there tolerates it.</summary>
     public EquatableList<LeftNode> Left { get; init; } = [];
 

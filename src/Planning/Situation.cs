@@ -61,6 +61,10 @@ internal sealed class Situation
     public Slowness.Found? Slow => _slow.Value;
 
     public int Nodes => Job.Spec.Topology.Nodes;
+
+    /// <summary>Machines that suffice when there are no more.</summary>
+    public int Fewest => Math.Min(Nodes, Job.Spec.Topology.MinNodes ?? Nodes);
+
     public int Replicas => Nodes + Job.Spec.Topology.SpareNodes;
     public FailurePolicySpec Policy => Job.Spec.FailurePolicy;
     public string Uid => Job.Metadata.Uid;

@@ -20,7 +20,7 @@ internal static class SpecChanges
     {
         if (s.Plan is not { } plan || plan.SpecGeneration == s.Job.Metadata.Generation) return Nothing;
         if (Immutability.Faults(plan.Training, s.Desired) is { Count: > 0 } faults) return new(Kind.Immutable, "", faults);
-        if (plan.Members.Count != s.Nodes) return new(Kind.Relaunch, $"topology.nodes {plan.Members.Count} -> {s.Nodes}", []);
+        if (plan.Members.Count != s.Nodes && !Sizing.IsShort(s)) return new(Kind.Relaunch, $"topology.nodes {plan.Members.Count} -> {s.Nodes}", []);
         // The pod template brings the store along; a change of either recreates the pods, which is another policy's business.
         var others = s.Desired with { HyperParameters = plan.Training.HyperParameters, Checkpoint = plan.Training.Checkpoint };
         if (others != plan.Training) return new(Kind.Relaunch, Named(plan.Training, others), []);

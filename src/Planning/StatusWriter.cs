@@ -19,11 +19,16 @@ internal static class StatusWriter
         // Once a job has ended its ledger is closed; if it is started again, the time between counts as a pause.
         var closed = ended && old is { Phase: JobPhase.Succeeded or JobPhase.Failed, GoodputAsOf: { } end } ? new Ledger.Book(old.Goodput, end, old.HighestStep) : null;
         var book = closed ?? Ledger.Charge(old, s.Seen.Steps.New, move.Account, planned, s.Now);
+        var (restarts, charged) = (Restarts(s, old), book.Accounts.Sum(a => a.Seconds) - (old?.Goodput.Sum(a => a.Seconds) ?? 0));
+        var age = s.Now - (old?.StartTime ?? s.Now);
+        // Of an ended job what was measured stands.
+        var advice = closed is null ? Advice.Of(restarts, s.Nodes, age, Advice.Stall(s)) : old!.Advice;
+        var history = Goodput.History(old?.GoodputHistory ?? [], charged, Productive(book.Accounts) - Productive(old?.Goodput ?? []), s.Now);
         var status = Numbers(s, old ?? new()) with
         {
             ObservedGeneration = s.Job.Metadata.Generation,
             Phase = move.Phase,
-            Conditions = Conditions.Merge(old?.Conditions ?? [], [.. Always(s), .. move.Facts], s.Job.Metadata.Generation, s.Now),
+            Conditions = Conditions.Merge(old?.Conditions ?? [], [.. Always(s), .. advice is null ? Array.Empty<Fact>() : [Advice.Followed(s, advice, age)], .. move.Facts], s.Job.Metadata.Generation, s.Now),
             Epoch = Math.Max(s.Plan?.Epoch ?? 0, old?.Epoch ?? 0),
             Revision = s.Plan?.Revision ?? 0,
             Run = s.Plan?.Run ?? "",
@@ -36,7 +41,11 @@ internal static class StatusWriter
             LastCheckpoint = Checkpoint(s, s.Seen.Steps.Committed ?? s.Plan?.Resume) ?? old?.LastCheckpoint,
             LastHealthyCheckpoint = Checkpoint(s, s.Seen.Steps.Healthy) ?? old?.LastHealthyCheckpoint,
             Nodes = NodesOf(s, ended),
-            Restarts = Restarts(s, old),
+            Restarts = restarts,
+            GoodputHistory = history,
+            GoodputWindows = Goodput.Windows(history),
+            LostTime = Goodput.Lost(s, move, old?.LostTime ?? [], old?.Goodput ?? [], book.Accounts),
+            Advice = advice,
             Goodput = book.Accounts,
             GoodputAsOf = book.AsOf,
             HighestStep = book.HighestStep,
@@ -63,6 +72,8 @@ internal static class StatusWriter
             StepSeconds = Math.Round(newest.Seconds, 3),
         };
     }
+
+    private static double Productive(EquatableList<LedgerAccount> accounts) => accounts.FirstOrDefault(a => a.Account == Accounts.Productive)?.Seconds ?? 0;
 
     private static double Significant(double value) => double.Parse(value.ToString("G4", System.Globalization.CultureInfo.InvariantCulture), System.Globalization.CultureInfo.InvariantCulture);
 

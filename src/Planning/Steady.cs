@@ -11,8 +11,8 @@ internal static class Steady
     {
         var change = SpecChanges.Of(s);
         if (change.Kind is SpecChanges.Kind.Relaunch) return Relaunch(s, change);
-        if ((Leaving.Decide(s) ?? Straggling.Decide(s) ?? Slowness.Decide(s) ?? Abandoned(s)) is { } decided) return decided;
-        var move = Slowness.Watched(s, Straggling.Watched(s, Leaving.Watched(s, s.HasStepped ? Running(s) : Launching(s))));
+        if ((Leaving.Decide(s) ?? Straggling.Decide(s) ?? Slowness.Decide(s) ?? Sizing.Grow(s) ?? Abandoned(s)) is { } decided) return decided;
+        var move = Slowness.Watched(s, Straggling.Watched(s, Leaving.Watched(s, Sizing.Watched(s, s.HasStepped ? Running(s) : Launching(s)))));
         if (Provisioning.Resize(s) is { } resize) move = move.Then(resize);
         return InForce(s, change, move);
     }
@@ -53,7 +53,7 @@ internal static class Steady
         var pending = Fact.False(ConditionTypes.SpecInForce, "Pending", $"waits for a relaunch: {change.What}");
         if (Provisioning.Resize(s) is ScaleStatefulSet { Replicas: var replicas } resize && replicas > s.Seen.StatefulSet!.Replicas) return (s.HasStepped ? Running(s) : Launching(s)).Then(resize).With(pending);
         // A larger job goes on as it is until the new machines are there.
-        if (s.Candidates.Count < s.Nodes) return (s.HasStepped ? Running(s) : Launching(s)).With(pending);
+        if (s.Candidates.Count < (Sizing.IsShort(s) ? s.Plan!.Members.Count : s.Nodes)) return (s.HasStepped ? Running(s) : Launching(s)).With(pending);
         if (Draining.Decide(s, $"the spec changed {change.What}") is { } drain) return drain.With(pending);
         var incident = new Incident { Epoch = s.Plan!.Epoch, CauseId = $"spec-{s.Job.Metadata.Generation}", Reason = Reasons.SpecChanged, Message = $"the spec changed {change.What}", Severity = Severity.Planned, DetectedAt = s.Now };
         return Recovery.Decide(s, incident).With(pending);

@@ -13,6 +13,17 @@ public sealed class OperatingGuideTests
     public void The_guide_explains_every_cause_of_a_launch() => Assert.All(Constants(typeof(Reasons)), reason => Assert.Contains($"`{reason}`", Guide, StringComparison.Ordinal));
 
     [Fact]
+    public void Every_test_that_the_failure_guide_names_is_there()
+    {
+        var guide = RepoFiles.Read("docs/failures.md");
+        var table = guide[guide.IndexOf("## What others stumble over", StringComparison.Ordinal)..];
+        var tests = string.Concat(RepoFiles.Under("tests", ".cs").Select(RepoFiles.Read));
+        string[] named = [.. table.Split('`').Where((_, i) => i % 2 == 1)];
+        Assert.True(named.Length >= 20);
+        Assert.All(named, test => Assert.Contains($" {test}(", tests, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void The_guide_explains_every_condition() => Assert.All(ConditionTypes.All, type => Assert.Contains($"| `{type}` |", Guide, StringComparison.Ordinal));
 
     [Fact]

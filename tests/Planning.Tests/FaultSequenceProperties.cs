@@ -84,8 +84,9 @@ public sealed class FaultSequenceProperties
         var policy = job.Spec.FailurePolicy with
         {
             NoProgressLimit = 20, Straggler = new() { ForSteps = 20, Mode = mode }, Slowdown = new() { ForSteps = 20, Mode = mode }, LeaveNode = new() { WaitForSpare = TimeSpan.FromSeconds(30), Mode = mode },
+            ProvisionDeadline = TimeSpan.FromMinutes(mode is PolicyMode.Enforce ? 1 : 30),
         };
-        var spec = job.Spec with { FailurePolicy = policy, DivergencePolicies = Policies.All };
+        var spec = job.Spec with { FailurePolicy = policy, DivergencePolicies = Policies.All, Topology = job.Spec.Topology with { MinNodes = mode is PolicyMode.Enforce ? 2 : null } };
         var world = new SimulatedWorld(job with { Spec = spec }, nodes: 10) { CanTest = true, HealthyAfter = 5, Watch = Policies.Check, Shape = Policies.Healthy };
         foreach (var (fault, pick, wait) in sequence)
         {

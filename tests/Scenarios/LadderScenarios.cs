@@ -68,6 +68,24 @@ public sealed class LadderScenarios
         Assert.Equal(Reasons.Straggler, Assert.Single(moved.Restarts.ByCause).Cause);
     });
 
+    [Fact]
+    public Task A_job_shrinks_to_the_machines_it_has_and_grows_back_when_a_node_is_released() => Scenario.RunAsync(nodes: 3, async world =>
+    {
+        await world.CreateJobAsync(Manifest.Replace("nodes: 2, spareNodes: 1,", "nodes: 3, minNodes: 2,", StringComparison.Ordinal).Replace("agentSilence: 10s", "agentSilence: 10s, provisionDeadline: 20s", StringComparison.Ordinal));
+        await world.UntilAsync(s => s is { Step: >= 12 });
+        var bad = (await world.PlanAsync()).Members[1];
+        world.Agents.Of(bad).Fail(WorkerExit.Device, world.Clock.GetUtcNow(), "CUDA error");
+        var less = await world.UntilAsync(s => s is { Epoch: 2, Phase: JobPhase.Running }, seconds: 90);
+        Assert.Equal(2, (await world.PlanAsync()).Members.Count);
+        Assert.Equal("Short", less.Conditions.Single(c => c.Type == ConditionTypes.MembersPlaced).Reason);
+
+        var release = new JsonObject { ["metadata"] = new JsonObject { ["labels"] = new JsonObject { ["training.opt-operator.io/quarantined"] = null } }, ["spec"] = new JsonObject { ["unschedulable"] = null } };
+        await world.Api.PatchAsync(ResourceId.Nodes, null, bad.Node, PatchKind.Merge, release, Scenario.User, TestContext.Current.CancellationToken);
+        await world.UntilAsync(s => s is { Epoch: 3, Phase: JobPhase.Running }, seconds: 180);
+        var plan = await world.PlanAsync();
+        Assert.Equal((3, Reasons.NodesReturned), (plan.Members.Count, plan.Cause.Reason));
+    });
+
     private static Task<JsonObject> EvictAsync(Scenario world, string pod) => world.Api.CreateAsync(
         ResourceId.Pods, "ml", new JsonObject { ["apiVersion"] = "policy/v1", ["kind"] = "Eviction", ["metadata"] = new JsonObject { ["name"] = pod, ["namespace"] = "ml" } }, Scenario.User, TestContext.Current.CancellationToken, pod, "eviction");
 }

@@ -25,6 +25,7 @@ internal static class CelRules
         ("model", "!has(self.preset) || !(has(self.layers) || has(self.hiddenSize) || has(self.heads) || has(self.ffnSize) || has(self.vocabSize) || has(self.maxPositions))",
             "a preset fixes the sizes: remove layers, hiddenSize, heads, ffnSize, vocabSize and maxPositions, or remove preset"),
         ("model", "!has(self.hiddenSize) || !has(self.heads) || self.hiddenSize % self.heads == 0", "heads must divide hiddenSize"),
+        ("topology", "!has(self.minNodes) || self.minNodes <= self.nodes", "minNodes must be at most nodes"),
         ("topology", "!has(self.tensorParallel) || self.acceleratorsPerNode % self.tensorParallel == 0", "tensorParallel must divide acceleratorsPerNode"),
         ("training", "!has(self.batchTokens) || !has(self.sequenceLength) || self.batchTokens % self.sequenceLength == 0", "batchTokens must be a multiple of sequenceLength"),
         ("training.learningRate.warmup", "has(self.steps) != has(self.tokens)", "give exactly one of steps and tokens"),

@@ -84,6 +84,12 @@ public sealed record TopologySpec
     /// <summary>Machines that train. Relaunch.</summary>
     public required int Nodes { get; init; }
 
+    /// <summary>
+    /// Fewest machines to run on. Where not all of nodes can be placed within failurePolicy.provisionDeadline the job goes on with those it has, the batch
+    /// unchanged and split over them, and grows back when the others are there. Check with "opt-trainer plan" that the state fits. Default: nodes. Live.
+    /// </summary>
+    public int? MinNodes { get; init; }
+
     /// <summary>Workers, one per accelerator, on each machine. Immutable.</summary>
     public int AcceleratorsPerNode { get; set; } = 8;
 

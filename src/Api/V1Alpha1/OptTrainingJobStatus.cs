@@ -66,6 +66,18 @@ public sealed record OptTrainingJobStatus
     /// <summary>Every second of the job, each in one account.</summary>
     public EquatableList<LedgerAccount> Goodput { get; set; } = [];
 
+    /// <summary>Share of productive time in the last hour and the last day.</summary>
+    public EquatableList<GoodputWindow> GoodputWindows { get; set; } = [];
+
+    /// <summary>What the windows are made from: 12 spans of 5 minutes and 24 of an hour, oldest first.</summary>
+    public EquatableList<GoodputSpan> GoodputHistory { get; set; } = [];
+
+    /// <summary>Unproductive time by cause and node, the largest 32; the rest is under Other.</summary>
+    public EquatableList<LostTime> LostTime { get; set; } = [];
+
+    /// <summary>What the measured failures and stalls say about spares and the checkpoint interval.</summary>
+    public AdviceStatus? Advice { get; init; }
+
     /// <summary>Up to when the ledger is complete.</summary>
     public DateTimeOffset? GoodputAsOf { get; init; }
 

@@ -30,6 +30,7 @@ internal static class CrossFieldRules
 
     private static IEnumerable<SpecFault> Topology(OptTrainingJobSpec spec)
     {
+        if (spec.Topology.MinNodes > spec.Topology.Nodes) yield return new("spec.topology.minNodes", $"{spec.Topology.MinNodes}", $"must be at most nodes {spec.Topology.Nodes}");
         if (Preset(spec) is null && spec.Model.Heads is null) yield break;
         var perNode = spec.Topology.AcceleratorsPerNode;
         var parallel = spec.Topology.TensorParallel ?? Math.Min(Preset(spec)?.TensorParallel ?? 1, perNode);

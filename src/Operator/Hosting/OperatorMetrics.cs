@@ -28,6 +28,8 @@ internal sealed class OperatorMetrics : IDisposable
         _meter.CreateObservableGauge("opt.operator.throughput", () => _jobs.Values.Where(s => s.Phase is JobPhase.Running).Sum(s => s.TokensPerSecond ?? 0), null, "Tokens a second of all running jobs.");
         _meter.CreateObservableGauge("opt.operator.checkpoint.oldest.timestamp", () => _jobs.Values.Where(s => s.Phase is JobPhase.Running).Select(s => s.LastCheckpoint?.CommittedAt ?? s.StartTime).OfType<DateTimeOffset>().Select(t => new Measurement<double>(t.ToUnixTimeSeconds())).OrderBy(m => m.Value).Take(1), "s", "When, in Unix time, the running job that is worst off committed its last checkpoint, or started if it has none.");
         _meter.CreateObservableGauge("opt.operator.goodput.time", () => Planning.Accounts.All.Select(a => new Measurement<double>(Seconds(a), Tag("account", a))), "s", "Time of all present jobs, by ledger account.");
+        _meter.CreateObservableGauge("opt.operator.goodput.ratio", () => new[] { Ratio("1h"), Ratio("24h") }.OfType<Measurement<double>>(), null, "Share of productive time of all present jobs within the last hour and the last day.");
+        _meter.CreateObservableGauge("opt.operator.lost.time", () => _jobs.Values.SelectMany(s => s.LostTime).GroupBy(l => l.Cause).Select(g => new Measurement<double>(g.Sum(l => l.Seconds), Tag("cause", g.Key))), "s", "Unproductive time of all present jobs, by cause.");
     }
 
     public void Acted(string kind) => _actions.Add(1, Tag("kind", kind));
@@ -58,6 +60,13 @@ internal sealed class OperatorMetrics : IDisposable
     }
 
     private Measurement<long> Nodes(string state, Func<OptTrainingJobStatus, int> count) => new(_jobs.Values.Sum(count), Tag("state", state));
+
+    private Measurement<double>? Ratio(string window)
+    {
+        var windows = _jobs.Values.SelectMany(s => s.GoodputWindows).Where(w => w.Window == window).ToArray();
+        var seconds = windows.Sum(w => w.Seconds);
+        return seconds <= 0 ? null : new Measurement<double>(windows.Sum(w => w.Percent / 100 * w.Seconds) / seconds, Tag("window", window));
+    }
 
     private double Seconds(string account) => _jobs.Values.Sum(s => s.Goodput.FirstOrDefault(a => a.Account == account)?.Seconds ?? 0);
 

@@ -51,7 +51,7 @@ internal sealed class SimulatedWorld
     public Action<RunPlan> Watch { get; init; } = _ => { };
 
     public int CommitEvery { get; init; } = 5;
-    public int QuarantineRoom { get; init; } = int.MaxValue;
+    public int QuarantineRoom { get; set; } = int.MaxValue;
 
     /// <summary>The pods' template tolerates cordons, as a person may have written.</summary>
     public bool ToleratesCordons { get; init; }
@@ -422,6 +422,8 @@ internal sealed class SimulatedWorld
         var status = Status;
         var total = status.Goodput.Sum(a => a.Seconds);
         if (status.StartTime is { } start && status.Phase is not (JobPhase.Succeeded or JobPhase.Failed)) Assert(Math.Abs(total - (status.GoodputAsOf!.Value - start).TotalSeconds) < 0.01, $"the ledger accounts for every second once: {total} of {(status.GoodputAsOf!.Value - start).TotalSeconds}");
+        Assert(Math.Abs(status.Goodput.Where(a => a.Account != Accounts.Productive).Sum(a => a.Seconds) - status.LostTime.Sum(l => l.Seconds)) < 0.1, "every unproductive second has a cause");
+        Assert(status.GoodputHistory.Count <= 36 && status.LostTime.Count <= 33, "what is kept of the past is bounded");
         Assert(status.Logbook.Count <= 20, "the logbook in status is bounded");
         Assert(status.Conditions.Select(c => c.Type).SequenceEqual(ConditionTypes.All), "every condition is always present");
     }

@@ -1,0 +1,45 @@
+using Opt.Api.V1Alpha1;
+
+namespace Opt.Planning;
+
+/// <summary>
+/// Running with fewer machines than asked for, where the spec allows it, and growing back. Members are dropped from the plan, never replicas: the pods
+/// that are missing stay asked for, and join at the next launch.
+/// </summary>
+internal static class Sizing
+{
+    /// <summary>Machines that came back must stay for so long before a run is interrupted for them.</summary>
+    private static readonly TimeSpan Steadiness = TimeSpan.FromMinutes(1);
+
+    /// <summary>Members of the next plan: all, or those there are once the others were waited for long enough. Null while there are too few.</summary>
+    /// <param name="able">Machines that can take part.</param>
+    public static int? Of(Situation s, int able)
+    {
+        if (able >= s.Nodes) return s.Nodes;
+        var waited = s.Seen.Memory.ShortSince is { } since && s.Now - since >= s.Policy.ProvisionDeadline;
+        // A run that is short already does not wait again for what it did without.
+        return able >= s.Fewest && (waited || (IsShort(s) && able >= s.Plan!.Members.Count)) ? able : null;
+    }
+
+    /// <summary>The current plan has fewer members than the spec asks for, because there were no more.</summary>
+    public static bool IsShort(Situation s) => s.Plan is { } plan && plan.Members.Count < s.Nodes && s.Fewest < s.Nodes;
+
+    /// <summary>Takes in machines that came back, after a save; null while there are none.</summary>
+    public static Move? Grow(Situation s)
+    {
+        if (!IsShort(s) || More(s) == 0 || s.Seen.Memory.MoreSince is not { } since || s.Now - since < Steadiness) return null;
+        var why = $"{More(s)} more machines are there: {s.Plan!.Members.Count} of {s.Nodes} trained";
+        return Draining.Decide(s, why) ?? Recovery.Decide(s, new() { Epoch = s.Plan.Epoch, CauseId = $"grow-{s.Plan.Epoch}", Reason = Reasons.NodesReturned, Message = why, Severity = Severity.Planned, DetectedAt = s.Now });
+    }
+
+    /// <summary>What steady running adds: since when there are more machines, and that the job is short.</summary>
+    public static Move Watched(Situation s, Move move)
+    {
+        if (!IsShort(s)) return move with { Memory = move.Memory with { MoreSince = null } };
+        move = move with { Memory = move.Memory with { MoreSince = More(s) == 0 ? null : s.Seen.Memory.MoreSince ?? s.Now } };
+        return (More(s) == 0 ? move : move.WakeIn(Steadiness)).With(Fact.False(ConditionTypes.MembersPlaced, "Short", $"runs on {s.Plan!.Members.Count} of {s.Nodes} machines; topology.minNodes is {s.Fewest}"));
+    }
+
+    /// <summary>Machines that could train and do not.</summary>
+    private static int More(Situation s) => Math.Min(s.Nodes - s.Plan!.Members.Count, s.Candidates.Count(c => !s.IsLeaving(c) && s.Members.All(m => m.Planned.PodUid != c.Uid)));
+}

@@ -1,0 +1,94 @@
+using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
+using Opt.Planning.Tests.World;
+using Xunit;
+
+namespace Opt.Planning.Tests;
+
+/// <summary>Where the time went, and what follows from it.</summary>
+public sealed class AccountTests
+{
+    [Theory]
+    [InlineData(0.016, 1)]
+    [InlineData(0.009, 0)]
+    [InlineData(1, 4)]     // OPT-175B: two hosts a day, replaced within half a day
+    [InlineData(2, 6)]
+    [InlineData(0.33, 2)]
+    public void Spares_suffice_in_99_of_100_cases(double mean, int spares) => Assert.Equal(spares, Advice.Spares(mean));
+
+    [Theory]
+    [InlineData(1, 43200, 293)]      // sqrt(2 C M) = 294
+    [InlineData(120, 43200, 3140)]   // 3220 less the stall, and a little more
+    [InlineData(100, 40, 40)]        // a stall longer than the time between failures
+    public void The_checkpoint_interval_is_Dalys(double stall, double between, double seconds) => Assert.Equal(seconds, Advice.Interval(stall, between), 1.0);
+
+    [Fact]
+    public void What_is_measured_outweighs_what_is_assumed()
+    {
+        var none = Advice.Of(new(), nodes: 124, TimeSpan.Zero, stall: 0);
+        Assert.Equal((2, 4, null), (none.FailuresPerDay, none.SpareNodes, none.CheckpointEvery));
+        var many = Advice.Of(new() { ByCause = [new() { Cause = Reasons.NodeLost, Count = 40 }, new() { Cause = Reasons.SpecChanged, Count = 99 }] }, nodes: 124, TimeSpan.FromDays(10), stall: 0.2);
+        Assert.Equal((40, 3.9), (many.Failures, many.FailuresPerDay));
+        Assert.Equal(6, many.SpareNodes);
+        Assert.InRange(many.CheckpointEvery!.Value.TotalSeconds, 90, 97);
+    }
+
+    [Fact]
+    public void A_job_with_too_few_spares_is_told_so_once_enough_has_failed()
+    {
+        var world = new SimulatedWorld(Make.Job(nodes: 3, totalSteps: 20000), nodes: 10);
+        world.RunUntil(w => w.Status is { Phase: JobPhase.Running, Step: >= 12 });
+        Assert.Equal(("Unknown", "TooEarly"), Followed(world));
+        for (var epoch = 2; epoch <= 4; epoch++)
+        {
+            world.Agents.First(a => a.PodUid == world.Plan!.Members[1].PodUid).Fail(WorkerExit.Device, world.Now);
+            world.RunUntil(w => w.Status.Epoch == epoch && w.Status is { Phase: JobPhase.Running });
+            world.Run(8);
+        }
+
+        Assert.Equal(("False", "MoreSpares"), Followed(world));
+        Assert.Equal(3, world.Status.Advice!.Failures);
+        world.Job = world.Job.Edited(s => s with { Topology = s.Topology with { SpareNodes = 3 } });
+        world.Run(10);
+        Assert.Equal(("True", "Followed"), Followed(world));
+    }
+
+    [Fact]
+    public void Every_unproductive_second_has_a_cause_and_a_node_where_one_is_to_blame()
+    {
+        var world = new SimulatedWorld(Make.Job(nodes: 2, totalSteps: 20000), nodes: 4);
+        world.RunUntil(w => w.Status is { Phase: JobPhase.Running, Step: >= 12 });
+        var dead = world.Nodes.Single(n => n.Name == world.Plan!.Members[1].Node);
+        (dead.Alive, dead.DeadSince) = (false, world.Now);
+        world.RunUntil(w => w.Status is { Epoch: 2, Phase: JobPhase.Running });
+        world.Run(30);
+
+        var unproductive = world.Status.Goodput.Where(a => a.Account != Accounts.Productive).Sum(a => a.Seconds);
+        Assert.Equal(unproductive, world.Status.LostTime.Sum(l => l.Seconds), 0.1);
+        var blamed = Assert.Single(world.Status.LostTime, l => l.Node == dead.Name);
+        Assert.Equal(Reasons.NodeLost, blamed.Cause);
+        Assert.InRange(blamed.Seconds, 40, 70);   // from the grace period of the cluster to the steps done again
+    }
+
+    [Fact]
+    public void The_last_hour_and_the_last_day_are_counted_apart_and_survive_the_operator()
+    {
+        var world = new SimulatedWorld(Make.Job(nodes: 2, totalSteps: 20000), nodes: 2);
+        world.RunUntil(w => w.Status is { Phase: JobPhase.Running });
+        world.Job = world.Job.Edited(s => s with { Suspend = true });
+        world.Run(1800);
+        world.Job = world.Job.Edited(s => s with { Suspend = false });
+        world.Run(3700);
+        world.RestartOperator();
+        world.Run(2);
+
+        var (hour, day) = (world.Status.GoodputWindows[0], world.Status.GoodputWindows[1]);
+        Assert.Equal(("1h", "24h"), (hour.Window, day.Window));
+        Assert.True(hour.Percent > 99, $"{hour.Percent}");
+        Assert.InRange(hour.Seconds, 3300, 3600);
+        Assert.InRange(day.Percent, 60, 72);
+        Assert.True(world.Status.GoodputHistory.Count <= 36);
+    }
+
+    private static (string, string) Followed(SimulatedWorld world) => world.Status.Conditions.Where(c => c.Type == ConditionTypes.AdviceFollowed).Select(c => (c.Status, c.Reason)).Single();
+}
