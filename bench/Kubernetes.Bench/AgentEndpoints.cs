@@ -18,36 +18,42 @@ namespace Opt.Bench.Kubernetes;
 internal sealed class AgentEndpoints : IAsyncDisposable
 {
     private const int Port = 9440;
-    private volatile ScriptedAgents _agents = new(TimeProvider.System);
-    private readonly ConcurrentDictionary<string, AgentTarget> _targets = new();
+    private readonly ConcurrentDictionary<string, ScriptedAgents> _jobs = new();   // by job uid: each has a store of its own
+    private readonly ConcurrentDictionary<string, (AgentTarget Target, ScriptedAgents Agents)> _targets = new();
+    private readonly ConcurrentDictionary<string, byte> _connections = new();
+    private long _requests;
     private readonly WebApplication _app;
     private readonly ITimer _trainer;
 
-    private AgentEndpoints(WebApplication app)
+    private AgentEndpoints(WebApplication app, TimeSpan step)
     {
         _app = app;
-        _trainer = TimeProvider.System.CreateTimer(_ => _agents.Tick(), null, TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(100));
+        _trainer = TimeProvider.System.CreateTimer(_ =>
+        {
+            foreach (var job in _jobs.Values) job.Tick();
+        }, null, step, step);
     }
+
+    /// <summary>Requests answered, and connections that have ever been open.</summary>
+    public (long Requests, int Connections) Seen => (Interlocked.Read(ref _requests), _connections.Count);
 
     /// <summary>The address with this number; see <see cref="SimulatedNodeOptions.Address"/>.</summary>
     public static string Address(int number) => $"127.77.{number >> 8 & 255}.{number & 255}";
 
-    /// <summary>Listens for pods whose addresses have the numbers from <paramref name="first"/> on.</summary>
-    public static async Task<AgentEndpoints> StartAsync(int first, int count)
+    /// <summary>Listens at every address of this machine, so at those of all pods.</summary>
+    /// <param name="step">Time of a training step.</param>
+    public static async Task<AgentEndpoints> StartAsync(TimeSpan step)
     {
         var builder = WebApplication.CreateEmptyBuilder(new());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
-        {
-            for (var i = first; i < first + count; i++) kestrel.Listen(IPAddress.Parse(Address(i)), Port);
-        });
-        var endpoints = new AgentEndpoints(builder.Build());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Any, Port));
+        var endpoints = new AgentEndpoints(builder.Build(), step);
         endpoints._app.Run(endpoints.HandleAsync);
         await endpoints._app.StartAsync();
         return endpoints;
     }
 
     /// <summary>New agents with an empty checkpoint store: the old one belongs to the job before.</summary>
-    public void Reset() => _agents = new(TimeProvider.System);
+    public void Reset() => _jobs.Clear();
 
     public ISimulatedPod Script() => new AgentPod(this);
 
@@ -61,19 +67,22 @@ internal sealed class AgentEndpoints : IAsyncDisposable
 
     private async Task HandleAsync(HttpContext http)
     {
-        var target = _targets.GetValueOrDefault(http.Connection.LocalIpAddress!.ToString());
+        Interlocked.Increment(ref _requests);
+        _connections.TryAdd(http.Connection.Id, 0);
+        var (target, agents) = _targets.GetValueOrDefault(http.Connection.LocalIpAddress!.MapToIPv4().ToString());
         var ct = http.RequestAborted;
         try
         {
             if (target is null) throw new AgentException("no pod runs here", HttpStatusCode.ServiceUnavailable);
             switch ($"{http.Request.Method} {http.Request.Path}")
             {
-                case "GET /v1/status": await AnswerAsync(http, await _agents.GetStatusAsync(target, ct), ProtocolJson.Default.AgentStatus); break;
-                case "GET /v1/catalogue": await AnswerAsync(http, await _agents.GetCatalogueAsync(target, ct), ProtocolJson.Default.Catalogue); break;
-                case "GET /v1/steps": await AnswerAsync(http, await _agents.GetStepsAsync(target, Number(http, "epoch"), Number(http, "after"), TimeSpan.FromSeconds(Number(http, "waitSeconds")), ct), ProtocolJson.Default.StepsPage); break;
-                case "PUT /v1/plan": await _agents.PutPlanAsync(target, (await http.Request.ReadFromJsonAsync(ProtocolJson.Default.RunPlan, ct))!, ct); break;
-                case "PUT /v1/control": await _agents.PutControlAsync(target, (await http.Request.ReadFromJsonAsync(ProtocolJson.Default.ControlRequest, ct))!, ct); break;
-                case "PUT /v1/fence": await AnswerAsync(http, await _agents.PutFenceAsync(target, (await http.Request.ReadFromJsonAsync(ProtocolJson.Default.FenceRequest, ct))!, ct), ProtocolJson.Default.Catalogue); break;
+                case "GET /v1/status": await AnswerAsync(http, await agents.GetStatusAsync(target, ct), ProtocolJson.Default.AgentStatus); break;
+                case "GET /v1/catalogue": await AnswerAsync(http, await agents.GetCatalogueAsync(target, ct), ProtocolJson.Default.Catalogue); break;
+                case "GET /v1/steps": await AnswerAsync(http, await agents.GetStepsAsync(target, Number(http, "epoch"), Number(http, "after"), TimeSpan.FromSeconds(Number(http, "waitSeconds")), ct), ProtocolJson.Default.StepsPage); break;
+                case "PUT /v1/plan": await agents.PutPlanAsync(target, (await http.Request.ReadFromJsonAsync(ProtocolJson.Default.RunPlan, ct))!, ct); break;
+                case "PUT /v1/control": await agents.PutControlAsync(target, (await http.Request.ReadFromJsonAsync(ProtocolJson.Default.ControlRequest, ct))!, ct); break;
+                case "PUT /v1/fence": await AnswerAsync(http, await agents.PutFenceAsync(target, (await http.Request.ReadFromJsonAsync(ProtocolJson.Default.FenceRequest, ct))!, ct), ProtocolJson.Default.Catalogue); break;
+                case "PUT /v1/logbook": await agents.PutLogbookAsync(target, (await http.Request.ReadFromJsonAsync(ProtocolJson.Default.LogbookRequest, ct))!, ct); break;
                 default: http.Response.StatusCode = 404; break;
             }
         }
@@ -101,8 +110,9 @@ internal sealed class AgentEndpoints : IAsyncDisposable
             _context = context;
             var (pod, uid) = (context.Pod.Str("metadata", "name")!, context.Pod.Str("metadata", "uid")!);
             var jobUid = (string)context.Pod["spec"]!["containers"]![0]!["env"]!.AsArray().Single(e => (string)e!["name"]! == "OPT_JOB_UID")!["value"]!;
-            endpoints._agents.Start(context.Ip, new SimulatedAgent(jobUid, pod, uid, context.Node, $"instance-{uid}"));
-            endpoints._targets[context.Ip] = new(pod, uid, context.Ip, Port, "");
+            var agents = endpoints._jobs.GetOrAdd(jobUid, _ => new(TimeProvider.System));
+            agents.Start(context.Ip, new SimulatedAgent(jobUid, pod, uid, context.Node, $"instance-{uid}"));
+            endpoints._targets[context.Ip] = (new(pod, uid, context.Ip, Port, ""), agents);
             await context.RunAsync(ready: true, ct);
         }
 
@@ -111,8 +121,7 @@ internal sealed class AgentEndpoints : IAsyncDisposable
         public void Dead()
         {
             if (_context is null) return;
-            endpoints._targets.TryRemove(_context.Ip, out _);
-            endpoints._agents.Stop(_context.Ip);
+            if (endpoints._targets.TryRemove(_context.Ip, out var removed)) removed.Agents.Stop(_context.Ip);
         }
     }
 }

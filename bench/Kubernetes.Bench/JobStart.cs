@@ -23,12 +23,12 @@ internal static class JobStart
 
     public static async Task MeasureAsync(int nodes, int rounds)
     {
-        await using var agents = await AgentEndpoints.StartAsync(first: nodes + 1, count: nodes * (rounds + 1));
+        await using var agents = await AgentEndpoints.StartAsync(step: TimeSpan.FromMilliseconds(100));
         await using var cluster = await Cluster.StartAsync(new() { Http = new() }, TimeProvider.System, default);
         await using var machines = await SimulatedNodes.StartAsync(cluster, new() { Count = nodes, Address = AgentEndpoints.Address, Script = _ => agents.Script() }, default);
         await cluster.Api.CreateAsync(new("apiextensions.k8s.io", "v1", "customresourcedefinitions"), null, Yaml.Parse(await File.ReadAllTextAsync(Repo.PathOf("crds", "opttrainingjobs.yaml")))[0].AsObject(), User, default);
         await cluster.IdleAsync();
-        using var @operator = StartOperator(cluster);
+        using var @operator = StartOperator(cluster, "--status-interval", "1s");
         try
         {
             await RoundsAsync(cluster, agents, nodes, rounds);
@@ -63,12 +63,12 @@ internal static class JobStart
         Figures.Print("job start: writes in that time, heartbeats included", "writes", writes);
     }
 
-    private static Process StartOperator(Cluster cluster)
+    internal static Process StartOperator(Cluster cluster, params string[] more)
     {
         var kubeconfig = Path.Combine(Directory.CreateTempSubdirectory("opt-bench-").FullName, "config");
         File.WriteAllText(kubeconfig, cluster.AdminKubeconfig());
         var program = Path.Combine(AppContext.BaseDirectory, "opt-operator.dll");
-        var start = new ProcessStartInfo("dotnet", [program, "run", "--kubeconfig", kubeconfig, "--status-interval", "1s"]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("dotnet", [program, "run", "--kubeconfig", kubeconfig, .. more]) { RedirectStandardOutput = true, RedirectStandardError = true };
         var process = Process.Start(start)!;
         process.OutputDataReceived += (_, line) => Note(line.Data);
         process.ErrorDataReceived += (_, line) => Note(line.Data);
@@ -78,7 +78,7 @@ internal static class JobStart
     }
 
     // The last words of the operator, for when something goes wrong.
-    private static readonly Queue<string> Said = new();
+    internal static readonly Queue<string> Said = new();
 
     private static void Note(string? line)
     {

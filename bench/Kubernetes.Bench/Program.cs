@@ -1,5 +1,6 @@
 // Measures the client runtime and the embedded control plane. Parts: stream (events through informer and controller, from memory), list (list and watch
-// of many pods over HTTPS beside curl, requests a second, watches), job (apply to Running on simulated nodes). Without arguments: all of them.
+// of many pods over HTTPS beside curl, requests a second, watches), job (apply to Running on simulated nodes). Without arguments: all of these.
+// By name only: scale-nodes [N] (one job of 2,048 nodes, 64 of them lost at once), scale-jobs [N] (100 jobs of 124).
 // Prints one JSON line a figure: {"name", "unit", "median", "min", "max", "samples"}.
 using System.Globalization;
 using Opt.Bench.Kubernetes;
@@ -11,6 +12,8 @@ var pods = args.Select(a => int.TryParse(a, NumberStyles.None, CultureInfo.Invar
 if (pods == 0) pods = 10_000;
 if (Wants("stream")) await CannedStream.MeasureAsync(pods, events: 5 * pods);
 if (Wants("list")) await OverHttpsAsync();
+if (parts.Contains("scale-nodes")) await Scale.MeasureAsync(jobs: 1, nodes: args.Length > 1 ? pods : 2048, losses: 64);
+if (parts.Contains("scale-jobs")) await Scale.MeasureAsync(jobs: args.Length > 1 ? pods : 100, nodes: 124, losses: 0);
 if (Wants("job")) await JobStart.MeasureAsync(nodes: 124, rounds: 4);
 return 0;
 

@@ -58,6 +58,9 @@ public sealed class Outcome
         return this;
     }
 
+    /// <summary>Percent of the ledger that an account holds.</summary>
+    public double Share(string account) => 100 * Status.Goodput.Where(a => a.Account == account).Sum(a => a.Seconds) / Status.Goodput.Sum(a => a.Seconds);
+
     /// <summary>Microseconds of a planner pass.</summary>
     public double Percentile(double share) => _decisions.Count == 0 ? 0 : _decisions[(int)Math.Min(_decisions.Count - 1, share * _decisions.Count)];
 }

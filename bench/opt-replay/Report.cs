@@ -44,9 +44,9 @@ public static class Report
     }
 
     public static void Row(string name, Outcome o) =>
-        Text($"| {name} | {100 * o.Ettr:0.00} % | {100 * o.EttrWithMachines:0.00} % | {o.Seconds / 86400:0.00} | {o.Status.Restarts.Total} | {o.Interventions.Count} |");
+        Text($"| {name} | {100 * o.Ettr:0.00} % | {100 * o.EttrWithMachines:0.00} % | {o.Share(Accounts.Provision):0.00} % | {o.Seconds / 86400:0.00} | {o.Status.Restarts.Total} | {o.Interventions.Count} |");
 
-    public static void Head() => Text("| | ETTR | while machines exist | days | restarts | interventions |\n|---|---|---|---|---|---|");
+    public static void Head() => Text("| | ETTR | while machines exist | waited for machines | days | relaunches | people asked |\n|---|---|---|---|---|---|---|");
 
     public static void Text(FormattableString text) => Console.WriteLine(text.ToString(CultureInfo.InvariantCulture));
 

@@ -14,7 +14,7 @@ public static class Timeline
         var weeks = (int)Math.Ceiling(o.Seconds / Week);
         var svg = new StringBuilder();
         Add(svg, $"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {Left + Width + 20} {weeks * Row + 90}" font-family="sans-serif" font-size="12">""");
-        Add(svg, $"""<rect width="100%" height="100%" fill="white"/><text x="{Left}" y="20" font-size="15">OPT-175B's failures replayed: {o.Seconds / 86400:0.0} days, ETTR {100 * o.Ettr:0.00} %, {o.Status.Restarts.Total} restarts, {o.Interventions.Count} interventions</text>""");
+        Add(svg, $"""<rect width="100%" height="100%" fill="white"/><text x="{Left}" y="20" font-size="15">OPT-175B's failures replayed: {o.Seconds / 86400:0.0} days, ETTR {100 * o.Ettr:0.00} %, {o.Status.Restarts.Total} relaunches, {o.Interventions.Count} people asked</text>""");
         for (var week = 0; week < weeks; week++) Add(svg, $"""<text x="10" y="{Top(week) + 18}">week {week + 1}</text>""");
         foreach (var (from, to, phase) in o.Phases) Bar(svg, from, to, Colour(phase));
         foreach (var fault in o.Faults) Mark(svg, fault);
@@ -27,7 +27,7 @@ public static class Timeline
         for (var week = (int)(from / Week); week * Week < to; week++)
         {
             var (start, end) = (Math.Max(from, week * Week), Math.Min(to, (week + 1) * Week));
-            Add(svg, $"""<rect x="{X(start, week):0.##}" y="{Top(week)}" width="{Math.Max(0.8, X(end, week) - X(start, week)):0.##}" height="24" fill="{colour}"/>""");
+            Add(svg, $"""<rect x="{X(start, week):0.##}" y="{Top(week)}" width="{Math.Max(1.2, X(end, week) - X(start, week)):0.##}" height="24" fill="{colour}"/>""");
         }
     }
 
@@ -43,7 +43,12 @@ public static class Timeline
     {
         var y = Top(weeks) + 16;
         var items = new[] { ("#27ae60", "training"), ("#e67e22", "recovering"), ("#bdc3c7", "provisioning"), ("#c0392b", "device fault"), ("#2c3e50", "machine lost"), ("#8e44ad", "hang"), ("#f39c12", "process"), ("black", "five at once; all machines taken") };
-        for (var i = 0; i < items.Length; i++) Add(svg, $"""<rect x="{Left + 115 * i}" y="{y}" width="12" height="12" fill="{items[i].Item1}"/><text x="{Left + 115 * i + 17}" y="{y + 11}">{items[i].Item2}</text>""");
+        var x = Left;
+        foreach (var (colour, text) in items)
+        {
+            Add(svg, $"""<rect x="{x}" y="{y}" width="12" height="12" fill="{colour}"/><text x="{x + 17}" y="{y + 11}">{text}</text>""");
+            x += 40 + 7 * text.Length;
+        }
     }
 
     private static string Colour(JobPhase phase) => phase switch { JobPhase.Running or JobPhase.Succeeded => "#27ae60", JobPhase.Recovering => "#e67e22", JobPhase.Failed => "#c0392b", _ => "#bdc3c7" };

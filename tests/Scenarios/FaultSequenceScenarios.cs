@@ -9,7 +9,8 @@ namespace Opt.Scenarios;
 
 /// <summary>
 /// Random faults on two real operators that elect a leader, all invariants checked after each; at last everything is mended, and the job must come to
-/// its end. A failing sequence is printed with its seed; OPT_TEST_SEED plays that one alone.
+/// its end. A failing sequence is printed with its seed; OPT_TEST_SEED plays that one alone,
+/// OPT_SEQUENCES so many.
 /// </summary>
 public sealed class FaultSequenceScenarios
 {
@@ -30,19 +31,21 @@ public sealed class FaultSequenceScenarios
     private static readonly bool Soak = Environment.GetEnvironmentVariable("OPT_SOAK") == "1";
 
     [Fact]
-    public Task No_sequence_of_faults_breaks_an_invariant() => AllAsync(Soak ? 9000 : 3, seed => PlayAsync(seed, FaultStep.Draw(seed, 12), harmless: false));
+    public Task No_sequence_of_faults_breaks_an_invariant() => AllAsync(Soak ? 9000 : 5, seed => PlayAsync(seed, FaultStep.Draw(seed, 12), harmless: false));
 
     [Fact]
-    public Task No_worker_notices_what_befalls_operators_and_their_networks() => AllAsync(Soak ? 1000 : 1, seed => PlayAsync(seed, FaultStep.Draw(seed, 12, FaultStep.FirstHarmless), harmless: true));
+    public Task No_worker_notices_what_befalls_operators_and_their_networks() => AllAsync(Soak ? 1000 : 2, seed => PlayAsync(seed, FaultStep.Draw(seed, 12, FaultStep.FirstHarmless), harmless: true));
 
     [Fact]
     public Task No_sequence_of_faults_breaks_an_invariant_over_sockets() => AllAsync(Soak ? 200 : 1, seed => ClusterLink.OverHttpAsync(() => PlayAsync(seed, FaultStep.Draw(seed, 12), harmless: false)));
 
     private static async Task AllAsync(int sequences, Func<int, Task> play)
     {
-        IEnumerable<int> seeds = int.TryParse(Environment.GetEnvironmentVariable("OPT_TEST_SEED"), NumberStyles.None, CultureInfo.InvariantCulture, out var one) ? [one] : Enumerable.Range(1, sequences);
+        IEnumerable<int> seeds = Number("OPT_TEST_SEED") is { } one ? [one] : Enumerable.Range(1, Number("OPT_SEQUENCES") ?? sequences);
         foreach (var seed in seeds) await play(seed);
     }
+
+    private static int? Number(string variable) => int.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : null;
 
     private static Task PlayAsync(int seed, FaultStep[] steps, bool harmless) => Scenario.RunAsync(nodes: 7, replicas: 2, async world =>
     {

@@ -106,10 +106,10 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
     {
         lock (_gate)
         {
-            var alive = _byIp.Where(a => !_cut.ContainsKey(a.Key)).Select(a => a.Value).ToArray();
-            foreach (var plan in alive.Select(a => a.Plan).OfType<RunPlan>().GroupBy(p => p.Epoch).Select(g => g.First()).ToArray())
+            var alive = _byIp.Where(a => !_cut.ContainsKey(a.Key)).ToDictionary(a => a.Value.PodUid, a => a.Value, StringComparer.Ordinal);
+            foreach (var plan in alive.Values.Select(a => a.Plan).OfType<RunPlan>().GroupBy(p => p.Epoch).Select(g => g.First()).ToArray())
             {
-                var members = plan.Members.Select(m => alive.FirstOrDefault(a => a.PodUid == m.PodUid && a.Instance == m.AgentInstance && a.Plan?.Epoch == plan.Epoch)).ToArray();
+                var members = plan.Members.Select(m => alive.GetValueOrDefault(m.PodUid) is { } a && a.Instance == m.AgentInstance && a.Plan?.Epoch == plan.Epoch ? a : null).ToArray();
                 if (members.All(a => a is { State: AgentState.Launching or AgentState.Running, Stopped: false })) Advance(plan, [.. members.OfType<SimulatedAgent>()]);
                 else if (_launched.Contains(plan.Epoch) && members.Any(a => a is null or { State: AgentState.Failed })) foreach (var agent in members.OfType<SimulatedAgent>()) agent.Fail(WorkerExit.PeerLost, clock.GetUtcNow());
             }

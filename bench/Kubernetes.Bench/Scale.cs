@@ -1,0 +1,127 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using Opt.Api;
+using Opt.Api.V1Alpha1;
+using Opt.LocalCluster;
+using Opt.LocalCluster.ApiServer;
+using Opt.LocalCluster.Simulation;
+using Opt.Testing;
+
+namespace Opt.Bench.Kubernetes;
+
+/// <summary>
+/// What large jobs, and many, cost the shipped operator: a process of its own over HTTPS; control plane, simulated nodes and agents (over real HTTP) in
+/// this one, on the same cores. A training step takes a second, which is twenty times as lively as OPT-175B.
+/// </summary>
+internal static class Scale
+{
+    private static readonly ResourceId Jobs = new(OptTrainingJob.Group, OptTrainingJob.Version, OptTrainingJob.Plural);
+    private static readonly Caller User = new("bench", "kubectl", ["system:masters", "system:authenticated"]);
+    private static readonly TimeSpan Watched = TimeSpan.FromSeconds(60);
+
+    /// <param name="losses">Machines killed at once after the quiet minute.</param>
+    public static async Task MeasureAsync(int jobs, int nodes, int losses)
+    {
+        var what = $"{jobs} x {nodes} nodes";
+        await using var agents = await AgentEndpoints.StartAsync(step: TimeSpan.FromSeconds(1));
+        await using var cluster = await Cluster.StartAsync(new() { Http = new() }, TimeProvider.System, default);
+        await using var machines = await SimulatedNodes.StartAsync(cluster, new() { Count = jobs * nodes + losses, Address = AgentEndpoints.Address, Script = _ => agents.Script() }, default);
+        await cluster.Api.CreateAsync(new("apiextensions.k8s.io", "v1", "customresourcedefinitions"), null, Yaml.Parse(await File.ReadAllTextAsync(Repo.PathOf("crds", "opttrainingjobs.yaml")))[0].AsObject(), User, default);
+        await cluster.IdleAsync();
+        var port = FreePort();
+        using var @operator = JobStart.StartOperator(cluster, "--metrics-port", port.ToString(CultureInfo.InvariantCulture), "--bind-address", "127.0.0.1");
+        try
+        {
+            var start = Figures.Now();
+            for (var job = 0; job < jobs; job++) await cluster.Api.CreateAsync(Jobs, "default", Yaml.Parse(Manifest(job, nodes))[0].AsObject(), User, default);
+            await AllAsync(cluster, jobs, s => s.Phase == JobPhase.Running && s.Nodes.Ready == nodes, minutes: 8);
+            Figures.Print($"{what}: apply to phase Running", "s", Figures.Since(start));
+            await SteadyAsync(what, @operator, agents, port);
+            if (losses > 0) await LoseAsync(what, cluster, machines, nodes, losses);
+        }
+        finally
+        {
+            @operator.Kill();
+            await @operator.WaitForExitAsync();
+        }
+    }
+
+    /// <summary>A minute in which nothing happens but steps.</summary>
+    private static async Task SteadyAsync(string what, Process @operator, AgentEndpoints agents, int port)
+    {
+        using var http = new HttpClient();
+        var (cpu, before, asked, start) = (Cpu(@operator), await MetricsAsync(http, port), agents.Seen, Figures.Now());
+        await Task.Delay(Watched, TimeProvider.System);
+        var (seconds, after) = (Figures.Since(start), await MetricsAsync(http, port));
+        @operator.Refresh();
+        Figures.Print($"{what}: operator's CPU while training", "cores", (Cpu(@operator) - cpu) / seconds);
+        Figures.Print($"{what}: operator's resident memory", "MiB", @operator.WorkingSet64 / 1048576.0);
+        Figures.Print($"{what}: requests to the API server", "a minute", Sum(after, "client_request_duration", "_count") * 60 / seconds - Sum(before, "client_request_duration", "_count") * 60 / seconds);
+        Figures.Print($"{what}: polls of agents", "a second", (agents.Seen.Requests - asked.Requests) / seconds);
+        Figures.Print($"{what}: connections to agents", "connections", agents.Seen.Connections);
+        Figures.Print($"{what}: reconciles", "a second", (Sum(after, "reconcile_duration", "_count") - Sum(before, "reconcile_duration", "_count")) / seconds);
+        foreach (var line in after.Where(l => l.Contains("reconcile_duration", StringComparison.Ordinal) && l.Contains("_bucket", StringComparison.Ordinal))) Console.WriteLine(line);
+    }
+
+    /// <summary>Many machines at once: until all members are placed anew and steps advance.</summary>
+    private static async Task LoseAsync(string what, Cluster cluster, SimulatedNodes machines, int nodes, int losses)
+    {
+        var before = (await StatusesAsync(cluster))[0];
+        foreach (var name in machines.Names.Order(StringComparer.Ordinal).Take(losses).ToArray()) machines.Kill(name);
+        var start = Figures.Now();
+        await AllAsync(cluster, 1, s => s.Epoch > before.Epoch, minutes: 5);
+        Figures.Print($"{what}: {losses} machines killed at once, to the next plan", "s", Figures.Since(start));
+        await AllAsync(cluster, 1, s => s.Phase == JobPhase.Running && s.Epoch > before.Epoch && s.Nodes.Ready == nodes, minutes: 5);
+        Figures.Print($"{what}: {losses} machines killed at once, to phase Running", "s", Figures.Since(start));
+    }
+
+    private static async Task AllAsync(Cluster cluster, int jobs, Func<OptTrainingJobStatus, bool> holds, double minutes)
+    {
+        var start = Figures.Now();
+        while (true)
+        {
+            var statuses = await StatusesAsync(cluster);
+            if (statuses.Count == jobs && statuses.All(holds)) return;
+            if (Figures.Since(start) > 60 * minutes) throw new TimeoutException($"{statuses.Count(holds)} of {jobs} jobs are there; one says {JsonSerializer.Serialize(statuses.FirstOrDefault(s => !holds(s)), SpecJson.Default.OptTrainingJobStatus)}; the operator said:\n{string.Join('\n', JobStart.Said)}");
+            await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System);
+        }
+    }
+
+    private static async Task<IReadOnlyList<OptTrainingJobStatus>> StatusesAsync(Cluster cluster) =>
+        [.. (await cluster.Api.ListAsync(Jobs, "default", ListQuery.All, default))["items"]!.AsArray().Select(j => j!["status"]?.Deserialize(SpecJson.Default.OptTrainingJobStatus)).OfType<OptTrainingJobStatus>()];
+
+    private static async Task<string[]> MetricsAsync(HttpClient http, int port) => (await http.GetStringAsync(new Uri($"http://127.0.0.1:{port}/metrics"))).Split('\n');
+
+    private static double Sum(string[] metrics, string name, string suffix) => metrics.Where(l => !l.StartsWith('#') && l.Contains(name, StringComparison.Ordinal) && l.Split('{')[0].EndsWith(suffix, StringComparison.Ordinal))
+        .Sum(l => double.Parse(l[(l.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture));
+
+    private static double Cpu(Process process)
+    {
+        process.Refresh();
+        return process.TotalProcessorTime.TotalSeconds;
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private static string Manifest(int job, int nodes) => $$"""
+        apiVersion: training.opt-operator.io/v1alpha1
+        kind: OptTrainingJob
+        metadata: {name: opt-{{job}}, namespace: default}
+        spec:
+          model: {layers: 2, hiddenSize: 64, heads: 8, maxPositions: 64}
+          topology: {nodes: {{nodes}}, acceleratorsPerNode: 8}
+          pod: {image: "opt-trainer:1"}
+          data: {train: [{path: corpus}]}
+          training: {batchTokens: {{64 * 8 * nodes}}, totalTokens: {{64L * 8 * nodes * 100_000}}, precision: fp32, learningRate: {peak: 1.0e-3} }
+          checkpoint: {store: {directory: {path: /checkpoints} } }
+          failurePolicy: {replaceNode: {limit: 200, window: 24h} }
+        """;
+}
