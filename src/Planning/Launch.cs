@@ -71,7 +71,8 @@ internal static class Launch
 
         var attempts = Reasons.Wanted.Contains(cause.Reason) ? 0 : Progress.LaunchesWithoutProgress(s, resume);
         if (attempts >= s.Policy.NoProgressLimit) return Stopping.Fail(s, "NoProgress", $"{attempts} relaunches in a row resumed from step {resume?.Step ?? 0} and none committed a new checkpoint. Last: {cause.Message}");
-        var wait = s.Launched is null ? TimeSpan.Zero : s.Launched.CreatedAt + Progress.BackOff(attempts, cause.Id) - s.Now;
+        // A clock that was set back would make the wait as long as the jump.
+        var wait = s.Launched is null || s.Launched.CreatedAt > s.Now ? TimeSpan.Zero : s.Launched.CreatedAt + Progress.BackOff(attempts, cause.Id) - s.Now;
         if (wait > TimeSpan.Zero) return Recovery.Waiting(s, memory, Accounts.Diagnose).WakeIn(wait);
         return new Move { Phase = s.Plan is null ? JobPhase.Launching : JobPhase.Recovering, Account = Accounts.Diagnose, Memory = memory with { ShortSince = null } }
             .Then(new CreatePlan(Build(s, cause, uses, distrusted, resume, size)))

@@ -31,7 +31,7 @@ internal static class Placement
     public static Move? Released(Situation s)
     {
         if (s.Seen.StatefulSet is not { Release: { } release, Replicas: 0 } set) return null;
-        var left = release.At + BackOff(release.Times) - s.Now;
+        var left = release.At > s.Now ? TimeSpan.Zero : release.At + BackOff(release.Times) - s.Now;   // the clock may have been set back
         // A pod on a dead machine would stay Terminating for ever, and its ordinal with it.
         var move = new Move { Phase = JobPhase.Provisioning, Account = Accounts.Provision, Memory = s.Seen.Memory with { ShortSince = null } }.Then([.. Provisioning.Stuck(s)]);
         return left > TimeSpan.Zero ? move.WakeIn(left) : move.Then(new ScaleStatefulSet(set.Uid, s.Replicas, Release: release, CountersSince: set.CountersSince)).WakeIn(TimeSpan.FromSeconds(2));

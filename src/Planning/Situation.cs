@@ -76,7 +76,7 @@ internal sealed class Situation
     public FenceAnswer? Fence => Seen.Memory.Fence is { } fence && fence.Epoch > (Plan?.Epoch ?? 0) && fence.Epoch >= HighestEpoch ? fence : null;
 
     /// <summary>When attempts last advanced; the launch before the first, but never before this operator began to look.</summary>
-    public DateTimeOffset AdvancedAt => Seen.Steps.AdvancedAt is not { } at || Launched is null ? Now : at > Launched.CreatedAt ? at : Launched.CreatedAt;
+    public DateTimeOffset AdvancedAt => Seen.Steps.AdvancedAt is not { } at || Launched is null ? Now : at > Launched.CreatedAt || Launched.CreatedAt > Now ? at : Launched.CreatedAt;
 
     public bool HasStepped => Seen.Steps.Newest?.Epoch == Plan?.Epoch && Plan is not null;
 

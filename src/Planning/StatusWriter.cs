@@ -52,6 +52,8 @@ internal static class StatusWriter
             StartTime = old?.StartTime ?? s.Now,
             CompletionTime = ended ? old?.CompletionTime ?? s.Seen.StatefulSet?.Outcome?.At ?? s.Now : null,
         };
+        // The last steps may have passed while no operator looked; success proves that they did.
+        if (move.Phase is JobPhase.Succeeded) status = status with { Step = Math.Max(status.Step, s.Seen.StatefulSet?.Outcome?.Step ?? status.TotalSteps) };
         return status with { Logbook = Logbook.Write(s, move, status) };
     }
 

@@ -61,6 +61,16 @@ public sealed class LadderTests
     }
 
     [Fact]
+    public void A_clock_that_is_set_back_delays_no_relaunch()
+    {
+        var world = new SimulatedWorld(Make.Job(nodes: 2, totalSteps: 2000), nodes: 2);
+        world.RunUntil(w => w.Status is { Phase: JobPhase.Running, Step: >= 3 });
+        world.JumpClock(TimeSpan.FromMinutes(-30));
+        world.Agents.First().Fail(WorkerExit.Internal, world.Now);
+        world.RunUntil(w => w.Status is { Epoch: 2, Phase: JobPhase.Running }, limit: 60);
+    }
+
+    [Fact]
     public void A_worker_that_fails_on_the_same_node_through_the_day_is_at_last_the_nodes_fault()
     {
         var world = new SimulatedWorld(Make.Job(nodes: 2, totalSteps: 20000), nodes: 3);

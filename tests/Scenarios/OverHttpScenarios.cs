@@ -7,6 +7,12 @@ namespace Opt.Scenarios;
 public sealed class OverHttpScenarios
 {
     private static readonly LifecycleScenarios Lifecycle = new();
+    private static readonly LadderScenarios Ladder = new();
+    private static readonly DiagnosticsScenarios Diagnostics = new();
+    private static readonly EditScenarios Edits = new();
+    private static readonly OperatorDeathScenarios Deaths = new();
+    private static readonly CheckpointScenarios Checkpoints = new();
+    private static readonly DivergenceScenarios Divergence = new();
 
     // The first few always, the rest in a soak.
     private static readonly (string Name, Func<Task> Play)[] Scenarios =
@@ -16,6 +22,16 @@ public sealed class OverHttpScenarios
         (nameof(Lifecycle.A_failed_worker_is_relaunched_in_the_same_pods), Lifecycle.A_failed_worker_is_relaunched_in_the_same_pods),
         (nameof(Lifecycle.An_evicted_pod_leaves_its_evidence_and_its_node), Lifecycle.An_evicted_pod_leaves_its_evidence_and_its_node),
         (nameof(Lifecycle.Suspend_releases_the_pods_and_resume_goes_on_from_the_saved_step), Lifecycle.Suspend_releases_the_pods_and_resume_goes_on_from_the_saved_step),
+        (nameof(Ladder.A_drain_waits_until_the_job_has_saved_and_moved_to_a_spare), Ladder.A_drain_waits_until_the_job_has_saved_and_moved_to_a_spare),
+        (nameof(Ladder.A_node_put_aside_comes_back_when_its_time_is_over_though_the_job_is_gone), Ladder.A_node_put_aside_comes_back_when_its_time_is_over_though_the_job_is_gone),
+        (nameof(Diagnostics.A_spare_whose_own_tests_fail_is_cordoned_and_replaced_while_training_goes_on), Diagnostics.A_spare_whose_own_tests_fail_is_cordoned_and_replaced_while_training_goes_on),
+        (nameof(Diagnostics.A_node_that_breaks_collectives_without_a_sign_is_found_by_pair_tests), Diagnostics.A_node_that_breaks_collectives_without_a_sign_is_found_by_pair_tests),
+        (nameof(Edits.A_live_edit_is_in_force_within_seconds_and_proved_by_the_trainer), Edits.A_live_edit_is_in_force_within_seconds_and_proved_by_the_trainer),
+        (nameof(Edits.A_new_image_recreates_all_pods_in_one_transition_and_loses_no_step), Edits.A_new_image_recreates_all_pods_in_one_transition_and_loses_no_step),
+        (nameof(Deaths.A_restarted_operator_finds_everything_again_and_touches_no_worker), Deaths.A_restarted_operator_finds_everything_again_and_touches_no_worker),
+        (nameof(Checkpoints.Pinning_and_condemning_in_the_spec_reach_the_store_once_and_the_next_status_says_so), Checkpoints.Pinning_and_condemning_in_the_spec_reach_the_store_once_and_the_next_status_says_so),
+        (nameof(Divergence.A_divergence_at_night_is_rolled_back_with_a_lower_learning_rate_and_written_down), Divergence.A_divergence_at_night_is_rolled_back_with_a_lower_learning_rate_and_written_down),
+        (nameof(Deaths.An_operator_that_dies_after_any_of_its_writes_is_continued_by_the_next), () => Deaths.An_operator_that_dies_after_any_of_its_writes_is_continued_by_the_next(5)),
     ];
 
     private const int Sample = 2;

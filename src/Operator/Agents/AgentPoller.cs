@@ -86,7 +86,7 @@ internal sealed class AgentPoller(AgentTarget target, IAgentClient client, TimeP
         lock (_gate)
         {
             before = _view;
-            after = _view = status is null ? before with { SilentSince = before.SilentSince ?? clock.GetUtcNow(), Error = error } : Answered(before, status);
+            after = _view = status is null ? before with { SilentSince = Earlier(before.SilentSince), Error = error } : Answered(before, status);
         }
 
         observe(this, before, after);
@@ -99,6 +99,9 @@ internal sealed class AgentPoller(AgentTarget target, IAgentClient client, TimeP
         var caughtUp = before.Accepted is { } accepted && status.Epoch >= accepted.Epoch;
         return before with { Status = status, SilentSince = null, Error = null, Accepted = other || caughtUp ? null : before.Accepted, Refusal = other ? null : before.Refusal };
     }
+
+    /// <summary>Since when, or now; also after the clock was set back.</summary>
+    private DateTimeOffset Earlier(DateTimeOffset? since) => clock.GetUtcNow() is var now && since < now ? since.Value : now;
 
     private async Task WaitAsync(CancellationToken ct)
     {

@@ -44,7 +44,11 @@ internal sealed partial class AgentPool : IAsyncDisposable
 
     public StepView Steps(DateTimeOffset? accounted)
     {
-        lock (_gate) return _steps.View(accounted, _committed, _healthy);
+        lock (_gate)
+        {
+            _steps.SetBack(_clock.GetUtcNow());
+            return _steps.View(accounted, _committed, _healthy);
+        }
     }
 
     /// <summary>The newest catalogue an agent told; null before the first.</summary>
