@@ -118,7 +118,7 @@ internal static class Launch
             Handled = Diagnosis.Answered(s, cause),
             Replay = Replays.Continued(s.Plan, values),
             Run = Rollbacks.NextRun(s.Plan?.Run ?? "1.0", order, resume),
-            Resume = resume is null ? null : resume with { Reason = null, Tiers = null },   // what is said of it may change; a plan's digest must not
+            Resume = resume is null ? null : resume with { Reason = null, Tiers = resume.IsDurable ? null : resume.Tiers },   // what is said of it may change; a plan's digest must not
             SkipSamples = skipped,
             Shuffles = [.. s.Plan?.Shuffles ?? [], .. order is not null && Rollbacks.Shuffled(order, resume, skipped) is { } shuffle ? [shuffle] : Array.Empty<SampleShuffle>()],
             DistrustedCheckpoints = distrusted,

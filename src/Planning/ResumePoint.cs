@@ -7,14 +7,15 @@ namespace Opt.Planning;
 
 /// <summary>
 /// The checkpoint an epoch starts from: the one a rollback asks for, else the last commit before its fence that is neither condemned, nor
-/// known to be unreadable, nor given up by an earlier rollback.
+/// known to be unreadable, nor given up by an earlier rollback. One that lies in memory alone may turn out to be lost when it is read: then all ranks fall
+/// back to the next before it, so it is the most that is promised. A rollback, which people and policies rely on, goes to the store only.
 /// </summary>
 internal static class ResumePoint
 {
     public static CheckpointSummary? Choose(Catalogue catalogue, EquatableList<string> distrusted, RunPlan? plan)
     {
         var usable = catalogue.Checkpoints.Where(c => c.Verdict is not HealthVerdict.Condemned && !distrusted.Contains(c.ManifestDigest) && !IsGivenUp(c, plan));
-        return plan?.Rollback is { To: { } to } order ? RollbackTargets.Find(to, usable, order.OnsetStep) : usable.MaxBy(c => c.Entry);
+        return plan?.Rollback is { To: { } to } order ? RollbackTargets.Find(to, usable.Where(c => c.IsDurable), order.OnsetStep) : usable.MaxBy(c => c.Entry);
     }
 
     /// <summary>Written before the current epoch, yet after the checkpoint it went back to.</summary>

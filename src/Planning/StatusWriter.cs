@@ -149,7 +149,7 @@ internal static class StatusWriter
             .Where(p => (p.Epoch, p.Revision).CompareTo((old?.Epoch ?? 0, old?.Revision ?? -1)) > 0)
             .Select(p => p.Intervention is { } done && p.Revision > 0 ? Entry(p.CreatedAt, p.Epoch, done.Step, new(done.What, done.Why), done.Actor) : Entry(p.CreatedAt, p.Epoch, p.Resume?.Step ?? 0, p.Revision > 0
                 ? new($"sent revision {p.Revision} of epoch {p.Epoch}", p.Cause.Message)
-                : new($"launched epoch {p.Epoch} (run {p.Run}) from {(p.Resume is null ? "initial weights" : $"step {p.Resume.Step}")} on {string.Join(", ", p.Members.Take(4).Select(m => m.Node))}{(p.Members.Count > 4 ? $" and {p.Members.Count - 4} more" : "")}", $"{p.Cause.Reason}: {p.Cause.Message}")));
+                : new($"launched epoch {p.Epoch} (run {p.Run}) from {(p.Resume is null ? "initial weights" : $"step {p.Resume.Step}{(p.Resume.IsDurable ? "" : " in memory, or the newest before it that can be read")}")} on {string.Join(", ", p.Members.Take(4).Select(m => m.Node))}{(p.Members.Count > 4 ? $" and {p.Members.Count - 4} more" : "")}", $"{p.Cause.Reason}: {p.Cause.Message}")));
 
         private static IEnumerable<LogbookEntry> Quarantines(Situation s, OptTrainingJobStatus? old) => s.Seen.Nodes
             .Where(n => n.Quarantine?.JobUid == s.Uid && (old?.Nodes.Quarantined ?? []).All(q => q.Name != n.Name || q.Since != n.Quarantine.Since))

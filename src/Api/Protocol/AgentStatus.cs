@@ -175,6 +175,9 @@ public sealed record CheckpointSummary
 
     /// <summary>Where every rank's object lay at the commit; null where only the store is known of.</summary>
     public EquatableList<CheckpointTier>? Tiers { get; init; }
+
+    /// <summary>Whether it outlives the nodes.</summary>
+    public bool IsDurable => Tiers is null || Tiers.Contains(CheckpointTier.Store);
 }
 
 /// <summary>Body of <c>PUT /v1/logbook</c>: append the entries to the commit log, unless they are there already.</summary>

@@ -7,7 +7,7 @@ namespace Opt.Api.Protocol;
 /// <summary>Source-generated JSON of the agent protocol and of plans: camelCase, enums as camelCase strings, absent for null, unknown members ignored.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, IgnoreReadOnlyProperties = true, Converters = [
     typeof(CamelCaseEnum<AgentState>), typeof(CamelCaseEnum<WorkerState>), typeof(CamelCaseEnum<WorkerExit>), typeof(CamelCaseEnum<ControlCommand>),
-    typeof(CamelCaseEnum<HealthVerdict>), typeof(CamelCaseEnum<Precision>), typeof(CamelCaseEnum<ActivationCheckpointing>), typeof(CamelCaseEnum<OptimizerType>),
+    typeof(CamelCaseEnum<HealthVerdict>), typeof(CamelCaseEnum<BusyUpload>), typeof(CamelCaseEnum<Precision>), typeof(CamelCaseEnum<ActivationCheckpointing>), typeof(CamelCaseEnum<OptimizerType>),
     typeof(CamelCaseEnum<WeightDecayRule>), typeof(CamelCaseEnum<WeightDecayScope>), typeof(CamelCaseEnum<LossScaleWindow>), typeof(CamelCaseEnum<DataOrder>), typeof(CamelCaseEnum<DeviceKind>),
     typeof(CamelCaseEnum<HyperParameterField>), typeof(CamelCaseEnum<RollbackTarget>), typeof(CamelCaseEnum<MissingTarget>), typeof(CamelCaseEnum<SkipFrom>),
     typeof(CamelCaseEnum<DiagnosticsSet>), typeof(CamelCaseEnum<DiagnosticsState>), typeof(CamelCaseEnum<DiagnosticOutcome>), typeof(CamelCaseEnum<CheckpointTier>)])]

@@ -69,6 +69,9 @@ public sealed record StepRecord
 
     /// <summary>Step of a checkpoint whose commit completed since the last record, if one did.</summary>
     public long? CommittedStep { get; init; }
+
+    /// <summary>What became of the saves of this launch so far; null where there is no store.</summary>
+    public SaveCounts? Saves { get; init; }
 }
 
 /// <summary>The fields of <see cref="CheckpointSpec"/> that a running trainer reports in force.</summary>
@@ -76,6 +79,14 @@ public sealed record CheckpointSettings(CheckpointInterval Every, RetentionSpec 
 {
     public static CheckpointSettings Of(CheckpointSpec spec) => new(spec.Every, spec.Keep, spec.HealthyWhen);
 }
+
+/// <summary>What became of the saves of one launch, counted by rank 0.</summary>
+/// <param name="Committed">In the store.</param>
+/// <param name="InMemory">Committed in the memory of the nodes.</param>
+/// <param name="Failed">Not committed.</param>
+/// <param name="Skipped">Were due while another was being uploaded, and left out (checkpoint.upload.whenBusy).</param>
+/// <param name="Late">Were due while another was being uploaded, and made after it.</param>
+public readonly record struct SaveCounts(int Committed, int InMemory, int Failed, int Skipped, int Late);
 
 /// <summary>Loss on one validation corpus.</summary>
 public readonly record struct ValidationLoss(string Corpus, double Loss);

@@ -103,6 +103,7 @@ internal static class FieldLimits
         ["AzureBlobStoreSpec.Endpoint"] = new() { MaxLength = 1024, Pattern = "^https?://[^ ]+$" },
         ["SecretReference.Name"] = new() { MinLength = 1, MaxLength = 253, Pattern = Subdomain },
         ["DirectoryStoreSpec.Path"] = new() { MinLength = 1, MaxLength = 1024, Pattern = AbsolutePath },
+        ["UploadSpec.BytesPerSecond"] = Range(1, 1L << 50),
         ["RetentionSpec.Last"] = Range(1, 1000),
         ["RetentionSpec.EverySteps"] = Range(0, 1_000_000_000),
         ["HealthSpec.AfterSteps"] = Range(1, 1_000_000),

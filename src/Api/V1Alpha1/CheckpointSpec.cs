@@ -11,6 +11,12 @@ public sealed record CheckpointSpec
     /// <summary>"auto" (from the measured stall and failure rate, 1 to 15 minutes), or {steps: n}, or {minutes: n}. Live.</summary>
     public CheckpointInterval Every { get; set; } = new();
 
+    /// <summary>Further checkpoints between those of the store, in the memory of the nodes alone: each rank's object on its node and at a partner's. Absent: none. Next launch.</summary>
+    public MemoryCheckpointSpec? Memory { get; init; }
+
+    /// <summary>How snapshots reach the store. Absent: with the defaults of its fields. Next launch.</summary>
+    public UploadSpec? Upload { get; init; }
+
     /// <summary>Retention. The last two healthy checkpoints are never deleted. Live.</summary>
     public RetentionSpec Keep { get; set; } = new();
 
@@ -20,6 +26,30 @@ public sealed record CheckpointSpec
     /// <summary>Allow this job to go on from a store that another job wrote. Live.</summary>
     public bool Adopt { get; init; }
 }
+
+/// <summary>Checkpoints that live in the memory of the nodes. A lost node costs none of them, since its partner holds its objects; a node and its partner lost together cost all of them.</summary>
+public sealed record MemoryCheckpointSpec
+{
+    /// <summary>As checkpoint.every: "auto" (from the measured stall and failure rate), {steps: n} or {minutes: n}; more often than the store's.</summary>
+    public CheckpointInterval Every { get; set; } = new();
+}
+
+/// <summary>How snapshots reach the store.</summary>
+public sealed record UploadSpec
+{
+    /// <summary>What becomes of a save that is due while the last one is still being uploaded: wait (it is made when that one is done) or skip (the next one is due an interval later).</summary>
+    public BusyUpload WhenBusy { get; set; } = BusyUpload.Wait;
+
+    /// <summary>An upload that takes longer is given up and its save reported as failed; so no save waits for ever.</summary>
+    [JsonConverter(typeof(DurationConverter))]
+    public TimeSpan AtMost { get; set; } = TimeSpan.FromMinutes(30);
+
+    /// <summary>Most bytes a second that each worker uploads. Absent: no limit.</summary>
+    public long? BytesPerSecond { get; init; }
+}
+
+/// <summary>What to do with a save that is due while another is being uploaded.</summary>
+public enum BusyUpload { Wait, Skip }
 
 /// <summary>Exactly one kind of store.</summary>
 public sealed record StoreSpec

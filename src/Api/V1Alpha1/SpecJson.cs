@@ -8,7 +8,7 @@ namespace Opt.Api.V1Alpha1;
 /// strict reading is <see cref="StrictSpecJson"/>'s.
 /// </summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, IgnoreReadOnlyProperties = true, Converters = [
-    typeof(CamelCaseEnum<HealthVerdict>), typeof(CamelCaseEnum<Precision>), typeof(CamelCaseEnum<ActivationCheckpointing>), typeof(CamelCaseEnum<OptimizerType>),
+    typeof(CamelCaseEnum<HealthVerdict>), typeof(CamelCaseEnum<BusyUpload>), typeof(CamelCaseEnum<Precision>), typeof(CamelCaseEnum<ActivationCheckpointing>), typeof(CamelCaseEnum<OptimizerType>),
     typeof(CamelCaseEnum<WeightDecayRule>), typeof(CamelCaseEnum<WeightDecayScope>), typeof(CamelCaseEnum<LossScaleWindow>), typeof(CamelCaseEnum<DataOrder>), typeof(CamelCaseEnum<DeviceKind>),
     typeof(CamelCaseEnum<HyperParameterField>), typeof(CamelCaseEnum<RollbackTarget>), typeof(CamelCaseEnum<MissingTarget>), typeof(CamelCaseEnum<SkipFrom>), typeof(CamelCaseEnum<OptimizerState>),
     typeof(CamelCaseEnum<GangScheduler>), typeof(CamelCaseEnum<RackPlacement>), typeof(CamelCaseEnum<CheckpointTier>),
@@ -22,7 +22,7 @@ public sealed partial class SpecJson : JsonSerializerContext;
 /// <summary>As <see cref="SpecJson"/>, but an unknown member is an error naming it. For files people write.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, IgnoreReadOnlyProperties = true,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, Converters = [
-    typeof(CamelCaseEnum<HealthVerdict>), typeof(CamelCaseEnum<Precision>), typeof(CamelCaseEnum<ActivationCheckpointing>), typeof(CamelCaseEnum<OptimizerType>),
+    typeof(CamelCaseEnum<HealthVerdict>), typeof(CamelCaseEnum<BusyUpload>), typeof(CamelCaseEnum<Precision>), typeof(CamelCaseEnum<ActivationCheckpointing>), typeof(CamelCaseEnum<OptimizerType>),
     typeof(CamelCaseEnum<WeightDecayRule>), typeof(CamelCaseEnum<WeightDecayScope>), typeof(CamelCaseEnum<LossScaleWindow>), typeof(CamelCaseEnum<DataOrder>), typeof(CamelCaseEnum<DeviceKind>),
     typeof(CamelCaseEnum<HyperParameterField>), typeof(CamelCaseEnum<RollbackTarget>), typeof(CamelCaseEnum<MissingTarget>), typeof(CamelCaseEnum<SkipFrom>), typeof(CamelCaseEnum<OptimizerState>),
     typeof(CamelCaseEnum<GangScheduler>), typeof(CamelCaseEnum<RackPlacement>),

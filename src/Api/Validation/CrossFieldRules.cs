@@ -66,9 +66,16 @@ internal static class CrossFieldRules
     {
         var store = checkpoint.Store;
         if (store.AzureBlob is null == store.Directory is null) yield return new("spec.checkpoint.store", store.AzureBlob is null ? "{}" : "{azureBlob, directory}", "give exactly one of azureBlob and directory");
-        if (checkpoint.Every is { Steps: not null, Minutes: not null }) yield return new("spec.checkpoint.every", "{steps, minutes}", "use auto, {steps: n} or {minutes: n}");
-        if (checkpoint.Every.Steps is < 1) yield return new("spec.checkpoint.every.steps", $"{checkpoint.Every.Steps}", "must be at least 1");
-        if (checkpoint.Every.Minutes is { } minutes && !(minutes is > 0 and <= 1440)) yield return new("spec.checkpoint.every.minutes", $"{minutes}", "must be above 0 and at most 1440");
+        foreach (var fault in Interval(checkpoint.Every, "spec.checkpoint.every")) yield return fault;
+        if (checkpoint.Memory is { } memory) foreach (var fault in Interval(memory.Every, "spec.checkpoint.memory.every")) yield return fault;
+        if (checkpoint.Upload is { } upload && (upload.AtMost < TimeSpan.FromSeconds(1) || upload.AtMost > TimeSpan.FromDays(1))) yield return new("spec.checkpoint.upload.atMost", DurationConverter.Format(upload.AtMost), "must be at least 1s and at most 24h");
+    }
+
+    private static IEnumerable<SpecFault> Interval(CheckpointInterval every, string path)
+    {
+        if (every is { Steps: not null, Minutes: not null }) yield return new(path, "{steps, minutes}", "use auto, {steps: n} or {minutes: n}");
+        if (every.Steps is < 1) yield return new($"{path}.steps", $"{every.Steps}", "must be at least 1");
+        if (every.Minutes is { } minutes && !(minutes is > 0 and <= 1440)) yield return new($"{path}.minutes", $"{minutes}", "must be above 0 and at most 1440");
     }
 
     private static IEnumerable<SpecFault> Data(DataSpec data)

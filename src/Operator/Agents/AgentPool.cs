@@ -130,7 +130,7 @@ internal sealed partial class AgentPool : IAsyncDisposable
             if (_catalogue is { } known && (catalogue.FencedEpoch, catalogue.Entry).CompareTo((known.FencedEpoch, known.Entry)) < 0) return;
             news = _catalogue?.Checkpoints != catalogue.Checkpoints;
             _catalogue = catalogue;
-            _committed = catalogue.Checkpoints.MaxBy(c => c.Entry) ?? _committed;
+            _committed = catalogue.Checkpoints.Where(c => c.IsDurable).MaxBy(c => c.Entry) ?? _committed;   // what lies in memory alone is no safety
             _healthy = catalogue.Checkpoints.Where(c => c.Verdict is Api.V1Alpha1.HealthVerdict.Healthy).MaxBy(c => c.Entry) ?? _healthy;
         }
 

@@ -43,6 +43,15 @@ internal sealed partial class TrainerAgent : IAsyncDisposable
         get { lock (_gate) return _launch?.Plan; }
     }
 
+    /// <summary>Highest epoch seen.</summary>
+    public long Epoch
+    {
+        get
+        {
+            lock (_gate) return _epoch;
+        }
+    }
+
     public AgentStatus Status
     {
         get

@@ -40,6 +40,9 @@ public sealed record CheckpointSessionOptions
     /// <summary>How long a commit waits for them once the object is in the store.</summary>
     internal TimeSpan CopyGrace { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long the copies of a save that lives in memory may take.</summary>
+    internal TimeSpan MemoryGrace { get; init; } = TimeSpan.FromMinutes(2);
+
     /// <summary>How the commit log is kept short.</summary>
     internal LogLimits LogLimits { get; init; } = LogLimits.Default;
 }

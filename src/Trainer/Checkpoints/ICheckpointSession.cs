@@ -11,17 +11,18 @@ namespace Opt.Trainer.Checkpoints;
 public interface ICheckpointSession : IAsyncDisposable
 {
     /// <summary>
-    /// Rank 0: no save is under way on any rank, so a new one may begin. Rank 0 decides to save and tells the others by the control
-    /// word; the others never ask.
+    /// Rank 0: no save of this kind is under way on any rank, so a new one may begin. Rank 0 decides to save and tells the others by the
+    /// control word; the others never ask. Never for memory where no agent keeps copies.
     /// </summary>
-    bool IsReady { get; }
+    bool IsReady(SaveKind kind);
 
     /// <summary>
-    /// Copies all buffers to host memory and returns; the upload goes on in the background. Every rank calls it after the same attempt.
+    /// Copies all buffers to host memory and returns; the rest goes on in the background. Every rank calls it after the same attempt, and with one
+    /// kind only.
     /// </summary>
     /// <returns>Time training stood still.</returns>
     /// <exception cref="StoreFencedException">A newer epoch owns the store: end with <see cref="WorkerExit.Fenced"/>.</exception>
-    TimeSpan Save(TrainingState state);
+    TimeSpan Save(TrainingState state, SaveKind kind = SaveKind.Store);
 
     /// <summary>Takes over how checkpoints are kept and judged; a save under way ends as it began. The store stays what it was.</summary>
     void Adopt(CheckpointSpec spec);
@@ -48,6 +49,7 @@ public interface ICheckpointSession : IAsyncDisposable
 public sealed record SaveOutcome
 {
     public required long Step { get; init; }
+    public SaveKind Kind { get; init; }
     public required bool Committed { get; init; }
 
     /// <summary>Folder in the store; null when not committed.</summary>

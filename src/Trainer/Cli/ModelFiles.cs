@@ -30,7 +30,7 @@ internal static class ModelFiles
 
         await using var store = Open(folder, create: false);
         using var log = new CommitLog(store, Writer, Writer, TimeProvider.System);
-        var known = (await log.ReadAsync(ct)).Checkpoints.Values.Select(c => c.ToSummary()).ToList();
+        var known = (await log.ReadAsync(ct)).Durable.Select(c => c.ToSummary()).ToList();
         var chosen = step is null ? known.LastOrDefault() : known.LastOrDefault(c => c.Step == step);
         if (chosen is null) throw new TrainerException(WorkerExit.Checkpoint, $"{folder} is neither a Hugging Face folder nor a store with {(step is null ? "a checkpoint" : $"a checkpoint of step {step}")}");
         var reader = await CheckpointReader.OpenAsync(store, chosen, ct);

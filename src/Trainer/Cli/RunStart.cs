@@ -28,7 +28,7 @@ internal sealed record RunStart(string JobUid, long Epoch, CheckpointSummary? Re
 
         await using var store = StoreEnvironment.Read().Open(TimeProvider.System, spec, createRoot: true);
         var (state, uid) = await FenceAsync(store, ct);
-        var summary = resume is null || weights is not null ? null : Choose([.. state.Checkpoints.Values.Select(c => c.ToSummary())], resume, store.Description);
+        var summary = resume is null || weights is not null ? null : Choose([.. state.Durable.Select(c => c.ToSummary())], resume, store.Description);
         return new(uid, state.FencedEpoch, summary, weights);
     }
 

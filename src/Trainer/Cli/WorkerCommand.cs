@@ -65,7 +65,7 @@ internal static partial class WorkerCommand
     private static ICheckpointStore? OpenStore(RunPlan plan)
     {
         var spec = plan.Training.Checkpoint.Store;
-        return spec.Directory is null && spec.AzureBlob is null ? null : StoreEnvironment.Read().Open(TimeProvider.System, spec);
+        return spec.Directory is null && spec.AzureBlob is null ? null : StoreEnvironment.Read().Open(TimeProvider.System, spec, upload: plan.Training.Checkpoint.Upload?.BytesPerSecond);
     }
 
     private static Task<WorkerExit> OnOwnThread(Func<WorkerExit> run)

@@ -12,17 +12,17 @@ internal sealed class ControlDesk
 {
     private readonly TrainingRun _run;
     private readonly long _start;
-    private SavePoint _lastSave;
+    private SavePoint _lastSave, _lastTurn, _lastMemory;
     private TimeSpan _stall = TimeSpan.FromSeconds(1), _upload;
-    private bool _saveAsked;
-    private int _saveRevision = -1;
+    private bool _saveAsked, _late;
+    private int _saveRevision = -1, _skippedSaves, _lateSaves;
 
     /// <param name="restoredStep">Step of the state at the start, which needs no saving.</param>
     public ControlDesk(TrainingRun run, long restoredStep)
     {
         _run = run;
         _start = run.Time.GetTimestamp();
-        _lastSave = new(restoredStep, TimeSpan.Zero);
+        _lastSave = _lastTurn = _lastMemory = new(restoredStep, TimeSpan.Zero);
     }
 
     /// <summary>The word of the attempt about to start, and the values in force from now on.</summary>
@@ -38,7 +38,7 @@ internal sealed class ControlDesk
             throw new TrainerException(WorkerExit.ControlDiverged, $"the control word is for epoch {word.Epoch}, attempt {word.Attempt}; this rank is at epoch {_run.Plan.Epoch}, attempt {counters.Attempt + 1}");
         }
 
-        if (word.Flags.HasFlag(ControlFlags.Save)) (_lastSave, _saveAsked) = (new(counters.Step, _run.Time.GetElapsedTime(_start)), false);
+        Note(word.Flags, new(counters.Step, _run.Time.GetElapsedTime(_start)));
         if (word.Revision == applied.Revision) return (word, applied);
         if (word.BodyLength == 0) return (word, applied with { Revision = (int)word.Revision });
         if (body.Length == 0) body = new byte[word.BodyLength];
@@ -51,6 +51,15 @@ internal sealed class ControlDesk
 
     /// <summary>How long the last upload took.</summary>
     public void Uploaded(TimeSpan duration) => _upload = duration;
+
+    /// <summary>Saves that were left out, and those that were made late, because another was being uploaded. Rank 0.</summary>
+    public (int Skipped, int Late) Busy => (_skippedSaves, _lateSaves);
+
+    private void Note(ControlFlags flags, SavePoint now)
+    {
+        if (flags.HasFlag(ControlFlags.Save)) (_lastSave, _lastTurn, _lastMemory, _saveAsked, _late) = (now, now, now, false, false);
+        if (flags.HasFlag(ControlFlags.SaveToMemory)) _lastMemory = now;
+    }
 
     private ControlWord Decide(RunCounters counters, AppliedValues applied, bool stopAgreed, out byte[] body)
     {
@@ -81,17 +90,28 @@ internal sealed class ControlDesk
         if (command == ControlCommand.Stop || stopAgreed) return ControlFlags.Finish | ControlFlags.OnRequest;
         if (command == ControlCommand.Drain) return FinalSave(counters) | ControlFlags.Finish | ControlFlags.OnRequest | (_run.Checkpoints is null ? ControlFlags.None : ControlFlags.Drained);
         _saveAsked |= command == ControlCommand.Checkpoint;
-        return SaveIsDue(counters, given.Checkpoint.Every) ? ControlFlags.Save : ControlFlags.None;
+        return DueSave(new(counters.Step, _run.Time.GetElapsedTime(_start)), given.Checkpoint.Every);
     }
 
-    // A save that was asked for while another is under way waits for its turn.
-    private bool SaveIsDue(RunCounters counters, CheckpointInterval every)
+    private ControlFlags DueSave(SavePoint now, CheckpointInterval every)
     {
-        if (_run.Checkpoints is not { IsReady: true }) return false;
-        if (_saveAsked && _lastSave.Step < counters.Step) return true;
-        _saveAsked &= _lastSave.Step < counters.Step;
-        var now = new SavePoint(counters.Step, _run.Time.GetElapsedTime(_start));
-        return SaveSchedule.IsDue(every, _lastSave, now, SaveSchedule.Auto(_stall, _upload, _run.Plan.Members.Count));
+        if (_run.Checkpoints is not { } checkpoints) return ControlFlags.None;
+        var (spec, nodes) = (_run.Config.Checkpoint, _run.Plan.Members.Count);
+        _saveAsked &= _lastSave.Step < now.Step;
+        var due = SaveSchedule.IsDue(every, _lastTurn, now, SaveSchedule.Auto(_stall, _upload, nodes));
+        if (checkpoints.IsReady(SaveKind.Store) && (due || _saveAsked)) return ControlFlags.Save;
+        if (due) Postpone(spec.Upload?.WhenBusy ?? BusyUpload.Wait, now);
+        // A copy in memory waits for no upload.
+        return spec.Memory is { } memory && checkpoints.IsReady(SaveKind.Memory) && SaveSchedule.IsDue(memory.Every, _lastMemory, now, SaveSchedule.Auto(_stall, TimeSpan.Zero, nodes))
+            ? ControlFlags.SaveToMemory
+            : ControlFlags.None;
+    }
+
+    /// <summary>The last save is still being uploaded. One that was asked for waits for its turn in any case.</summary>
+    private void Postpone(BusyUpload policy, SavePoint now)
+    {
+        if (policy == BusyUpload.Skip) (_lastTurn, _skippedSaves) = (now, _skippedSaves + 1);
+        else if (!_late) (_late, _lateSaves) = (true, _lateSaves + 1);
     }
 
     // A save before the end must not be refused because another is under way: that one is waited for, while the other ranks wait for the word.

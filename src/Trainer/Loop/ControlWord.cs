@@ -36,6 +36,9 @@ internal enum ControlFlags
 
     /// <summary>The state was saved before an end on request.</summary>
     Drained = 8,
+
+    /// <summary>Take a snapshot for the memory of the nodes alone, then go on. Never together with <see cref="Save"/>.</summary>
+    SaveToMemory = 16,
 }
 
 /// <summary>Live values as every rank holds them, with the digest by which ranks prove that theirs are the same.</summary>

@@ -28,6 +28,7 @@ internal sealed class TrainingLoop
     private RunCounters _counters;
     private EquatableList<RankOutlier> _outliers = [];
     private RankPace? _slowest;
+    private SaveCounts _saves;
     private long _momentsFrom;
     private bool _stopAgreed;
     private int _nonFinite;
@@ -66,7 +67,7 @@ internal sealed class TrainingLoop
             var (word, applied) = _desk.Next(_counters, _applied, _stopAgreed);
             Adopt(applied);
             if (_faults.Strike(_run.Engine.Storage)) _run.Engine.ParametersChanged();
-            var stall = word.Flags.HasFlag(ControlFlags.Save) ? Save() : TimeSpan.Zero;
+            var stall = Save(word.Flags);
             if (word.Flags.HasFlag(ControlFlags.Finish)) return Finish(word.Flags);
             if (stall > TimeSpan.Zero) _desk.Saved(stall);
             Report(Attempt(stall));
@@ -74,10 +75,11 @@ internal sealed class TrainingLoop
     }
 
     // What several ranks hold must be the same before it is written down as one.
-    private TimeSpan Save()
+    private TimeSpan Save(ControlFlags flags)
     {
+        if ((flags & (ControlFlags.Save | ControlFlags.SaveToMemory)) == 0) return TimeSpan.Zero;
         CopiesCheck.Require(_run.World, _run.Engine.Storage, _counters.Step);
-        return _run.Checkpoints!.Save(State());
+        return _run.Checkpoints!.Save(State(), flags.HasFlag(ControlFlags.Save) ? SaveKind.Store : SaveKind.Memory);
     }
 
     private WorkerExit Finish(ControlFlags flags)
@@ -135,6 +137,7 @@ internal sealed class TrainingLoop
             HyperParameters = _applied.Values,
             Checkpointing = _checkpointing,
             CommittedStep = TakeOutcomes(),
+            Saves = _run.Checkpoints is null ? null : _saves with { Skipped = _desk.Busy.Skipped, Late = _desk.Busy.Late },
         };
     }
 
@@ -204,13 +207,19 @@ internal sealed class TrainingLoop
         long? committed = null;
         while (_run.Checkpoints?.TryTakeOutcome(out var outcome) == true)
         {
-            _unsaved = outcome.Error;
-            if (outcome.Committed)
+            if (outcome.Kind == SaveKind.Store) _unsaved = outcome.Error;
+            _saves = _saves with
+            {
+                Committed = _saves.Committed + (outcome is { Committed: true, Kind: SaveKind.Store } ? 1 : 0),
+                InMemory = _saves.InMemory + (outcome is { Committed: true, Kind: SaveKind.Memory } ? 1 : 0),
+                Failed = _saves.Failed + (outcome.Committed ? 0 : 1),
+            };
+            if (outcome is { Committed: true, Kind: SaveKind.Store })
             {
                 committed = outcome.Step;
                 _desk.Uploaded(outcome.Duration);
             }
-            else
+            else if (!outcome.Committed)
             {
                 _run.Log($"checkpoint of step {outcome.Step} was not committed: {outcome.Error}");
             }

@@ -37,10 +37,11 @@ public sealed record StoreEnvironment
     };
 
     /// <param name="spec">Of a plan; the environment's where null.</param>
-    public ICheckpointStore Open(TimeProvider time, StoreSpec? spec = null, bool createRoot = false, RetryOptions? retry = null)
+    /// <param name="upload">Most bytes a second, of a plan; the environment's where null.</param>
+    public ICheckpointStore Open(TimeProvider time, StoreSpec? spec = null, bool createRoot = false, RetryOptions? retry = null, long? upload = null)
     {
         var chosen = spec ?? Spec ?? throw new FormatException($"{SpecVariable} is not set: no checkpoint store");
-        return StoreFactory.Open(chosen, Credentials, time, chosen.Directory is null ? null : Directory, createRoot, retry, UploadBytesPerSecond);
+        return StoreFactory.Open(chosen, Credentials, time, chosen.Directory is null ? null : Directory, createRoot, retry, upload ?? UploadBytesPerSecond);
     }
 
     private static long Positive(string text) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0

@@ -38,6 +38,15 @@ public sealed class CopyEndpointTests
     }
 
     [Fact]
+    public async Task After_a_fence_no_copy_of_an_older_epoch_is_taken()
+    {
+        await using var agent = await AgentUnderTest.StartAsync();
+        Assert.Equal(HttpStatusCode.Created, (await agent.PutAsync(Name, [1])).Code);
+        Assert.Equal(HttpStatusCode.OK, (await agent.PutFenceAsync(2)).Code);
+        Assert.Equal(HttpStatusCode.Conflict, (await agent.PutAsync(Name, [2])).Code);
+    }
+
+    [Fact]
     public async Task Copies_need_the_jobs_token()
     {
         await using var agent = await AgentUnderTest.StartAsync();

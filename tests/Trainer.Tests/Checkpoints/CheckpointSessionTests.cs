@@ -45,12 +45,12 @@ public sealed class CheckpointSessionTests : IAsyncLifetime
         foreach (var session in run.Sessions) session.Save(TestRun.State(5));
         while (Directory.GetFiles(_directory.Path, "rank-00000.safetensors", SearchOption.AllDirectories).Length == 0) await Task.Yield();
         Assert.Empty((await _log.ReadAsync(default)).Checkpoints);
-        Assert.False(run.Sessions[0].IsReady);
+        Assert.False(run.Sessions[0].IsReady(SaveKind.Store));
 
         gate.SetResult();
         await Task.WhenAll(run.Sessions.Select(s => s.WaitUntilSavedAsync(default)));
         Assert.Single((await _log.ReadAsync(default)).Checkpoints);
-        Assert.True(run.Sessions[0].IsReady);
+        Assert.True(run.Sessions[0].IsReady(SaveKind.Store));
     }
 
     [Fact]

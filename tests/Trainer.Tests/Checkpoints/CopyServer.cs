@@ -27,7 +27,7 @@ internal sealed class CopyServer : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(System.Net.IPAddress.Loopback, 0));
         var app = builder.Build();
-        CopyEndpoints.Map(app, new NodeCopies([folder.Path]));
+        CopyEndpoints.Map(app, new NodeCopies([folder.Path]), () => 0);
         await app.StartAsync();
         return new(app, folder);
     }

@@ -128,12 +128,16 @@ public sealed class NearbyCopiesTests : IAsyncLifetime
         var copies = new NodeCopies([full, second.Path]);
         for (var step = 1; step <= 4; step++)
         {
-            for (var rank = 0; rank < 2; rank++) Assert.True(await copies.TryKeepAsync($"{CheckpointNames.Folder(step, step, 1)}/{CheckpointNames.Shard(rank)}", new MemoryContent(new byte[] { (byte)step }), default));
+            for (var rank = 0; rank < 2; rank++) Assert.True(await copies.TryKeepAsync($"{CheckpointNames.Folder(step, step, 1)}/{CheckpointNames.Shard(rank)}", new MemoryContent(new byte[] { (byte)step }), null, default));
         }
 
         Assert.Equal(4, copies.List().Count);
         Assert.All(copies.List(), c => Assert.True(c.Name.Contains("step-000000003", StringComparison.Ordinal) || c.Name.Contains("step-000000004", StringComparison.Ordinal), c.Name));
-        Assert.False(await copies.TryKeepAsync("../outside", new MemoryContent(new byte[1]), default));
+        Assert.False(await copies.TryKeepAsync("../outside", new MemoryContent(new byte[1]), null, default));
+        for (var step = 5; step <= 7; step++) Assert.True(await copies.TryKeepAsync($"{CheckpointNames.Folder(step, step, 1)}/{CheckpointNames.Shard(0)}", new MemoryContent(new byte[1]), CheckpointNames.Folder(3, 3, 1), default));
+        Assert.Equal([3L, 7L], copies.List().Where(c => c.Name.EndsWith(CheckpointNames.Shard(0), StringComparison.Ordinal)).Select(c => long.Parse(c.Name.AsSpan("checkpoints/step-".Length, 9), System.Globalization.CultureInfo.InvariantCulture)).Order());
+        Assert.True(await copies.TryKeepAsync($"{CheckpointNames.Folder(4, 4, 2)}/{CheckpointNames.Shard(0)}", new MemoryContent(new byte[1]), null, default));
+        Assert.False(await copies.TryKeepAsync($"{CheckpointNames.Folder(8, 8, 1)}/{CheckpointNames.Shard(0)}", new MemoryContent(new byte[1]), null, default));   // a worker of an older epoch
         Assert.Equal("", await File.ReadAllTextAsync(full));
     }
 

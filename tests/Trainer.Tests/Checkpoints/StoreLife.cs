@@ -5,21 +5,26 @@ using Xunit;
 namespace Opt.Trainer.Tests.Checkpoints;
 
 /// <summary>
-/// One seeded life of a store: several epochs, each restoring, saving, observing, pruning and compacting, with wrong clocks and faults on any request,
-/// some overtaken by the next while they still write. In the end the promises must hold.
+/// One seeded life of a store: several epochs, each restoring, saving to the store or to the nodes' memory, observing, pruning and compacting, with wrong
+/// clocks and faults on any request, nodes lost in between, some overtaken by the next while they still write. In the end the promises must hold.
 /// </summary>
 /// <param name="store">For looking at the store: without faults.</param>
 /// <param name="faulty">What the runs of an epoch see, by rank.</param>
-internal sealed class StoreLife(int seed, ICheckpointStore store, Func<Func<int, ICheckpointStore>> faulty)
+internal sealed class StoreLife(int seed, ICheckpointStore store, Func<Func<int, ICheckpointStore>> faulty) : IDisposable
 {
     private const int Epochs = 4;
     private const string OtherJob = "99999999-8888-7777-6666-555555555555";
     private static readonly LogLimits Limits = new() { SnapshotEvery = 4, Margin = 8, ArchiveEntries = 4 };
     private static readonly string[] Foreign = ["checkpoints/notes.txt", "checkpoints/step-1/manifest.json", "checkpoints/step-000000001-attempt-000000001-epoch-000001/notes.txt", "other/data.bin", "log/readme.txt"];
     private readonly Random _random = new(seed);
+    private readonly TestNodes _nodes = new();
     private readonly List<(long Epoch, TestRun Run)> _overtaken = [];
     private readonly SortedDictionary<long, LogEntry> _entries = [];
     private long _committed, _step;
+    private bool _memoryLost;
+
+    /// <summary>Commits by kind.</summary>
+    public int[] Commits { get; } = new int[2];
 
     public async Task RunAsync()
     {
@@ -35,14 +40,18 @@ internal sealed class StoreLife(int seed, ICheckpointStore store, Func<Func<int,
         await CheckAdoptionAsync();
     }
 
+    public void Dispose() => _nodes.Dispose();
+
     private async Task LiveEpochAsync(int epoch)
     {
+        LoseNodes();
+        _nodes.Epoch = epoch;
         using var log = Log();
         await log.FenceAsync(epoch, adopt: false, default);
         var (dataParallel, tensorParallel) = (_random.Next(1, 4), _random.Next(1, 3));
         var spec = TestRun.Spec(last: _random.Next(1, 4), afterSteps: 3);
         var clock = new SkewedTime(TimeSpan.FromHours(_random.Next(-1000, 1000)));
-        var run = TestRun.Start(store, epoch, TestModel.World(dataParallel, tensorParallel, _step), spec, storeOf: faulty(), time: clock, limits: Limits);
+        var run = TestRun.Start(store, epoch, TestModel.World(dataParallel, tensorParallel, _step), spec, storeOf: faulty(), time: clock, limits: Limits, nearby: rank => _nodes.Of(rank, epoch));
         if ((await log.ReadAsync(default)).Checkpoints.Values.LastOrDefault() is { } newest) await ResumeAsync(run, newest);
         for (var i = _random.Next(1, 5); i > 0; i--) await SaveAsync(run, _random.Next(2) == 0 ? _overtaken.LastOrDefault() : default);
         if (_random.Next(3) == 0) _overtaken.Add((epoch, run));
@@ -50,16 +59,30 @@ internal sealed class StoreLife(int seed, ICheckpointStore store, Func<Func<int,
         await NoteEntriesAsync();
     }
 
-    private static async Task ResumeAsync(TestRun run, KnownCheckpoint newest)
+    /// <summary>One node, whose partner holds its objects; or all of them, now and then.</summary>
+    private void LoseNodes()
+    {
+        var drawn = _random.Next(12);
+        _memoryLost = drawn == 0;
+        if (_memoryLost) _nodes.LoseAll();
+        else if (drawn < 6) _nodes.Lose(drawn);
+    }
+
+    private async Task ResumeAsync(TestRun run, KnownCheckpoint newest)
     {
         try
         {
             var restored = await run.RestoreAsync(newest.ToSummary());
-            Assert.True(newest.Commit.Step == restored.Checkpoint.Step, $"restored step {restored.Checkpoint.Step} instead of {newest.Commit.Step}: {string.Join("; ", restored.Skipped)}");
+            var lost = _memoryLost && newest.Commit.InMemory;
+            Assert.True(lost != (newest.Commit.Step == restored.Checkpoint.Step), $"restored step {restored.Checkpoint.Step} instead of {newest.Commit.Step}: {string.Join("; ", restored.Skipped)}");
         }
         catch (StoreException)
         {
             // the run would end with exit code Store and be launched again
+        }
+        catch (CheckpointException) when (_memoryLost && _committed == 0)
+        {
+            // all there was lay in memory: the run would begin again
         }
     }
 
@@ -71,7 +94,10 @@ internal sealed class StoreLife(int seed, ICheckpointStore store, Func<Func<int,
         run.Sessions[0].Observe(TestRun.Record(_step));
         var step = _step;
         var overtaken = older.Run is null ? Task.CompletedTask : Task.Run(() => SaveOvertakenAsync(older.Epoch, older.Run));
-        if ((await run.SaveAsync(step)).Committed) _committed = step;
+        var kind = _random.Next(3) == 0 ? SaveKind.Memory : SaveKind.Store;
+        var committed = (await run.SaveAsync(step, kind)).Committed;
+        if (committed && kind == SaveKind.Store) _committed = step;
+        if (committed) Commits[(int)kind]++;
         await overtaken;
         if (older.Run is not null) _step++;
     }
@@ -95,13 +121,13 @@ internal sealed class StoreLife(int seed, ICheckpointStore store, Func<Func<int,
     {
         using var log = Log();
         var state = await log.ReadAsync(default);
-        foreach (var known in state.Checkpoints.Values) await (await CheckpointReader.OpenAsync(store, known.ToSummary(), default)).VerifyAsync(null, default);
-        if (_committed > 0) Assert.True(state.Checkpoints.Values.Max(c => c.Commit.Step) >= _committed, $"step {_committed} was committed and is gone");
+        foreach (var known in state.Durable) await (await CheckpointReader.OpenAsync(store, known.ToSummary(), default)).VerifyAsync(null, default);
+        if (_committed > 0) Assert.True(state.Durable.Max(c => c.Commit.Step) >= _committed, $"step {_committed} was committed and is gone");
         foreach (var name in Foreign) Assert.Equal("not ours"u8.ToArray(), await store.TryReadAsync(name, 100, default));
         await NoteEntriesAsync();
         CheckOrder(state);
         if (state.Checkpoints.Values.LastOrDefault() is not { } newest) return;
-        await using var loader = TestRun.Start(store, Epochs, TestModel.World(2, 1, step: null), limits: Limits);
+        await using var loader = TestRun.Start(store, Epochs, TestModel.World(2, 1, step: null), limits: Limits, nearby: rank => _nodes.Of(rank, Epochs));
         Assert.Equal(newest.Commit.Step, (await loader.RestoreAsync(newest.ToSummary())).Checkpoint.Step);
     }
 

@@ -36,6 +36,7 @@ internal sealed class TestRun : IAsyncDisposable
             Writer = $"test-{i}",
             Nearby = nearby?.Invoke(i) ?? [],
             CopyGrace = copyGrace ?? TimeSpan.FromMinutes(2),   // a busy machine must not lose a copy
+            MemoryGrace = copyGrace ?? TimeSpan.FromMinutes(2),
             LogLimits = limits ?? LogLimits.Default,
         }, time ?? TimeProvider.System, NullLogger<CheckpointSession>.Instance)).ToArray();
         return new(ranks, sessions);
@@ -51,9 +52,9 @@ internal sealed class TestRun : IAsyncDisposable
     public static CommitLog Log(ICheckpointStore store, string uid = JobUid, LogLimits? limits = null) => new(store, uid, "test", TimeProvider.System, limits ?? LogLimits.Default);
 
     /// <summary>Saves on all ranks and waits for the outcome.</summary>
-    public async Task<SaveOutcome> SaveAsync(long step)
+    public async Task<SaveOutcome> SaveAsync(long step, SaveKind kind = SaveKind.Store)
     {
-        foreach (var session in Sessions.Reverse()) session.Save(State(step));
+        foreach (var session in Sessions.Reverse()) session.Save(State(step), kind);
         await Task.WhenAll(Sessions.Select(s => s.WaitUntilSavedAsync(default)));
         foreach (var session in Sessions.Skip(1)) session.TryTakeOutcome(out _);
         return Sessions[0].TryTakeOutcome(out var outcome) ? outcome : throw new InvalidOperationException("no outcome");

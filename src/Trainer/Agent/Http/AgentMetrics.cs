@@ -42,6 +42,7 @@ internal static class AgentMetrics
         Gauge(text, "opt_step_skipped", "1 when the newest attempt's update was skipped for a gradient that is not finite.", step.Skipped ? 1 : 0);
         Gauge(text, "opt_tokens_per_second", "Throughput of the newest attempt.", step.TokensPerSecond);
         Parts(text, step.Timing);
+        if (step.Saves is { } saves) Saves(text, saves);
         if (step.Validation.Count > 0) Header(text, "opt_validation_loss_nats", "Mean loss on a corpus kept aside, by its place in the spec.");
         for (var i = 0; i < step.Validation.Count; i++) Sample(text, string.Create(CultureInfo.InvariantCulture, $"opt_validation_loss_nats{{index=\"{i}\"}}"), step.Validation[i].Loss);
         if (plan is null) return;
@@ -56,6 +57,15 @@ internal static class AgentMetrics
         foreach (var (part, seconds) in new[] { ("data", timing.Data), ("forward", timing.Forward), ("backward", timing.Backward), ("communication", timing.ExposedCommunication), ("optimizer", timing.Optimizer), ("checkpoint", timing.CheckpointStall) })
         {
             Sample(text, $"opt_step_part_seconds{{part=\"{part}\"}}", seconds);
+        }
+    }
+
+    private static void Saves(StringBuilder text, SaveCounts saves)
+    {
+        Header(text, "opt_checkpoint_saves", "Saves of this launch by what became of them; late and skipped ones were due while another was being uploaded.");
+        foreach (var (outcome, count) in new[] { ("committed", saves.Committed), ("memory", saves.InMemory), ("failed", saves.Failed), ("skipped", saves.Skipped), ("late", saves.Late) })
+        {
+            Sample(text, $"opt_checkpoint_saves{{outcome=\"{outcome}\"}}", count);
         }
     }
 

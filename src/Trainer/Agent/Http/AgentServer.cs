@@ -43,7 +43,7 @@ internal static class AgentServer
         var app = builder.Build();
         app.Use((context, next) => AuthorizeAsync(context, next, token));
         Map(app, agent);
-        CopyEndpoints.Map(app, new NodeCopies(options.CopyFolders));
+        CopyEndpoints.Map(app, new NodeCopies(options.CopyFolders), () => agent.Epoch);
         try
         {
             await app.StartAsync(ct);

@@ -9,15 +9,16 @@ namespace Opt.Trainer.Agent.Http;
 
 /// <summary>
 /// Copies of checkpoint objects that this node holds, for the workers of others: <c>GET /v1/copies</c>, <c>GET /v1/copies/NAME</c> with a range,
-/// <c>PUT /v1/copies/NAME</c>. Only names of checkpoint objects are known here.
+/// <c>PUT /v1/copies/NAME?beside=FOLDER</c>. Only names of checkpoint objects are known here.
 /// </summary>
 internal static class CopyEndpoints
 {
-    public static void Map(WebApplication app, NodeCopies copies)
+    /// <param name="epoch">Highest epoch the agent has seen: workers of an older one, which live on behind a cut, must not displace what newer ones keep.</param>
+    public static void Map(WebApplication app, NodeCopies copies, Func<long> epoch)
     {
         app.MapGet("/v1/copies", (RequestDelegate)(context => ListAsync(context, copies)));
         app.MapGet("/v1/copies/{**name}", (RequestDelegate)(context => GetAsync(context, copies)));
-        app.MapPut("/v1/copies/{**name}", (RequestDelegate)(context => PutAsync(context, copies)));
+        app.MapPut("/v1/copies/{**name}", (RequestDelegate)(context => PutAsync(context, copies, epoch())));
     }
 
     private static Task ListAsync(HttpContext context, NodeCopies copies)
@@ -49,7 +50,7 @@ internal static class CopyEndpoints
         await context.Response.SendFileAsync(path, from, to - from + 1, context.RequestAborted);
     }
 
-    private static async Task PutAsync(HttpContext context, NodeCopies copies)
+    private static async Task PutAsync(HttpContext context, NodeCopies copies, long epoch)
     {
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = null;
         if (context.Request.ContentLength is not { } length)
@@ -58,13 +59,13 @@ internal static class CopyEndpoints
             return;
         }
 
-        if (!NodeCopies.IsOurs(NameOf(context)))
+        if (!CheckpointNames.TryParse(NameOf(context), out _, out var written) || written < epoch)
         {
-            context.Response.StatusCode = StatusCodes.Status400BadRequest;
+            context.Response.StatusCode = written < epoch && written > 0 ? StatusCodes.Status409Conflict : StatusCodes.Status400BadRequest;
             return;
         }
 
-        var kept = await copies.TryKeepAsync(NameOf(context), length, context.Request.Body, context.RequestAborted);
+        var kept = await copies.TryKeepAsync(NameOf(context), length, context.Request.Body, (string?)context.Request.Query["beside"], context.RequestAborted);
         context.Response.StatusCode = kept ? StatusCodes.Status201Created : StatusCodes.Status507InsufficientStorage;
     }
 

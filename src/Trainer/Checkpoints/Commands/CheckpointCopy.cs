@@ -10,6 +10,7 @@ internal static class CheckpointCopy
 {
     public static async Task RunAsync(CommitLog from, KnownCheckpoint checkpoint, ICheckpointStore to, string jobUid, TimeProvider time, IProgress<double>? progress, CancellationToken ct)
     {
+        if (checkpoint.Commit.InMemory) throw new CheckpointException($"step {checkpoint.Commit.Step} lies in the memory of the job's nodes alone and cannot be copied");
         using var log = new CommitLog(to, jobUid, "opt-trainer checkpoints copy", time);
         var there = await log.ReadAsync(ct);
         if (there.JobUid is { } owner && owner != jobUid) throw new StoreFencedException($"{to.Description} belongs to the job with UID {owner}, not to {jobUid}");

@@ -9,7 +9,8 @@ internal static class CheckpointReference
     /// <exception cref="CheckpointException">There is none; the message lists those there are.</exception>
     public static KnownCheckpoint Find(LogState state, string text)
     {
-        var newestFirst = state.Checkpoints.Values.Reverse();
+        // What lies in the memory of a job's nodes is out of reach here; it is found by its entry alone.
+        var newestFirst = state.Durable.Reverse();
         var found = text switch
         {
             "latest" => newestFirst.FirstOrDefault(),

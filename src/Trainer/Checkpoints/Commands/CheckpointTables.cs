@@ -10,13 +10,13 @@ internal static class CheckpointTables
     public static Table List(LogState state)
     {
         var table = new Table().Border(TableBorder.Minimal);
-        foreach (var column in new[] { "step", "tokens", "epoch", "entry", "size", "committed", "health", "copies", "" }) table.AddColumn(column);
+        foreach (var column in new[] { "step", "tokens", "epoch", "entry", "size", "committed", "health", "tiers", "" }) table.AddColumn(column);
         foreach (var right in new[] { 0, 1, 2, 3, 4 }) table.Columns[right].RightAligned();
         foreach (var checkpoint in state.Checkpoints.Values.Reverse())
         {
             table.AddRow(
                 Text(checkpoint.Commit.Step), Text(checkpoint.Commit.Tokens), Text(checkpoint.Epoch), $"#{Text(checkpoint.Entry)}", Size(checkpoint.Commit.Bytes),
-                checkpoint.At.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture), Verdict(checkpoint), string.Join(", ", checkpoint.Commit.Copies.Select(c => c.ToString().ToLowerInvariant())), checkpoint.Pinned ? "pinned" : "");
+                checkpoint.At.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture), Verdict(checkpoint), string.Join(", ", checkpoint.ToSummary().Tiers!.Select(c => c.ToString().ToLowerInvariant())), checkpoint.Pinned ? "pinned" : "");
         }
 
         return table;

@@ -36,7 +36,7 @@ internal sealed class CheckpointTool(ICheckpointStore store, IAnsiConsole consol
     {
         using var log = await OpenLogAsync(ct);
         var state = await log.ReadAsync(ct);
-        KnownCheckpoint[] chosen = references.Count == 0 ? [.. state.Checkpoints.Values] : [.. references.Select(r => CheckpointReference.Find(state, r))];
+        KnownCheckpoint[] chosen = references.Count == 0 ? [.. state.Durable] : [.. references.Select(r => CheckpointReference.Find(state, r))];
         var faults = new List<string>();
         await console.Progress().Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn()).StartAsync(async progress =>
         {

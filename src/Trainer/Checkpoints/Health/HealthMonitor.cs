@@ -37,7 +37,7 @@ internal sealed class HealthMonitor(HealthSpec spec)
         {
             _pending.Clear();
             _lastBadStep = state.Checkpoints.TryGetValue(entry, out var resumed) ? resumed.Commit.LastBadStep : 0;
-            foreach (var ancestor in state.Ancestry(entry).Where(c => c.Verdict == HealthVerdict.Pending)) _pending[ancestor.Entry] = ancestor.Commit.Step;
+            foreach (var ancestor in state.Ancestry(entry).Where(c => c.Verdict == HealthVerdict.Pending && !c.Commit.InMemory)) _pending[ancestor.Entry] = ancestor.Commit.Step;
         }
     }
 

@@ -72,6 +72,9 @@ public sealed record CommitEntry
 
     /// <summary>Nearer tiers that held a copy of every rank's object at the commit. What is left of them shows when it is read.</summary>
     public EquatableList<CheckpointTier> Copies { get; set; } = [];
+
+    /// <summary>The ranks' objects lie in those tiers alone, not in the store. It counts for no promise of retention.</summary>
+    public bool InMemory { get; init; }
 }
 
 /// <summary>Health of a checkpoint.</summary>

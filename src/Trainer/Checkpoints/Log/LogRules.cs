@@ -14,7 +14,7 @@ public static class LogRules
         { Kind: LogEntryKind.Fence, Fence: not null } => null,
         { Kind: LogEntryKind.Commit, Commit: { } commit } => state.Exists(commit.Path) ? Invalid($"{commit.Path} is committed already") : null,
         { Kind: LogEntryKind.Verdict, Verdict: { } verdict } => Known(state, verdict.Checkpoint),
-        { Kind: LogEntryKind.Pin, Pin: { } pin } => Known(state, pin.Checkpoint),
+        { Kind: LogEntryKind.Pin, Pin: { } pin } => Known(state, pin.Checkpoint) ?? Pin(state.Checkpoints[pin.Checkpoint]),
         { Kind: LogEntryKind.Retire, Retire: { } retire } => Known(state, retire.Checkpoint) ?? Retire(state, state.Checkpoints[retire.Checkpoint]),
         { Kind: LogEntryKind.Logbook, Logbook: not null } => null,
         _ => Invalid($"entry {entry.Number} has no {entry.Kind} part"),
@@ -39,11 +39,15 @@ public static class LogRules
     private static LogRefusal? Known(LogState state, long checkpoint) =>
         state.Checkpoints.ContainsKey(checkpoint) ? null : Invalid($"there is no checkpoint with commit entry {checkpoint}");
 
+    private static LogRefusal? Pin(KnownCheckpoint checkpoint) =>
+        checkpoint.Commit.InMemory ? Invalid($"the checkpoint of step {checkpoint.Commit.Step} lies in the memory of the nodes alone, which nothing can keep; pin one that is in the store") : null;
+
     private static LogRefusal? Retire(LogState state, KnownCheckpoint checkpoint)
     {
+        if (checkpoint.Commit.InMemory) return null;
         if (checkpoint.Pinned) return Invalid($"the checkpoint of step {checkpoint.Commit.Step} is pinned");
         if (checkpoint.Verdict == HealthVerdict.Healthy && !HasNewerHealthy(state, checkpoint)) return Invalid($"the checkpoint of step {checkpoint.Commit.Step} is one of the last {HealthyKept} healthy ones");
-        return state.Checkpoints.Count == 1 ? Invalid("it is the only checkpoint") : null;
+        return state.Durable.Count() == 1 ? Invalid("it is the only checkpoint") : null;
     }
 
     private static bool HasNewerHealthy(LogState state, KnownCheckpoint checkpoint) => state.Healthy.Count(c => c.Entry > checkpoint.Entry) >= HealthyKept;

@@ -36,7 +36,10 @@ public sealed record LogState
     /// <summary>Whether the folder is that of a checkpoint. Any other folder below "checkpoints/" is a torn save or a retired one.</summary>
     public bool Exists(string path) => Checkpoints.Values.Any(c => c.Commit.Path == path);
 
-    public IEnumerable<KnownCheckpoint> Healthy => Checkpoints.Values.Where(c => c.Verdict == HealthVerdict.Healthy);
+    /// <summary>Those in the store.</summary>
+    public IEnumerable<KnownCheckpoint> Durable => Checkpoints.Values.Where(c => !c.Commit.InMemory);
+
+    public IEnumerable<KnownCheckpoint> Healthy => Durable.Where(c => c.Verdict == HealthVerdict.Healthy);
 
     /// <summary>The next state. An entry that could not have been appended by the rules changes nothing but <see cref="Entry"/>.</summary>
     public LogState Apply(LogEntry entry)
@@ -114,6 +117,6 @@ public sealed record KnownCheckpoint
         Verdict = Verdict,
         Reason = Reason.Length == 0 ? null : Reason,
         Pinned = Pinned,
-        Tiers = [.. Commit.Copies, CheckpointTier.Store],
+        Tiers = Commit.InMemory ? Commit.Copies : [.. Commit.Copies, CheckpointTier.Store],
     };
 }

@@ -161,6 +161,7 @@ public sealed class CheckpointReader
     private async Task ReadChunkAsync(ObjectRecord record, int index, Memory<byte> destination, CancellationToken ct)
     {
         if (await TryReadNearbyAsync(record, index, destination, ct)) return;
+        if (!Summary.IsDurable && record != Manifest.Slices) throw new CheckpointException($"{NameOf(record)} lay in memory alone, and no node that answers holds the right bytes of chunk {index} any more");
         // Again on a mismatch: bytes damaged on the way differ from bytes damaged at rest by healing.
         for (var read = 1; ; read++)
         {

@@ -38,7 +38,8 @@ internal sealed class RestoreProtocol(CheckpointSessionOptions options, CommitLo
         var older = state.Checkpoints.Values.Where(c => c.Commit.Step < resume.Step).OrderByDescending(c => c.Commit.Step).ThenByDescending(c => c.Entry);
         return
         [
-            resume,
+            // As the log knows it, which says where it lies.
+            state.Checkpoints.TryGetValue(resume.Entry, out var known) && known.Commit.ManifestDigest == resume.ManifestDigest ? known.ToSummary() : resume,
             .. state.Ancestry(resume.Entry).Concat(older)
                 .Where(c => c.Entry != resume.Entry && c.Verdict != HealthVerdict.Condemned)
                 .DistinctBy(c => c.Entry).Select(c => c.ToSummary()),

@@ -9,59 +9,55 @@ namespace Opt.Trainer.Checkpoints;
 /// <inheritdoc cref="ICheckpointSession"/>
 public sealed partial class CheckpointSession : ICheckpointSession
 {
-    /// <summary>Rank 0 gives up on a save when some rank has not answered by then; training goes on.</summary>
-    private static readonly TimeSpan SaveTimeout = TimeSpan.FromMinutes(30);
-
     private readonly CheckpointSessionOptions _options;
+    private readonly TimeSpan _atMost;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ShardFormat _format;
-    private readonly HostSnapshot _snapshot;
+    private readonly SaveLane _toStore, _toMemory;
     private readonly CommitLog _log;
     private readonly SaveCoordinator _coordinator;
     private readonly Housekeeper _housekeeper;
     private readonly HealthMonitor _health;
     private readonly ConcurrentQueue<SaveOutcome> _outcomes = new();
     private readonly CancellationTokenSource _stop = new();
-    private CancellationTokenSource _saveStop = new();
-    private Task _save = Task.CompletedTask;
     private Task? _slices;
     private volatile StoreFencedException? _fenced;
     private long _parent;
     private bool _lossScaling;
+    private volatile string? _committed;   // folder of the newest checkpoint this rank knows to be committed
 
     public CheckpointSession(CheckpointSessionOptions options, TimeProvider time, ILogger<CheckpointSession> logger)
     {
         _options = options;
+        _atMost = (options.Spec.Upload ?? new()).AtMost;
         _time = time;
         _logger = logger;
         var (layout, buffers) = options.WritesState ? (options.Layout, options.Buffers) : (options.Layout with { Slices = [] }, []);
         _format = new ShardFormat(layout, buffers);
-        _snapshot = new HostSnapshot(_format, buffers);
+        _toStore = new(new HostSnapshot(_format, buffers), _stop.Token);
+        _toMemory = new(new HostSnapshot(_format, buffers), _stop.Token);   // memory is taken when it is first used
         _log = new CommitLog(options.Store, options.JobUid, options.Writer, time, options.LogLimits);
-        _coordinator = new SaveCoordinator(options, _log, _format, time);
+        _coordinator = new SaveCoordinator(options, _log, _format, time, _stop.Token);
         _health = new HealthMonitor(options.Spec.HealthyWhen);
         _housekeeper = new Housekeeper(_log, options.Epoch, options.Spec.Keep, logger);
     }
 
-    public bool IsReady => _save.IsCompleted;
+    public bool IsReady(SaveKind kind) => LaneOf(kind).Running.IsCompleted && (kind == SaveKind.Store || _options.Nearby.Count > 0);
 
     private bool IsRankZero => _options.Exchange.Rank == 0;
 
-    public TimeSpan Save(TrainingState state)
+    public TimeSpan Save(TrainingState state, SaveKind kind = SaveKind.Store)
     {
         if (_fenced is { } fenced) throw fenced;
         var start = _time.GetTimestamp();
-        // Still busy only when rank 0 gave up on the last save: its upload is of no use any more, its memory is needed.
-        _saveStop.Cancel();
-        _save.GetAwaiter().GetResult();
-        _saveStop.Dispose();
-        _saveStop = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+        var lane = LaneOf(kind);
+        lane.Capture();
         _lossScaling = state.Scaler is not null;
-        _snapshot.Capture();
         var stall = _time.GetElapsedTime(start);
-        var ct = _saveStop.Token;
-        _save = Task.Run(() => RunSaveAsync(state, start, ct), CancellationToken.None);
+        if (!IsRankZero) _slices ??= _coordinator.PublishSlicesAsync(_stop.Token);
+        var before = lane.Begun(state.Attempt);
+        lane.Begin(ct => RunSaveAsync(new(kind, lane.Snapshot, state, start, before), ct));
         return stall;
     }
 
@@ -78,16 +74,21 @@ public sealed partial class CheckpointSession : ICheckpointSession
 
     public bool TryTakeOutcome(out SaveOutcome outcome) => _outcomes.TryDequeue(out outcome!);
 
-    public Task WaitUntilSavedAsync(CancellationToken ct) => _save.WaitAsync(ct);
+    public Task WaitUntilSavedAsync(CancellationToken ct) => Task.WhenAll(_toStore.Running, _toMemory.Running).WaitAsync(ct);
 
     public async Task<RestoredCheckpoint> RestoreAsync(CheckpointSummary resume, IProgress<double>? progress, CancellationToken ct)
     {
         var restored = await new RestoreProtocol(_options, _log).RunAsync(resume, progress, ct);
-        _parent = restored.Checkpoint.Entry;
         _lossScaling = restored.State.Scaler is not null;
+        _committed = restored.Checkpoint.Path;
         foreach (var skipped in restored.Skipped) Log.Skipped(_logger, skipped.Step, skipped.Path, skipped.Reason);
         Log.Restored(_logger, restored.Checkpoint.Step, string.Join(", ", restored.Sources.Select(s => $"{s.Bytes} bytes from {s.Tier}")));
-        if (IsRankZero) _health.Resume(await _log.ReadAsync(ct), restored.Checkpoint.Entry);
+        if (!IsRankZero) return restored;
+        var log = await _log.ReadAsync(ct);
+        _parent = log.Ancestry(restored.Checkpoint.Entry).FirstOrDefault(c => !c.Commit.InMemory)?.Entry ?? restored.Checkpoint.Entry;
+        _health.Resume(log, restored.Checkpoint.Entry);
+        // What no node's memory holds any more is nowhere: nobody shall choose it again.
+        foreach (var lost in log.Checkpoints.Values.Where(c => c.Commit.InMemory && restored.Skipped.Any(s => s.Path == c.Commit.Path))) _housekeeper.RetireLost(lost.Entry);
         return restored;
     }
 
@@ -95,56 +96,71 @@ public sealed partial class CheckpointSession : ICheckpointSession
     {
         await _housekeeper.DisposeAsync();
         await _stop.CancelAsync();
-        await _save;
+        await Task.WhenAll(_toStore.Running, _toMemory.Running);
         if (_slices is { } slices) await slices.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        _snapshot.Dispose();
-        _saveStop.Dispose();
+        _toStore.Dispose();
+        _toMemory.Dispose();
         _stop.Dispose();
         _log.Dispose();
     }
 
+    private SaveLane LaneOf(SaveKind kind) => kind == SaveKind.Memory ? _toMemory : _toStore;
+
     /// <summary>The background part of a save. Never throws: how it went is an outcome.</summary>
-    private async Task RunSaveAsync(TrainingState state, long start, CancellationToken ct)
+    private async Task RunSaveAsync(Saving saving, CancellationToken stop)
     {
+        // Rank 0 alone gives up on a slow save: what others go on with ends when the next one begins.
+        using var deadline = new CancellationTokenSource(IsRankZero ? _atMost : Timeout.InfiniteTimeSpan, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, deadline.Token);
+        var ct = either.Token;
         try
         {
-            var folder = CheckpointNames.Folder(state.Step, state.Attempt, _options.Epoch);
-            if (!IsRankZero) await (_slices ??= _coordinator.PublishSlicesAsync(ct));
-            var mine = await UploadAsync(folder, ct);
-            if (IsRankZero) await FinishAsync(folder, state, mine, start, ct);
-            else await SaveCoordinator.PublishAsync(_options.Exchange, state.Attempt, mine, ct);
-            if (!IsRankZero && mine.Error is { } error) Report(state, start, error);
+            if (_slices is { } published) await published.WaitAsync(ct);
+            if (!IsRankZero) _committed = await _coordinator.CommittedAsync(saving.Before, ct) ?? _committed;
+            var mine = await WriteAsync(saving, ct);
+            if (IsRankZero) await FinishAsync(saving, mine, ct, stop);
+            else await SaveCoordinator.PublishAsync(_options.Exchange, saving.State.Attempt, mine, ct);
+            if (!IsRankZero && mine.Error is { } error) Report(saving, error);
         }
-        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        catch (OperationCanceledException) when (deadline.IsCancellationRequested && !stop.IsCancellationRequested)
         {
-            Report(state, start, "given up: the next save began or the worker ended before it was done");
+            Report(saving, $"not every rank was done after {_atMost.TotalMinutes:0.##} minutes");
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            Report(saving, "given up: the next save began or the worker ended before it was done");
         }
         catch (StoreFencedException e)
         {
             _fenced = e;
-            Report(state, start, e.Message);
+            Report(saving, e.Message);
         }
         catch (Exception e)
         {
             // Whatever goes wrong in the background is an outcome: training goes on.
-            Report(state, start, e.Message);
+            Report(saving, e.Message);
         }
+
+        if (IsRankZero) await _coordinator.TellAsync(saving.State.Attempt, FolderOf(saving.State) is var folder && _committed == folder ? folder : null, _stop.Token);
     }
 
     /// <summary>Writes this rank's object, computing its digests meanwhile.</summary>
-    private async Task<ShardResult> UploadAsync(string folder, CancellationToken ct)
+    private async Task<ShardResult> WriteAsync(Saving saving, CancellationToken ct)
     {
         var name = CheckpointNames.Shard(_options.Layout.Rank);
+        var path = $"{FolderOf(saving.State)}/{name}";
         using var both = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        var digests = Task.Run(() => ObjectDigests.Of(name, _snapshot, both.Token), both.Token);
+        var digests = Task.Run(() => ObjectDigests.Of(name, saving.Snapshot, both.Token), both.Token);
         using var grace = new CancellationTokenSource(Timeout.InfiniteTimeSpan, _time);
         using var copyStop = CancellationTokenSource.CreateLinkedTokenSource(both.Token, grace.Token);
-        var copies = Task.WhenAll(_options.Nearby.Select(n => Task.Run(() => TryKeepAsync(n, $"{folder}/{name}", copyStop.Token), CancellationToken.None)));
+        var copies = Task.WhenAll(_options.Nearby.Select(n => Task.Run(() => TryKeepAsync(n, path, saving.Snapshot, _committed, copyStop.Token), CancellationToken.None)));
         try
         {
-            await _options.Store.WriteAsync($"{folder}/{name}", _snapshot, ct);
-            grace.CancelAfter(_options.CopyGrace);
+            if (saving.Kind == SaveKind.Store) await _options.Store.WriteAsync(path, saving.Snapshot, ct);
+            else await digests;
+            grace.CancelAfter(saving.Kind == SaveKind.Store ? _options.CopyGrace : _options.MemoryGrace);
             var kept = await copies;
+            if (saving.Kind == SaveKind.Memory && !kept.Contains(true)) return new() { Error = "neither its node nor its partner has room for it" };
             return new() { Object = await digests, Copies = [.. _options.Nearby.Where((_, i) => kept[i]).Select(n => n.Tier)] };
         }
         catch (Exception e) when (e is not OperationCanceledException)
@@ -159,11 +175,11 @@ public sealed partial class CheckpointSession : ICheckpointSession
         }
     }
 
-    private async Task<bool> TryKeepAsync(INearbyCopies copies, string name, CancellationToken ct)
+    private static async Task<bool> TryKeepAsync(INearbyCopies copies, string name, HostSnapshot snapshot, string? beside, CancellationToken ct)
     {
         try
         {
-            return await copies.TryKeepAsync(name, _snapshot, ct);
+            return await copies.TryKeepAsync(name, snapshot, beside, ct);
         }
         catch (OperationCanceledException)
         {
@@ -171,39 +187,42 @@ public sealed partial class CheckpointSession : ICheckpointSession
         }
     }
 
-    private async Task FinishAsync(string folder, TrainingState state, ShardResult mine, long start, CancellationToken ct)
+    /// <param name="gathering">Ends the wait for the other ranks; what is complete is committed however long it took.</param>
+    private async Task FinishAsync(Saving saving, ShardResult mine, CancellationToken gathering, CancellationToken ct)
     {
-        using var deadline = new CancellationTokenSource(SaveTimeout, _time);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(ct, deadline.Token);
+        var (folder, state) = (FolderOf(saving.State), saving.State);
         IReadOnlyList<ShardResult> shards;
         try
         {
-            shards = await _coordinator.GatherAsync(state.Attempt, mine, both.Token);
-        }
-        catch (OperationCanceledException) when (deadline.IsCancellationRequested && !ct.IsCancellationRequested)
-        {
-            Report(state, start, $"some rank was not done after {SaveTimeout.TotalMinutes:0} minutes");
-            return;
+            shards = await _coordinator.GatherAsync(state.Attempt, saving.Before, mine, gathering);
         }
         catch (CheckpointException e)
         {
-            Report(state, start, e.Message);
+            Report(saving, e.Message);
             _housekeeper.DeleteTorn(folder);
             return;
         }
 
-        var (committed, bytes) = await _coordinator.CommitAsync(folder, state, _parent, _health.LastBadStep, shards, ct);
-        _health.Committed(committed.Entry, state.Step);
-        _outcomes.Enqueue(new() { Step = state.Step, Committed = true, Path = folder, Bytes = bytes, Duration = _time.GetElapsedTime(start) });
-        Log.Committed(_logger, state.Step, folder, bytes, _time.GetElapsedTime(start).TotalSeconds);
+        var (committed, bytes) = await _coordinator.CommitAsync(saving.Kind, folder, state, _parent, _health.LastBadStep, shards, ct);
+        _committed = folder;
+        // One that lives in memory is gone before enough good steps could follow it.
+        if (saving.Kind == SaveKind.Store) _health.Committed(committed.Entry, state.Step);
+        _outcomes.Enqueue(new() { Step = state.Step, Kind = saving.Kind, Committed = true, Path = folder, Bytes = bytes, Duration = _time.GetElapsedTime(saving.Start) });
+        Log.Committed(_logger, state.Step, folder, bytes, _time.GetElapsedTime(saving.Start).TotalSeconds);
         _housekeeper.Prune();
     }
 
-    private void Report(TrainingState state, long start, string error)
+    private string FolderOf(TrainingState state) => CheckpointNames.Folder(state.Step, state.Attempt, _options.Epoch);
+
+    private void Report(Saving saving, string error)
     {
-        Log.NotSaved(_logger, state.Step, error);
-        _outcomes.Enqueue(new() { Step = state.Step, Committed = false, Error = error, Duration = _time.GetElapsedTime(start) });
+        Log.NotSaved(_logger, saving.State.Step, error);
+        _outcomes.Enqueue(new() { Step = saving.State.Step, Kind = saving.Kind, Committed = false, Error = error, Duration = _time.GetElapsedTime(saving.Start) });
     }
+
+    /// <param name="Start">Timestamp of the call.</param>
+    /// <param name="Before">Attempt of the last save of this kind; null for the first.</param>
+    private sealed record Saving(SaveKind Kind, HostSnapshot Snapshot, TrainingState State, long Start, long? Before);
 
     private static partial class Log   // 51xx: checkpoints
     {

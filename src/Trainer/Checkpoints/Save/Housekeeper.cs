@@ -51,6 +51,19 @@ internal sealed partial class Housekeeper : IAsyncDisposable
         _cleaned = true;
     });
 
+    /// <summary>Retires a checkpoint whose copies in memory are gone.</summary>
+    public void RetireLost(long checkpoint) => Add("lost checkpoint", async ct =>
+    {
+        var path = "";
+        await _log.AppendAsync(state =>
+        {
+            if (!state.Checkpoints.TryGetValue(checkpoint, out var known) || !known.Commit.InMemory) return null;
+            path = known.Commit.Path;
+            return CommitLog.Entry(LogEntryKind.Retire, _epoch) with { Retire = new() { Checkpoint = checkpoint, Reason = "no node's memory holds all of it any more" } };
+        }, ct);
+        if (path.Length > 0) await _pruner.DeleteFolderAsync(path, ct);
+    });
+
     /// <summary>Deletes a save of this epoch that failed; every rank has said that it writes no more.</summary>
     public void DeleteTorn(string folder) => Add("torn save", ct => _pruner.DeleteFolderAsync(folder, ct));
 

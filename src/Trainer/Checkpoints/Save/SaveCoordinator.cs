@@ -1,15 +1,19 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using Opt.Api;
+using Opt.Api.V1Alpha1;
 using Opt.Trainer.Stores;
 
 namespace Opt.Trainer.Checkpoints;
 
 /// <summary>Rank 0's part of a save: wait until every rank's object is durable, write slice table and manifest, then the commit entry.</summary>
-internal sealed class SaveCoordinator(CheckpointSessionOptions options, CommitLog log, ShardFormat format, TimeProvider time)
+/// <param name="ended">Cancelled when the session ends.</param>
+internal sealed class SaveCoordinator(CheckpointSessionOptions options, CommitLog log, ShardFormat format, TimeProvider time, CancellationToken ended)
 {
     private const string SlicesKey = "slices/";
-    private (byte[] Bytes, ObjectRecord Record)? _slices;
+    private readonly Lock _gate = new();
+    private Task<(byte[] Bytes, ObjectRecord Record)>? _slices;
 
     /// <summary>Tells rank 0 how this rank's object fared.</summary>
     public static Task PublishAsync(IRankExchange exchange, long attempt, ShardResult result, CancellationToken ct) =>
@@ -21,7 +25,8 @@ internal sealed class SaveCoordinator(CheckpointSessionOptions options, CommitLo
 
     /// <summary>Every rank's object, in rank order.</summary>
     /// <exception cref="CheckpointException">A rank could not write its object. All ranks have answered, so nobody writes any more.</exception>
-    public async Task<IReadOnlyList<ShardResult>> GatherAsync(long attempt, ShardResult mine, CancellationToken ct)
+    /// <param name="before">The save before, whose outcome every rank knows once it has answered.</param>
+    public async Task<IReadOnlyList<ShardResult>> GatherAsync(long attempt, long? before, ShardResult mine, CancellationToken ct)
     {
         var results = new ShardResult[options.Exchange.WorldSize];
         results[0] = mine;
@@ -32,14 +37,35 @@ internal sealed class SaveCoordinator(CheckpointSessionOptions options, CommitLo
             await options.Exchange.RemoveAsync(key, ct);
         }
 
+        if (before is { } known) await options.Exchange.RemoveAsync(OutcomeKey(known), ct);
         var failed = Array.FindIndex(results, r => r.Object is null);
         return failed < 0 ? results : throw new CheckpointException($"rank {failed}: {results[failed].Error}");
     }
 
-    /// <summary>Makes the checkpoint exist.</summary>
-    public async Task<(KnownCheckpoint Committed, long Bytes)> CommitAsync(string folder, TrainingState state, long parent, long lastBadStep, IReadOnlyList<ShardResult> shards, CancellationToken ct)
+    /// <summary>Tells the other ranks what became of a save: the folder that was committed, or null. They ask when the next one begins.</summary>
+    public async Task TellAsync(long attempt, string? committed, CancellationToken ct)
     {
-        var slices = _slices ??= await GatherSlicesAsync(ct);
+        try
+        {
+            await options.Exchange.PublishAsync(OutcomeKey(attempt), Encoding.UTF8.GetBytes(committed ?? ""), ct);
+        }
+        catch (Exception e) when (e is OperationCanceledException or Opt.Torch.TorchException)
+        {
+            // The run ends, and nobody asks any more.
+        }
+    }
+
+    /// <summary>The folder which the save of that attempt committed; null when it did not.</summary>
+    public async Task<string?> CommittedAsync(long? attempt, CancellationToken ct) =>
+        attempt is { } known && await options.Exchange.WaitAsync(OutcomeKey(known), ct) is { Length: > 0 } folder ? Encoding.UTF8.GetString(folder) : null;
+
+    /// <summary>Makes the checkpoint exist.</summary>
+    /// <exception cref="CheckpointException">In memory, and there is no tier that holds every rank's object.</exception>
+    public async Task<(KnownCheckpoint Committed, long Bytes)> CommitAsync(SaveKind kind, string folder, TrainingState state, long parent, long lastBadStep, IReadOnlyList<ShardResult> shards, CancellationToken ct)
+    {
+        EquatableList<CheckpointTier> copies = [.. shards.Select(s => s.Copies.AsEnumerable()).Aggregate((a, b) => a.Intersect(b)).Order()];
+        if (kind == SaveKind.Memory && copies.Count == 0) throw new CheckpointException("neither the nodes nor their partners hold every rank's object");
+        var slices = await SlicesAsync().WaitAsync(ct);
         await options.Store.WriteAsync($"{folder}/{SliceTable.FileName}", new MemoryContent(slices.Bytes), ct);
         var manifest = Describe(state, parent, slices.Record, shards);
         var bytes = JsonSerializer.SerializeToUtf8Bytes(manifest, CheckpointJson.Default.Manifest);
@@ -55,7 +81,8 @@ internal sealed class SaveCoordinator(CheckpointSessionOptions options, CommitLo
             Bytes = manifest.Bytes,
             Parent = parent,
             LastBadStep = lastBadStep,
-            Copies = [.. shards.Select(s => s.Copies.AsEnumerable()).Aggregate((a, b) => a.Intersect(b)).Order()],
+            Copies = copies,
+            InMemory = kind == SaveKind.Memory,
         };
         var after = await log.AppendAsync(s => s.Exists(folder) || s.Retired.Contains(folder) ? null : CommitLog.Entry(LogEntryKind.Commit, options.Epoch) with { Commit = commit }, ct);
         var committed = after.Checkpoints.Values.SingleOrDefault(c => c.Commit.Path == folder) ?? throw new CheckpointException("it was retired while it was committed");
@@ -78,7 +105,13 @@ internal sealed class SaveCoordinator(CheckpointSessionOptions options, CommitLo
         Objects = [.. shards.Select(s => s.Object!)],
     };
 
-    private async Task<(byte[], ObjectRecord)> GatherSlicesAsync(CancellationToken ct)
+    /// <summary>Gathered once, whichever save comes first: each rank tells its part once.</summary>
+    private Task<(byte[] Bytes, ObjectRecord Record)> SlicesAsync()
+    {
+        lock (_gate) return _slices ??= GatherSlicesAsync(ended);
+    }
+
+    private async Task<(byte[] Bytes, ObjectRecord Record)> GatherSlicesAsync(CancellationToken ct)
     {
         var shards = new RankShard[options.Exchange.WorldSize];
         shards[0] = format.Shard;
@@ -91,6 +124,8 @@ internal sealed class SaveCoordinator(CheckpointSessionOptions options, CommitLo
         var bytes = SliceTable.Build(shards).Compress();
         return (bytes, ObjectDigests.Of(SliceTable.FileName, new MemoryContent(bytes), ct));
     }
+
+    private static string OutcomeKey(long attempt) => string.Create(CultureInfo.InvariantCulture, $"outcome/{attempt}");
 
     private static string ResultKey(long attempt, int rank) => string.Create(CultureInfo.InvariantCulture, $"save/{attempt}/{rank}");
 

@@ -10,9 +10,10 @@ internal interface INearbyCopies
 {
     CheckpointTier Tier { get; }
 
-    /// <summary>Keeps a copy; false when there is no room or nobody to keep it.</summary>
+    /// <summary>Keeps a copy; false when there is no room, nobody to keep it, or one of a newer epoch. Of other checkpoints' copies of this rank's object one stays.</summary>
     /// <param name="name">Of the object in the store.</param>
-    Task<bool> TryKeepAsync(string name, Stores.IObjectContent content, CancellationToken ct);
+    /// <param name="beside">Folder of the checkpoint whose copy stays: the last committed one, since this one may never be. Null: the newest.</param>
+    Task<bool> TryKeepAsync(string name, Stores.IObjectContent content, string? beside, CancellationToken ct);
 
     /// <summary>Fills <paramref name="destination"/> from byte <paramref name="offset"/> on; false when there is no such copy.</summary>
     Task<bool> TryReadAsync(string name, long offset, Memory<byte> destination, CancellationToken ct);

@@ -6,12 +6,15 @@ namespace Opt.Trainer.Checkpoints;
 
 /// <summary>
 /// Copies as files below folders of the agent, which outlive its workers: the first folder (shared memory) where there is room, else the next (the
-/// node's disk). Of every rank's object the two newest stay: the last committed one is whole while the next is written.
+/// node's disk). Of every rank's object two stay: that of the last committed checkpoint and the newest one. So the last committed one is whole while the
+/// next is written, however many saves in a row come to nothing.
 /// </summary>
 internal sealed class NodeCopies(IReadOnlyList<string> folders) : INearbyCopies
 {
     private const string TemporaryPrefix = ".tmp-";
-    private const int Kept = 2;
+    /// <summary>Copies of each rank's object.</summary>
+    public const int Kept = 2;
+
     private const int Chunk = 4 << 20;
 
     public CheckpointTier Tier => CheckpointTier.Node;
@@ -29,7 +32,7 @@ internal sealed class NodeCopies(IReadOnlyList<string> folders) : INearbyCopies
     /// <summary>The file of a copy; null when there is none.</summary>
     public string? Find(string name) => IsOurs(name) ? folders.Select(root => Path.Combine(root, name)).FirstOrDefault(File.Exists) : null;
 
-    public async Task<bool> TryKeepAsync(string name, IObjectContent content, CancellationToken ct) => await TryKeepAsync(name, content.Length, async (file, stop) =>
+    public Task<bool> TryKeepAsync(string name, IObjectContent content, string? beside, CancellationToken ct) => TryKeepAsync(name, content.Length, beside, async (file, stop) =>
     {
         var buffer = GC.AllocateUninitializedArray<byte>((int)Math.Min(Chunk, content.Length));
         for (long offset = 0; offset < content.Length; offset += Chunk)
@@ -41,7 +44,7 @@ internal sealed class NodeCopies(IReadOnlyList<string> folders) : INearbyCopies
     }, ct);
 
     /// <summary>The same for bytes that come as a stream.</summary>
-    public Task<bool> TryKeepAsync(string name, long length, Stream content, CancellationToken ct) => TryKeepAsync(name, length, async (file, stop) =>
+    public Task<bool> TryKeepAsync(string name, long length, Stream content, string? beside, CancellationToken ct) => TryKeepAsync(name, length, beside, async (file, stop) =>
     {
         var buffer = GC.AllocateUninitializedArray<byte>((int)Math.Clamp(length, 1, Chunk));
         for (long offset = 0; offset < length;)
@@ -74,25 +77,25 @@ internal sealed class NodeCopies(IReadOnlyList<string> folders) : INearbyCopies
         }
     }
 
-    private async Task<bool> TryKeepAsync(string name, long length, Func<SafeFileHandle, CancellationToken, Task> write, CancellationToken ct)
+    private async Task<bool> TryKeepAsync(string name, long length, string? beside, Func<SafeFileHandle, CancellationToken, Task> write, CancellationToken ct)
     {
-        if (!IsOurs(name)) return false;
+        if (!CheckpointNames.TryParse(name, out _, out var epoch) || OthersOf(name).Any(o => o.Epoch > epoch)) return false;
         foreach (var root in folders)
         {
-            if (await TryKeepAsync(root, name, length, write, ct)) return true;
+            if (await TryKeepAsync(root, name, length, beside, write, ct)) return true;
         }
 
         return false;
     }
 
-    private async Task<bool> TryKeepAsync(string root, string name, long length, Func<SafeFileHandle, CancellationToken, Task> write, CancellationToken ct)
+    private async Task<bool> TryKeepAsync(string root, string name, long length, string? beside, Func<SafeFileHandle, CancellationToken, Task> write, CancellationToken ct)
     {
         var path = Path.Combine(root, name);
         var temporary = Path.Combine(Path.GetDirectoryName(path)!, $"{TemporaryPrefix}{Guid.NewGuid():n}");
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            TryPrune(Path.GetFileName(name), Kept - 1);
+            TryPrune(name, beside);
             if (new DriveInfo(root).AvailableFreeSpace < length) return false;
             using (var file = File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.Write, preallocationSize: length)) await write(file, ct);
             File.Move(temporary, path, overwrite: true);
@@ -108,12 +111,11 @@ internal sealed class NodeCopies(IReadOnlyList<string> folders) : INearbyCopies
         }
     }
 
-    /// <summary>Leaves so many of the newest copies of one rank's object.</summary>
-    private void TryPrune(string file, int kept)
+    private void TryPrune(string name, string? beside)
     {
         try
         {
-            Prune(file, kept);
+            Prune(name, beside);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -121,14 +123,26 @@ internal sealed class NodeCopies(IReadOnlyList<string> folders) : INearbyCopies
         }
     }
 
-    private void Prune(string file, int kept)
+    /// <summary>Makes room for one copy of a rank's object beside one other.</summary>
+    private void Prune(string name, string? beside)
     {
-        var copies = List().Where(c => c.Name.EndsWith($"/{file}", StringComparison.Ordinal)).OrderByDescending(c => c.ModifiedAt).Skip(kept);
-        foreach (var path in copies.Select(c => Find(c.Name)).OfType<string>())
+        var others = OthersOf(name).ToArray();
+        var kept = beside ?? others.OrderByDescending(o => o.ModifiedAt).Select(o => o.Folder).FirstOrDefault();
+        foreach (var path in others.Where(o => o.Folder != kept).Select(o => Find(o.Name)).OfType<string>())
         {
             File.Delete(path);
             var folder = Path.GetDirectoryName(path)!;
             if (Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any()) Directory.Delete(folder);
+        }
+    }
+
+    /// <summary>Copies of the same rank's object in other checkpoints.</summary>
+    private IEnumerable<(string Name, string Folder, long Epoch, DateTimeOffset ModifiedAt)> OthersOf(string name)
+    {
+        var file = $"/{Path.GetFileName(name)}";
+        foreach (var copy in List().Where(c => c.Name != name && c.Name.EndsWith(file, StringComparison.Ordinal)))
+        {
+            if (CheckpointNames.TryParse(copy.Name, out var folder, out var epoch)) yield return (copy.Name, folder, epoch, copy.ModifiedAt);
         }
     }
 

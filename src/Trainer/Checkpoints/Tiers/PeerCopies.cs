@@ -22,7 +22,7 @@ internal sealed class PeerCopies(HttpClient http, IReadOnlyList<Uri> peers, Uri?
 
     public CheckpointTier Tier => CheckpointTier.Peer;
 
-    public async Task<bool> TryKeepAsync(string name, IObjectContent content, CancellationToken ct)
+    public async Task<bool> TryKeepAsync(string name, IObjectContent content, string? beside, CancellationToken ct)
     {
         if (partner is null) return false;
         using var deadline = new CancellationTokenSource(KeepDeadline, time);
@@ -31,7 +31,7 @@ internal sealed class PeerCopies(HttpClient http, IReadOnlyList<Uri> peers, Uri?
         {
             using var body = new StreamContent(new ObjectContentStream(content), 1 << 20) { Headers = { ContentType = new MediaTypeHeaderValue("application/octet-stream") } };
             body.Headers.ContentLength = content.Length;
-            using var answer = await http.PutAsync(AddressOf(partner, name), body, both.Token);
+            using var answer = await http.PutAsync(AddressOf(partner, beside is null ? name : $"{name}?beside={beside}"), body, both.Token);
             return answer.IsSuccessStatusCode;
         }
         catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException && !ct.IsCancellationRequested)

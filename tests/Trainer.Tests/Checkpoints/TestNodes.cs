@@ -1,0 +1,57 @@
+using Opt.Api.V1Alpha1;
+using Opt.Trainer.Checkpoints;
+using Opt.Trainer.Stores;
+
+namespace Opt.Trainer.Tests.Checkpoints;
+
+/// <summary>Nodes with memory for copies, without a network: rank r lives on node r, its partner is half of them away.</summary>
+internal sealed class TestNodes : IDisposable
+{
+    private const int Count = 4;
+    private readonly TestDirectory[] _folders = [.. Enumerable.Range(0, Count).Select(_ => new TestDirectory())];
+
+    /// <summary>Epoch of the workers that live: an agent ends those of an older one, and keeps nothing for those elsewhere.</summary>
+    public long Epoch { get; set; }
+
+    /// <summary>What a rank has near by.</summary>
+    public IReadOnlyList<INearbyCopies> Of(int rank, long epoch)
+    {
+        var others = Enumerable.Range(0, Count).Where(n => n != rank % Count).Select(Copies).ToArray();
+        return [new Guarded(this, epoch, CheckpointTier.Node, Copies(rank), [Copies(rank)]), new Guarded(this, epoch, CheckpointTier.Peer, Copies(rank + Count / 2), others)];
+    }
+
+    /// <summary>A node is replaced.</summary>
+    public void Lose(int node)
+    {
+        foreach (var folder in Directory.GetDirectories(_folders[node % Count].Path)) Directory.Delete(folder, recursive: true);
+    }
+
+    public void LoseAll()
+    {
+        for (var node = 0; node < Count; node++) Lose(node);
+    }
+
+    public void Dispose()
+    {
+        foreach (var folder in _folders) folder.Dispose();
+    }
+
+    private NodeCopies Copies(int node) => new([_folders[node % Count].Path]);
+
+    private sealed class Guarded(TestNodes nodes, long epoch, CheckpointTier tier, NodeCopies keeper, IReadOnlyList<NodeCopies> all) : INearbyCopies
+    {
+        public CheckpointTier Tier => tier;
+
+        public async Task<bool> TryKeepAsync(string name, IObjectContent content, string? beside, CancellationToken ct) => epoch >= nodes.Epoch && await keeper.TryKeepAsync(name, content, beside, ct);
+
+        public async Task<bool> TryReadAsync(string name, long offset, Memory<byte> destination, CancellationToken ct)
+        {
+            foreach (var node in all)
+            {
+                if (await node.TryReadAsync(name, offset, destination, ct)) return true;
+            }
+
+            return false;
+        }
+    }
+}
