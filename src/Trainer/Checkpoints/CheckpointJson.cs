@@ -17,6 +17,7 @@ namespace Opt.Trainer.Checkpoints;
 [JsonSerializable(typeof(SliceTable))]
 [JsonSerializable(typeof(RankShard))]
 [JsonSerializable(typeof(ShardResult))]
+[JsonSerializable(typeof(CopyChoice))]
 [JsonSerializable(typeof(RestoreResult))]
 [JsonSerializable(typeof(RestoreCandidates))]
 internal sealed partial class CheckpointJson : JsonSerializerContext;

@@ -25,7 +25,8 @@ public sealed partial class CheckpointSession : ICheckpointSession
     private volatile StoreFencedException? _fenced;
     private long _parent;
     private bool _lossScaling;
-    private volatile string? _committed;   // folder of the newest checkpoint this rank knows to be committed
+    private volatile string? _committed;   // rank 0: folder of the newest checkpoint known to be committed
+    private volatile bool _uncertain = true;   // rank 0: the log must say which that is: nothing was restored, or the answer to a commit was lost
 
     public CheckpointSession(CheckpointSessionOptions options, TimeProvider time, ILogger<CheckpointSession> logger)
     {
@@ -56,8 +57,7 @@ public sealed partial class CheckpointSession : ICheckpointSession
         _lossScaling = state.Scaler is not null;
         var stall = _time.GetElapsedTime(start);
         if (!IsRankZero) _slices ??= _coordinator.PublishSlicesAsync(_stop.Token);
-        var before = lane.Begun(state.Attempt);
-        lane.Begin(ct => RunSaveAsync(new(kind, lane.Snapshot, state, start, before), ct));
+        lane.Begin(ct => RunSaveAsync(new(kind, lane.Snapshot, state, start), ct));
         return stall;
     }
 
@@ -80,7 +80,7 @@ public sealed partial class CheckpointSession : ICheckpointSession
     {
         var restored = await new RestoreProtocol(_options, _log).RunAsync(resume, progress, ct);
         _lossScaling = restored.State.Scaler is not null;
-        _committed = restored.Checkpoint.Path;
+        (_committed, _uncertain) = (restored.Checkpoint.Path, false);
         foreach (var skipped in restored.Skipped) Log.Skipped(_logger, skipped.Step, skipped.Path, skipped.Reason);
         Log.Restored(_logger, restored.Checkpoint.Step, string.Join(", ", restored.Sources.Select(s => $"{s.Bytes} bytes from {s.Tier}")));
         if (!IsRankZero) return restored;
@@ -104,6 +104,33 @@ public sealed partial class CheckpointSession : ICheckpointSession
         _log.Dispose();
     }
 
+    /// <summary>
+    /// Rank 0 tells which checkpoint's copies stay while this save's are made: the last committed one's. After a commit whose answer was lost the log says
+    /// which that is; while it cannot be read nothing may be displaced.
+    /// </summary>
+    private async Task<CopyChoice?> TellWhatStaysAsync(Saving saving, CancellationToken ct)
+    {
+        CopyChoice? choice = null;
+        try
+        {
+            if (_uncertain) (_committed, _uncertain) = (NewestOf(await _log.ReadAsync(ct)), false);
+            choice = new(_committed);
+        }
+        catch (Exception e) when (e is StoreException or CheckpointException)
+        {
+            Log.NoCopies(_logger, saving.State.Step, e.Message);
+        }
+
+        await _coordinator.TellWhatStaysAsync(saving.State.Attempt, choice, ct);
+        return choice;
+    }
+
+    private string? NewestOf(LogState log)
+    {
+        var usable = log.Checkpoints.Values.Where(c => c.Verdict != HealthVerdict.Condemned).Reverse().ToArray();
+        return usable.FirstOrDefault(c => c.Epoch == _options.Epoch)?.Commit.Path ?? _committed ?? usable.FirstOrDefault()?.Commit.Path;
+    }
+
     private SaveLane LaneOf(SaveKind kind) => kind == SaveKind.Memory ? _toMemory : _toStore;
 
     /// <summary>The background part of a save. Never throws: how it went is an outcome.</summary>
@@ -116,8 +143,8 @@ public sealed partial class CheckpointSession : ICheckpointSession
         try
         {
             if (_slices is { } published) await published.WaitAsync(ct);
-            if (!IsRankZero) _committed = await _coordinator.CommittedAsync(saving.Before, ct) ?? _committed;
-            var mine = await WriteAsync(saving, ct);
+            var beside = IsRankZero ? await TellWhatStaysAsync(saving, ct) : await _coordinator.WhatStaysAsync(saving.State.Attempt, ct);
+            var mine = await WriteAsync(saving, beside, ct);
             if (IsRankZero) await FinishAsync(saving, mine, ct, stop);
             else await SaveCoordinator.PublishAsync(_options.Exchange, saving.State.Attempt, mine, ct);
             if (!IsRankZero && mine.Error is { } error) Report(saving, error);
@@ -141,11 +168,11 @@ public sealed partial class CheckpointSession : ICheckpointSession
             Report(saving, e.Message);
         }
 
-        if (IsRankZero) await _coordinator.TellAsync(saving.State.Attempt, FolderOf(saving.State) is var folder && _committed == folder ? folder : null, _stop.Token);
     }
 
     /// <summary>Writes this rank's object, computing its digests meanwhile.</summary>
-    private async Task<ShardResult> WriteAsync(Saving saving, CancellationToken ct)
+    /// <param name="beside">Which copies stay; null to make none.</param>
+    private async Task<ShardResult> WriteAsync(Saving saving, CopyChoice? beside, CancellationToken ct)
     {
         var name = CheckpointNames.Shard(_options.Layout.Rank);
         var path = $"{FolderOf(saving.State)}/{name}";
@@ -153,7 +180,7 @@ public sealed partial class CheckpointSession : ICheckpointSession
         var digests = Task.Run(() => ObjectDigests.Of(name, saving.Snapshot, both.Token), both.Token);
         using var grace = new CancellationTokenSource(Timeout.InfiniteTimeSpan, _time);
         using var copyStop = CancellationTokenSource.CreateLinkedTokenSource(both.Token, grace.Token);
-        var copies = Task.WhenAll(_options.Nearby.Select(n => Task.Run(() => TryKeepAsync(n, path, saving.Snapshot, _committed, copyStop.Token), CancellationToken.None)));
+        var copies = Task.WhenAll(_options.Nearby.Select(n => Task.Run(() => TryKeepAsync(n, path, saving.Snapshot, beside, copyStop.Token), CancellationToken.None)));
         try
         {
             if (saving.Kind == SaveKind.Store) await _options.Store.WriteAsync(path, saving.Snapshot, ct);
@@ -175,11 +202,11 @@ public sealed partial class CheckpointSession : ICheckpointSession
         }
     }
 
-    private static async Task<bool> TryKeepAsync(INearbyCopies copies, string name, HostSnapshot snapshot, string? beside, CancellationToken ct)
+    private static async Task<bool> TryKeepAsync(INearbyCopies copies, string name, HostSnapshot snapshot, CopyChoice? beside, CancellationToken ct)
     {
         try
         {
-            return await copies.TryKeepAsync(name, snapshot, beside, ct);
+            return beside is not null && await copies.TryKeepAsync(name, snapshot, beside.Folder, ct);
         }
         catch (OperationCanceledException)
         {
@@ -194,7 +221,7 @@ public sealed partial class CheckpointSession : ICheckpointSession
         IReadOnlyList<ShardResult> shards;
         try
         {
-            shards = await _coordinator.GatherAsync(state.Attempt, saving.Before, mine, gathering);
+            shards = await _coordinator.GatherAsync(state.Attempt, mine, gathering);
         }
         catch (CheckpointException e)
         {
@@ -203,8 +230,9 @@ public sealed partial class CheckpointSession : ICheckpointSession
             return;
         }
 
+        _uncertain = true;
         var (committed, bytes) = await _coordinator.CommitAsync(saving.Kind, folder, state, _parent, _health.LastBadStep, shards, ct);
-        _committed = folder;
+        (_committed, _uncertain) = (folder, false);
         // One that lives in memory is gone before enough good steps could follow it.
         if (saving.Kind == SaveKind.Store) _health.Committed(committed.Entry, state.Step);
         _outcomes.Enqueue(new() { Step = state.Step, Kind = saving.Kind, Committed = true, Path = folder, Bytes = bytes, Duration = _time.GetElapsedTime(saving.Start) });
@@ -221,8 +249,7 @@ public sealed partial class CheckpointSession : ICheckpointSession
     }
 
     /// <param name="Start">Timestamp of the call.</param>
-    /// <param name="Before">Attempt of the last save of this kind; null for the first.</param>
-    private sealed record Saving(SaveKind Kind, HostSnapshot Snapshot, TrainingState State, long Start, long? Before);
+    private sealed record Saving(SaveKind Kind, HostSnapshot Snapshot, TrainingState State, long Start);
 
     private static partial class Log   // 51xx: checkpoints
     {
@@ -231,6 +258,9 @@ public sealed partial class CheckpointSession : ICheckpointSession
 
         [LoggerMessage(5102, LogLevel.Warning, "The checkpoint of step {Step} was not saved: {Reason}")]
         public static partial void NotSaved(ILogger logger, long step, string reason);
+
+        [LoggerMessage(5105, LogLevel.Warning, "No copies are made of the checkpoint of step {Step}: {Reason}")]
+        public static partial void NoCopies(ILogger logger, long step, string reason);
 
         [LoggerMessage(5104, LogLevel.Information, "Restored the checkpoint of step {Step}: {Sources}")]
         public static partial void Restored(ILogger logger, long step, string sources);

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using Opt.Api;
 using Opt.Api.V1Alpha1;
@@ -25,8 +24,7 @@ internal sealed class SaveCoordinator(CheckpointSessionOptions options, CommitLo
 
     /// <summary>Every rank's object, in rank order.</summary>
     /// <exception cref="CheckpointException">A rank could not write its object. All ranks have answered, so nobody writes any more.</exception>
-    /// <param name="before">The save before, whose outcome every rank knows once it has answered.</param>
-    public async Task<IReadOnlyList<ShardResult>> GatherAsync(long attempt, long? before, ShardResult mine, CancellationToken ct)
+    public async Task<IReadOnlyList<ShardResult>> GatherAsync(long attempt, ShardResult mine, CancellationToken ct)
     {
         var results = new ShardResult[options.Exchange.WorldSize];
         results[0] = mine;
@@ -37,27 +35,18 @@ internal sealed class SaveCoordinator(CheckpointSessionOptions options, CommitLo
             await options.Exchange.RemoveAsync(key, ct);
         }
 
-        if (before is { } known) await options.Exchange.RemoveAsync(OutcomeKey(known), ct);
+        await options.Exchange.RemoveAsync(StaysKey(attempt), ct);   // whoever has answered has read it
         var failed = Array.FindIndex(results, r => r.Object is null);
         return failed < 0 ? results : throw new CheckpointException($"rank {failed}: {results[failed].Error}");
     }
 
-    /// <summary>Tells the other ranks what became of a save: the folder that was committed, or null. They ask when the next one begins.</summary>
-    public async Task TellAsync(long attempt, string? committed, CancellationToken ct)
-    {
-        try
-        {
-            await options.Exchange.PublishAsync(OutcomeKey(attempt), Encoding.UTF8.GetBytes(committed ?? ""), ct);
-        }
-        catch (Exception e) when (e is OperationCanceledException or Opt.Torch.TorchException)
-        {
-            // The run ends, and nobody asks any more.
-        }
-    }
+    /// <summary>Tells the other ranks which copies stay; null: none are to be made.</summary>
+    public Task TellWhatStaysAsync(long attempt, CopyChoice? choice, CancellationToken ct) =>
+        options.Exchange.PublishAsync(StaysKey(attempt), JsonSerializer.SerializeToUtf8Bytes(choice, CheckpointJson.Default.CopyChoice), ct);
 
-    /// <summary>The folder which the save of that attempt committed; null when it did not.</summary>
-    public async Task<string?> CommittedAsync(long? attempt, CancellationToken ct) =>
-        attempt is { } known && await options.Exchange.WaitAsync(OutcomeKey(known), ct) is { Length: > 0 } folder ? Encoding.UTF8.GetString(folder) : null;
+    /// <summary>What rank 0 tells.</summary>
+    public async Task<CopyChoice?> WhatStaysAsync(long attempt, CancellationToken ct) =>
+        JsonSerializer.Deserialize(await options.Exchange.WaitAsync(StaysKey(attempt), ct), CheckpointJson.Default.CopyChoice);
 
     /// <summary>Makes the checkpoint exist.</summary>
     /// <exception cref="CheckpointException">In memory, and there is no tier that holds every rank's object.</exception>
@@ -125,7 +114,7 @@ internal sealed class SaveCoordinator(CheckpointSessionOptions options, CommitLo
         return (bytes, ObjectDigests.Of(SliceTable.FileName, new MemoryContent(bytes), ct));
     }
 
-    private static string OutcomeKey(long attempt) => string.Create(CultureInfo.InvariantCulture, $"outcome/{attempt}");
+    private static string StaysKey(long attempt) => string.Create(CultureInfo.InvariantCulture, $"stays/{attempt}");
 
     private static string ResultKey(long attempt, int rank) => string.Create(CultureInfo.InvariantCulture, $"save/{attempt}/{rank}");
 

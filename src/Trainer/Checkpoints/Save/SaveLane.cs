@@ -4,22 +4,12 @@ namespace Opt.Trainer.Checkpoints;
 /// <param name="ended">Cancelled when the session ends.</param>
 internal sealed class SaveLane(HostSnapshot snapshot, CancellationToken ended) : IDisposable
 {
-    private long? _attempt;
     private CancellationTokenSource _stop = CancellationTokenSource.CreateLinkedTokenSource(ended);
 
     public HostSnapshot Snapshot => snapshot;
 
     /// <summary>The save under way, or the last one; never fails.</summary>
     public Task Running { get; private set; } = Task.CompletedTask;
-
-    /// <summary>Notes the attempt of the save about to begin.</summary>
-    /// <returns>That of the one before; null for the first.</returns>
-    public long? Begun(long attempt)
-    {
-        var before = _attempt;
-        _attempt = attempt;
-        return before;
-    }
 
     /// <summary>Ends the save under way, if any, and takes a snapshot of the state now.</summary>
     public void Capture()

@@ -12,3 +12,7 @@ internal sealed record ShardResult
     public EquatableList<CheckpointTier> Copies { get; set; } = [];
     public string? Error { get; init; }
 }
+
+/// <summary>Which copies stay while new ones are made.</summary>
+/// <param name="Folder">Of the last committed checkpoint; null when there is none, and the newest copies stay.</param>
+internal sealed record CopyChoice(string? Folder);
