@@ -11,10 +11,10 @@ public sealed record CheckpointSpec
     /// <summary>"auto" (from the measured stall and failure rate, 1 to 15 minutes), or {steps: n}, or {minutes: n}. Live.</summary>
     public CheckpointInterval Every { get; set; } = new();
 
-    /// <summary>Further checkpoints between those of the store, in the memory of the nodes alone: each rank's object on its node and at a partner's. Absent: none. Next launch.</summary>
+    /// <summary>Further checkpoints between those of the store, in the memory of the nodes alone: each rank's object on its node and at a partner's. Absent: none. Live.</summary>
     public MemoryCheckpointSpec? Memory { get; init; }
 
-    /// <summary>How snapshots reach the store. Absent: with the defaults of its fields. Next launch.</summary>
+    /// <summary>How snapshots reach the store. Absent: with the defaults of its fields. Next launch, but whenBusy, which is live.</summary>
     public UploadSpec? Upload { get; init; }
 
     /// <summary>Retention. The last two healthy checkpoints are never deleted. Live.</summary>

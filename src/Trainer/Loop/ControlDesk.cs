@@ -90,15 +90,15 @@ internal sealed class ControlDesk
         if (command == ControlCommand.Stop || stopAgreed) return ControlFlags.Finish | ControlFlags.OnRequest;
         if (command == ControlCommand.Drain) return FinalSave(counters) | ControlFlags.Finish | ControlFlags.OnRequest | (_run.Checkpoints is null ? ControlFlags.None : ControlFlags.Drained);
         _saveAsked |= command == ControlCommand.Checkpoint;
-        return DueSave(new(counters.Step, _run.Time.GetElapsedTime(_start)), given.Checkpoint.Every);
+        return DueSave(new(counters.Step, _run.Time.GetElapsedTime(_start)), given.Checkpoint);
     }
 
-    private ControlFlags DueSave(SavePoint now, CheckpointInterval every)
+    private ControlFlags DueSave(SavePoint now, CheckpointSpec spec)
     {
         if (_run.Checkpoints is not { } checkpoints) return ControlFlags.None;
-        var (spec, nodes) = (_run.Config.Checkpoint, _run.Plan.Members.Count);
+        var nodes = _run.Plan.Members.Count;
         _saveAsked &= _lastSave.Step < now.Step;
-        var due = SaveSchedule.IsDue(every, _lastTurn, now, SaveSchedule.Auto(_stall, _upload, nodes));
+        var due = SaveSchedule.IsDue(spec.Every, _lastTurn, now, SaveSchedule.Auto(_stall, _upload, nodes));
         if (checkpoints.IsReady(SaveKind.Store) && (due || _saveAsked)) return ControlFlags.Save;
         if (due) Postpone(spec.Upload?.WhenBusy ?? BusyUpload.Wait, now);
         // A copy in memory waits for no upload.
