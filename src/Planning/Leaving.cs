@@ -78,8 +78,8 @@ internal static class Leaving
 
     private static bool IsClosed(Situation s, PodState pod) => s.NodeOf(pod) is { Departure.IsClosed: true };
 
-    private static TimeSpan WaitFor(Situation s, IReadOnlyList<Member> leaving) =>
+    private static TimeSpan WaitFor(Situation s, Member[] leaving) =>
         leaving.Any(m => m.Node!.Departure!.IsUrgent) ? TimeSpan.Zero : (s.Seen.Memory.DepartingSince ?? s.Now) + s.Policy.LeaveNode.WaitForSpare - s.Now;
 
-    private static string Why(IReadOnlyList<Member> leaving) => $"{leaving[0].Node!.Departure!.Why}{(leaving.Count > 1 ? $", and {leaving.Count - 1} more nodes are taken out of service" : "")}";
+    private static string Why(Member[] leaving) => $"{leaving[0].Node!.Departure!.Why}{(leaving.Length > 1 ? $", and {leaving.Length - 1} more nodes are taken out of service" : "")}";
 }

@@ -108,7 +108,7 @@ public sealed class CheckpointScenarios
 
         await world.Api.CreateAsync(Scenario.Checkpoints, "ml", new() { ["metadata"] = new JsonObject { ["name"] = "opt-000000020-digest-20-5" }, ["spec"] = new JsonObject { ["pinned"] = true } }, Scenario.User, TestContext.Current.CancellationToken);
         await world.UntilAsync(s => s.Phase == JobPhase.Succeeded);
-        Assert.Empty((await world.ListAsync(Scenario.Checkpoints)).Where(o => (string?)o["metadata"]!["name"] == "opt-000000020-digest-20-5" && o["status"] is not null));
+        Assert.DoesNotContain(await world.ListAsync(Scenario.Checkpoints), o => (string?)o["metadata"]!["name"] == "opt-000000020-digest-20-5" && o["status"] is not null);
     });
 
     [Fact]
@@ -125,6 +125,6 @@ public sealed class CheckpointScenarios
 
     private static IEnumerable<(string?, string?)> Versions(IEnumerable<JsonObject> items) => items.Select(i => ((string?)i["metadata"]!["name"], (string?)i["metadata"]!["resourceVersion"]));
 
-    private static Task EditAsync(Scenario world, string name, JsonObject spec) =>
+    private static Task<JsonObject> EditAsync(Scenario world, string name, JsonObject spec) =>
         world.Api.PatchAsync(Scenario.Checkpoints, "ml", name, PatchKind.Merge, new JsonObject { ["spec"] = spec }, Scenario.User, TestContext.Current.CancellationToken);
 }

@@ -38,7 +38,7 @@ public static class RequestFuzz
         patience.CancelAfter(AnswerWithin);
         await socket.ConnectAsync(target.Server, patience.Token);
         await using Stream plain = new NetworkStream(socket);
-        await using var secured = target.Secure ? new SslStream(plain, leaveInnerStreamOpen: true, (_, _, _, _) => true) : null;
+        await using var secured = target.Secure ? new SslStream(plain, leaveInnerStreamOpen: true, (_, certificate, _, _) => certificate is not null) : null;
         if (secured is not null) await secured.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = "localhost" }, patience.Token);
         try
         {

@@ -11,7 +11,7 @@ internal static class NodeTests
 
     public static EquatableList<NodeTestStatus> Of(Situation s) =>
     [
-        .. s.Seen.Pods.Where(p => p.Node is not null).Select(p => (Pod: p, Report: NodeFindings.Reports(s, p).LastOrDefault())).Where(p => p.Report is not null)
+        .. s.Seen.Pods.Where(p => p.Node is not null).Select(p => (Pod: p, Report: NodeFindings.Reports(s, p) is [.., var last] ? last : null)).Where(p => p.Report is not null)
             .OrderBy(p => Rank(p.Report!.State)).ThenBy(p => p.Pod.Ordinal).Take(Shown).Select(p => Of(p.Pod, p.Report!)),
     ];
 

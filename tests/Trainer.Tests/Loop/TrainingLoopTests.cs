@@ -67,7 +67,7 @@ public sealed class TrainingLoopTests : IDisposable
     }
 
     [Fact]
-    public void A_new_save_interval_retention_and_verdict_rule_hold_from_the_next_attempt_on_every_rank()
+    public async Task A_new_save_interval_retention_and_verdict_rule_hold_from_the_next_attempt_on_every_rank()
     {
         var config = TinyRun.Config(_folder.Path) with { Checkpoint = new() { Store = new(), Every = new() { Steps = 100 } } };
         var changed = config.Checkpoint with { Every = new() { Steps = 2 }, Keep = new() { Last = 2, EverySteps = 0 }, HealthyWhen = new() { AfterSteps = 3 } };
@@ -84,14 +84,14 @@ public sealed class TrainingLoopTests : IDisposable
         Assert.All(steps.Skip(6), s => Assert.Equal((1, CheckpointSettings.Of(changed)), (s.Revision, s.Checkpointing)));
 
         using var log = new Opt.Trainer.Checkpoints.CommitLog(ThreadRanks.OpenStore(_folder["store"]), "test", "test", TimeProvider.System);
-        var state = log.ReadAsync(default).GetAwaiter().GetResult();
+        var state = await log.ReadAsync(TestContext.Current.CancellationToken);
         Assert.True(state.Checkpoints.Values.Last().Entry > 3, "more than the save at the end was committed");
         Assert.Contains(state.Checkpoints.Values, c => c.Verdict == HealthVerdict.Healthy);
         Assert.InRange(state.Checkpoints.Count, 2, 4);   // the last two, and the last two healthy ones
     }
 
     [Fact]
-    public void A_checkpoint_that_is_asked_for_is_saved_once_however_often_the_request_is_repeated()
+    public async Task A_checkpoint_that_is_asked_for_is_saved_once_however_often_the_request_is_repeated()
     {
         var config = TinyRun.Config(_folder.Path) with { Checkpoint = new() { Store = new(), Every = new() { Steps = 1000 } } };
         MemoryChannel channel = null!;
@@ -105,7 +105,7 @@ public sealed class TrainingLoopTests : IDisposable
         };
         ThreadRanks.Train(config, 1, channel, store: _folder["store"]);
         using var log = new Opt.Trainer.Checkpoints.CommitLog(ThreadRanks.OpenStore(_folder["store"]), "test", "test", TimeProvider.System);
-        Assert.Equal([5L, 14, 20], log.ReadAsync(default).GetAwaiter().GetResult().Checkpoints.Values.Select(c => c.Commit.Step));
+        Assert.Equal([5L, 14, 20], (await log.ReadAsync(TestContext.Current.CancellationToken)).Checkpoints.Values.Select(c => c.Commit.Step));
     }
 
     [Fact]
