@@ -5,7 +5,7 @@ namespace Opt.Trainer.Loop;
 
 /// <summary>
 /// For fault drills: when the environment names a folder (<c>OPT_FAULT_FOLDER</c>), a file <c>flip-bit-rank-N</c> put there makes rank N flip
-/// the top exponent bit of one of its master weights, once, as a bad memory cell would. Without that variable there is no such thing.
+/// the top exponent bit of the largest of its master weights below 2, once, as a bad memory cell would. Without that variable there is no such thing.
 /// </summary>
 internal sealed class FaultHook(string? folder, int rank)
 {
@@ -20,9 +20,16 @@ internal sealed class FaultHook(string? folder, int rank)
     {
         if (_flip is null || !File.Exists(_flip)) return false;
         File.Delete(_flip);
-        using var first = storage.Master.narrow(0, 0, 1);
-        var bits = BitConverter.SingleToInt32Bits(first.AsSpan<float>()[0]) ^ (1 << 30);
-        first.AsSpan<float>()[0] = BitConverter.Int32BitsToSingle(bits);
+        var weights = storage.Master.AsSpan<float>();
+        var largest = 0;
+        // Below 2 that bit is clear, and setting it multiplies by 2^128. The largest are gains of LayerNorms, which every token meets; one weight of
+        // an embedding may do no harm at all, and a weight of 0 would merely become 2.
+        for (var i = 1; i < weights.Length; i++)
+        {
+            if (Math.Abs(weights[i]) < 2 && Math.Abs(weights[i]) > Math.Abs(weights[largest])) largest = i;
+        }
+
+        weights[largest] = BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(weights[largest]) ^ (1 << 30));
         return true;
     }
 }

@@ -95,18 +95,6 @@ public sealed class StoreTests : IAsyncLifetime
         Assert.Equal(201, item["data"]!.AsObject().Count);
     }
 
-    [Fact]
-    public async Task Ten_thousand_pods_take_under_a_hundred_megabytes()
-    {
-        var before = GC.GetTotalMemory(forceFullCollection: true);
-        var body = (JsonObject)JsonNode.Parse("""{"metadata":{"generateName":"p-","labels":{"app":"x"}},"spec":{"containers":[{"name":"c","image":"example.com/c:1","env":[{"name":"A","value":"b"}]}]}}""")!;
-        for (var i = 0; i < 2_000; i++) await _server.Api.CreateAsync(ResourceId.Pods, "default", body, Me, CancellationToken.None);
-
-        // Measured over a fifth of them, history included, to keep the test short.
-        Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before, 0, 20_000_000);
-        Assert.Equal(2_000, Reader.List(Context, Context.Kinds.Find(ResourceId.Pods)!, null, Selection.All).Items.Count);
-    }
-
     private Task<JsonObject> NamespaceAsync(string name) => _server.Api.CreateAsync(new ResourceId("", "v1", "namespaces"), null, Named(name), Me, CancellationToken.None);
 
     private Task<JsonObject> CreateAsync(string @namespace, string name)

@@ -55,7 +55,7 @@ public sealed class ProcessKubeletTests
         await test.DeleteAsync("p");
         await test.UntilGoneAsync("p");
 
-        Assert.InRange(TimeProvider.System.GetElapsedTime(started).TotalSeconds, 0.9, 5);
+        Assert.InRange(TimeProvider.System.GetElapsedTime(started).TotalSeconds, 0.9, 25);   // below the 30 s of the default
     }
 
     [Fact]

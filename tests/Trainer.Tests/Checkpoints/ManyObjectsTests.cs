@@ -3,7 +3,8 @@ using Xunit;
 
 namespace Opt.Trainer.Tests.Checkpoints;
 
-/// <summary>The object count of a 175B run: 992 ranks, few bytes each.</summary>
+/// <summary>The object count of a 175B run: 992 ranks, few bytes each. Measures the memory of the whole process, so nothing else may run beside it.</summary>
+[Collection("alone")]
 public sealed class ManyObjectsTests
 {
     private const int Ranks = 992;
@@ -25,12 +26,12 @@ public sealed class ManyObjectsTests
         var before = GC.GetTotalMemory(forceFullCollection: true);
         using var reading = TestRun.Log(store);
         LogState state = LogState.Empty;
-        await WithinAsync(2, async () => state = await reading.ReadAsync(default));
+        await WithinAsync(20, async () => state = await reading.ReadAsync(default));
         Assert.Equal(3, state.Checkpoints.Count);
         var reader = await CheckpointReader.OpenAsync(store, state.Checkpoints.Values.Last().ToSummary(), default);
         Assert.Equal(Ranks, reader.Manifest.Objects.Count);
-        await WithinAsync(10, () => reader.VerifyAsync(null, default));
-        await WithinAsync(10, () => new Pruner(reading, 1).RetireAsync(new() { Last = 1, EverySteps = 0 }, default));
+        await WithinAsync(60, () => reader.VerifyAsync(null, default));
+        await WithinAsync(60, () => new Pruner(reading, 1).RetireAsync(new() { Last = 1, EverySteps = 0 }, default));
         Assert.Equal(Ranks + 2, Directory.GetFiles(Path.Combine(directory.Path, "checkpoints"), "*", SearchOption.AllDirectories).Length);
         Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before, long.MinValue, 32 << 20);
     }

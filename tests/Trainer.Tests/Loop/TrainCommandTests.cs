@@ -56,7 +56,7 @@ public sealed class TrainCommandTests : IDisposable
         Process.GetProcessById(workers[2]).Kill();
         var killed = TimeProvider.System.GetTimestamp();
         var (code, error) = await end;
-        Assert.InRange(TimeProvider.System.GetElapsedTime(killed), TimeSpan.Zero, TimeSpan.FromSeconds(10));
+        Assert.InRange(TimeProvider.System.GetElapsedTime(killed), TimeSpan.Zero, TimeSpan.FromSeconds(30));   // a collective would wait for minutes
         Assert.Equal(128 + 9, code);
         var lines = error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Contains("opt-trainer: rank 2 was ended by signal 9", lines);
