@@ -18,7 +18,8 @@ public sealed class OneMachineTests : IAsyncLifetime
     [Fact]
     public async Task A_job_trains_to_its_end_through_an_operator_restart_a_killed_worker_and_a_lost_node()
     {
-        await ApplyAsync(TinyManifest.WithSteps(steps: 120, checkpointEvery: 10));
+        // To the store at step 60 only: what is resumed from before that was in the nodes' memory alone.
+        await ApplyAsync(TinyManifest.WithSteps(steps: 90, checkpointEvery: 60, memoryEvery: 3));
         await StepReachedAsync(12);
         var before = await PodsAsync();
         var epoch = await EpochAsync();
@@ -35,15 +36,17 @@ public sealed class OneMachineTests : IAsyncLifetime
         await _system.EventuallyAsync("a new epoch after the worker's death", async () => await EpochAsync() > epoch, Cancelled);
         await StepReachedAsync(40);
         Assert.Equal(before, await PodsAsync());   // in place: same pods, same nodes
+        Assert.InRange(await ResumedAtAsync(epoch + 1), step - 10, 59);
 
         var (victim, lost) = before.OrderBy(p => p.Key).First();
         await _system.NodeAsync("kill", lost.Node, Cancelled);
         await _system.EventuallyAsync("phase Succeeded", async () => (string?)(await StatusAsync())?["phase"] == "Succeeded", Cancelled, seconds: 240);
 
         var status = await StatusAsync();
-        Assert.Equal(120, (long)status!["step"]!);
+        Assert.Equal(90, (long)status!["step"]!);
         Assert.True((double)status["loss"]! <= 8.5, $"loss {status["loss"]}");   // ln(50264) = 10.8 at the start
         Assert.Equal(2, (int)status["restarts"]!["total"]!);
+        Assert.InRange(await ResumedAtAsync(epoch + 2), 30, 89);   // the survivor held what the lost machine had
         var node = await _system.GetAsync(Cancelled, "node", lost.Node);
         Assert.NotNull(node["metadata"]!["labels"]!["training.opt-operator.io/quarantined"]);
         Assert.True((bool?)node["spec"]!["unschedulable"] ?? false, $"{lost.Node} of {victim} is not cordoned");
@@ -107,6 +110,9 @@ public sealed class OneMachineTests : IAsyncLifetime
     }
 
     private async Task<JsonNode?> StatusAsync() => (await _system.GetAsync(Cancelled, "otj", "opt-tiny"))["status"];
+
+    private async Task<long> ResumedAtAsync(long epoch) =>
+        (long?)JsonNode.Parse((string)(await _system.GetAsync(Cancelled, "configmap", $"opt-tiny-plan-{epoch}"))["data"]!["plan.json"]!)!["resume"]?["step"] ?? 0;
 
     private async Task<long> StepAsync() => (long?)(await StatusAsync())?["step"] ?? 0;
 

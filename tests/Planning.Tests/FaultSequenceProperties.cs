@@ -38,7 +38,7 @@ public sealed class FaultSequenceProperties
     private static IEnumerable<int> Seeds()
     {
         if (Number("OPT_SEED") is { } one) return [one];
-        return Enumerable.Range(1, Number("OPT_SEQUENCES") ?? (Environment.GetEnvironmentVariable("OPT_SOAK") is null ? 200 : 10_000));
+        return Enumerable.Range(1, Number("OPT_SEQUENCES") ?? (Environment.GetEnvironmentVariable("OPT_SOAK") is null ? 100 : 10_000));
     }
 
     private static int? Number(string variable) => int.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : null;

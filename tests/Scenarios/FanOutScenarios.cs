@@ -14,7 +14,7 @@ public sealed class FanOutScenarios
     private static readonly TimeSpan Latency = TimeSpan.FromMilliseconds(50);
 
     [Fact]
-    public Task A_rollback_reaches_128_agents_within_five_seconds_of_its_decision() => FanOutAsync(128);
+    public Task A_rollback_reaches_64_agents_within_five_seconds_of_its_decision() => FanOutAsync(64);
 
     private static Task FanOutAsync(int agents) => Scenario.RunAsync(agents, async world =>
     {
