@@ -53,7 +53,7 @@ public sealed class OneMachineTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_learning_rate_edited_while_training_is_in_force_without_a_restart_and_an_immutable_field_is_refused()
+    public async Task A_learning_rate_and_a_save_interval_edited_while_training_are_in_force_without_a_restart_and_an_immutable_field_is_refused()
     {
         await ApplyAsync(TinyManifest.WithSteps(steps: 100_000, checkpointEvery: 50));
         await StepReachedAsync(21);   // past the warm-up to 3e-3
@@ -61,9 +61,13 @@ public sealed class OneMachineTests : IAsyncLifetime
 
         await _system.KubectlAsync(Cancelled, "patch", "otj", "opt-tiny", "--type", "merge", "-p", """{"spec":{"training":{"learningRate":{"peak":1.0e-3}}}}""");
         await _system.EventuallyAsync("a learning rate of at most 1e-3", async () => (double?)(await StatusAsync())?["learningRate"] <= 1.0e-3, Cancelled);
+        Assert.Equal(1, (int)(await StatusAsync())!["revision"]!);
+        await _system.KubectlAsync(Cancelled, "patch", "otj", "opt-tiny", "--type", "merge", "-p", """{"spec":{"checkpoint":{"every":{"steps":3}}}}""");
+        await _system.EventuallyAsync("a checkpoint between those of every 50 steps", async () => (long?)(await StatusAsync())?["lastCheckpoint"]?["step"] is { } saved && saved % 50 != 0, Cancelled);
+        await _system.EventuallyAsync("the spec in force", async () => (await StatusAsync())?["conditions"]?.AsArray().Any(c => (string?)c!["type"] == "SpecInForce" && (string?)c["status"] == "True") == true, Cancelled);
         var (exitCode, said) = await _system.TryKubectlAsync(Cancelled, "patch", "otj", "opt-tiny", "--type", "merge", "-p", """{"spec":{"model":{"layers":3}}}""");
 
-        Assert.Equal(1, (int)(await StatusAsync())!["revision"]!);
+        Assert.Equal(2, (int)(await StatusAsync())!["revision"]!);
         Assert.Equal(epoch, await EpochAsync());
         Assert.Equal(pods, await PodsAsync());
         Assert.NotEqual(0, exitCode);
