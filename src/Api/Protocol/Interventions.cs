@@ -49,6 +49,9 @@ public sealed record PolicyFiring
     /// <summary>Taken for a fault of one machine: it neither climbs a rung nor counts against the limit.</summary>
     public bool Hardware { get; init; }
 
+    /// <summary>Place in the plan of the member that was blamed; another machine takes its ranks.</summary>
+    public int? Member { get; init; }
+
     /// <summary>Led to a replay, not to an action: it counts against the policy's replays and nothing else.</summary>
     public bool Replay { get; init; }
 }

@@ -16,9 +16,10 @@ internal static class DivergenceWatch
         var plan = s.Plan!;
         var evidence = s.Seen.Steps.History[decisions[0].At];
         var acting = decisions.FirstOrDefault(d => d.Policy.Mode is PolicyMode.Enforce);
-        var suspect = acting is null ? null : Suspects.Find(plan, s.Seen.Steps.History, acting.Onset, acting.At);
+        var place = acting is null ? null : Suspects.Find(plan, acting.Policy, s.Seen.Steps.History, acting.Onset, acting.At);
+        var suspect = place is { } member ? plan.Members[member] : null;
         var replayed = acting is not null && suspect is null && Replays.IsWanted(s, acting);
-        var firings = decisions.Select(d => DivergencePolicies.Record(d, evidence, s.Now) with { Hardware = d == acting && suspect is not null, Replay = d == acting && replayed });
+        var firings = decisions.Select(d => DivergencePolicies.Record(d, evidence, s.Now) with { Hardware = d == acting && suspect is not null, Member = d == acting ? place : null, Replay = d == acting && replayed });
         var id = $"policy-{(acting ?? decisions[0]).Policy.Name}-{evidence.Epoch}-{evidence.Attempt}";
         var outcome = acting is null ? Shadowed(decisions, evidence, s) : suspect is not null ? Blamed(s, acting, evidence, suspect, id) : replayed ? Replayed(s, acting, evidence, id) : Acted(s, acting, evidence, id);
         var cause = new PlanCause { Id = id, Reason = suspect is not null ? Reasons.DivergenceHardware : replayed ? Reasons.DivergenceReplay : Reasons.Divergence, Message = $"{outcome.Record.Actor}: {outcome.Record.What}" };

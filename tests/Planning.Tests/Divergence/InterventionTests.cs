@@ -159,6 +159,30 @@ public sealed class InterventionTests
     }
 
     [Fact]
+    public void Trouble_that_comes_back_on_another_machine_with_the_same_ranks_is_the_numbers()
+    {
+        var world = World([Explosion], nodes: 4);
+        world.Shape = r => r.Epoch <= 2 && r.Step >= 23 ? r with { Loss = null, Outliers = [new(1, "weights", 1e30, 0.1)] } : r;
+        world.RunUntil(w => w.Status is { Epoch: > 2, Phase: JobPhase.Running, Step: > 25 });
+
+        Assert.Equal("node-1", Assert.Single(world.Status.Nodes.Quarantined).Name);
+        Assert.Equal(Reasons.Divergence, world.Plan!.Cause.Reason);
+        Assert.True(world.Plan.Training.HyperParameters.PeakLearningRate < 1e-3);
+        Assert.Equal([true, false], world.Plan.Firings.Select(f => f.Hardware));
+    }
+
+    [Fact]
+    public void A_scaled_gradient_that_overflows_in_one_ranks_shard_is_no_machines_fault()
+    {
+        var world = World([Explosion], nodes: 3);
+        world.Shape = r => r.Epoch == 1 && r.Step >= 23 ? r with { Loss = null, Skipped = true, LossScale = 16777216, Outliers = [new(1, "gradient", null, null)] } : r;
+        world.RunUntil(w => w.Status is { Epoch: > 1, Phase: JobPhase.Running, Step: > 25 });
+
+        Assert.Empty(world.Status.Nodes.Quarantined);
+        Assert.Equal(Reasons.Divergence, world.Plan!.Cause.Reason);
+    }
+
+    [Fact]
     public void The_data_between_the_checkpoint_and_the_firing_is_never_read_again()
     {
         var world = World([Explosion with { Then = [new() { Rollback = new() { To = RollbackTarget.LastHealthy } }, new() { SkipData = new() { AlsoNext = 2 } }] }]);
