@@ -20,7 +20,7 @@ internal sealed partial class CheckpointSync(KubernetesClient client, OperatorIn
     /// <summary>Writes of one pass: the job itself must not wait for hundreds of them.</summary>
     private const int MostWrites = 20;
 
-    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(1), Later = TimeSpan.FromSeconds(15), SeenWithin = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(1), Later = TimeSpan.FromSeconds(15);
     private readonly ResourceClient<CheckpointObject> _objects = client.Resource(CheckpointObject.Definition);
 
     /// <returns>When to come back without a change; null for never.</returns>
@@ -124,7 +124,7 @@ internal sealed partial class CheckpointSync(KubernetesClient client, OperatorIn
             ["status"] = JsonSerializer.SerializeToNode(status, SpecJson.Default.OptCheckpointStatus),
         };
         var written = await _objects.ApplyAsync(key, fields, force: true, ct, subresource: "status");
-        await SeenAsync(token => informers.Checkpoints.WaitUntilSeenAsync(written, token), ct);
+        await OwnWrites.SeenAsync(token => informers.Checkpoints.WaitUntilSeenAsync(written, token), clock, ct);
     }
 
     private async Task RemoveAsync(ObjectKey key, string uid, CancellationToken ct)
@@ -138,21 +138,7 @@ internal sealed partial class CheckpointSync(KubernetesClient client, OperatorIn
             // gone, or another one by now
         }
 
-        await SeenAsync(token => informers.Checkpoints.WaitUntilAsync(s => s.Find(key) is not { } item || item.Metadata.Uid != uid || item.Metadata.DeletionTimestamp is not null, token), ct);
-    }
-
-    private async Task SeenAsync(Func<CancellationToken, Task> seen, CancellationToken ct)
-    {
-        using var deadline = new CancellationTokenSource(SeenWithin, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, deadline.Token);
-        try
-        {
-            await seen(either.Token);
-        }
-        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
-        {
-            throw new TimeoutException($"the watch has not shown an own write for {SeenWithin.TotalSeconds:0} s");
-        }
+        await OwnWrites.SeenAsync(token => informers.Checkpoints.WaitUntilAsync(s => s.Find(key) is not { } item || item.Metadata.Uid != uid || item.Metadata.DeletionTimestamp is not null, token), clock, ct);
     }
 
     private static partial class Log   // 24xx: checkpoint objects

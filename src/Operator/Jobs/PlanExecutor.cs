@@ -20,8 +20,6 @@ namespace Opt.Operator.Jobs;
 /// </summary>
 internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInformers informers, IAgentClient agents, TimeProvider clock, OperatorMetrics metrics, ILogger<PlanExecutor> logger)
 {
-    private static readonly TimeSpan SeenWithin = TimeSpan.FromSeconds(10);
-
     /// <summary>Executes in order; the first failure ends it.</summary>
     /// <exception cref="KubernetesException">The API server refused, or somebody else wrote first.</exception>
     public async Task ExecuteAsync(OptTrainingJob job, JobState state, IReadOnlyList<PlannedAction> actions, CancellationToken ct)
@@ -82,14 +80,14 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         }
 
         var written = await resource.ApplyAsync(key, fields, force: true, ct);
-        await SeenAsync(token => informer.WaitUntilSeenAsync(written, token), ct);
+        await OwnWrites.SeenAsync(token => informer.WaitUntilSeenAsync(written, token), clock, ct);
     }
 
     private async Task ScaleAsync(OptTrainingJob job, ScaleStatefulSet action, CancellationToken ct)
     {
         var written = await client.Resource(Resources.StatefulSets).PatchAsync(new(job.Metadata.Namespace, job.Metadata.Name), Patch.Merge(StatefulSetMarks.Patch(action)), ct);
         Log.Scaled(logger, job.Metadata.Name, action.Replicas, action.Outcome?.Reason ?? "");
-        await SeenAsync(token => informers.StatefulSets.WaitUntilSeenAsync(written, token), ct);
+        await OwnWrites.SeenAsync(token => informers.StatefulSets.WaitUntilSeenAsync(written, token), clock, ct);
     }
 
     private async Task FenceAsync(OptTrainingJob job, JobState state, FenceStore action, CancellationToken ct)
@@ -141,7 +139,7 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         var (id, cause) = (action.Plan.Id, action.Plan.Cause);
         Log.Planned(logger, job.Metadata.Name, id.Epoch, id.Revision, id.Digest[..12], action.Plan.Resume?.Step ?? 0, cause.Reason, cause.Message);
         metrics.Launched(cause.Reason);
-        await SeenAsync(token => informers.Plans.WaitUntilSeenAsync(written, token), ct);
+        await OwnWrites.SeenAsync(token => informers.Plans.WaitUntilSeenAsync(written, token), clock, ct);
     }
 
     private async Task SendPlanAsync(JobState state, SendPlan action, CancellationToken ct)
@@ -228,14 +226,14 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         var written = await client.Resource(Resources.Nodes).PatchAsync(ObjectKey.Cluster(action.Node), Patch.Merge(patch), ct);
         Log.Quarantined(logger, action.Node, job.Metadata.Name, action.Reason, action.Message);
         metrics.Quarantined(action.Reason);
-        await SeenAsync(token => informers.Nodes.WaitUntilSeenAsync(written, token), ct);
+        await OwnWrites.SeenAsync(token => informers.Nodes.WaitUntilSeenAsync(written, token), clock, ct);
     }
 
     private async Task NoteAsync(NoteOffences action, CancellationToken ct)
     {
         var patch = new JsonObject { ["metadata"] = new JsonObject { ["uid"] = action.Uid, ["annotations"] = new JsonObject { [Names.OffencesAnnotation] = NodeHistories.Format(action.History) } } };
         var written = await client.Resource(Resources.Nodes).PatchAsync(ObjectKey.Cluster(action.Node), Patch.Merge(patch), ct);
-        await SeenAsync(token => informers.Nodes.WaitUntilSeenAsync(written, token), ct);
+        await OwnWrites.SeenAsync(token => informers.Nodes.WaitUntilSeenAsync(written, token), clock, ct);
     }
 
     private async Task DeletePodAsync(OptTrainingJob job, DeletePod action, CancellationToken ct)
@@ -244,7 +242,7 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         var options = new V1DeleteOptions { Preconditions = new() { Uid = action.Uid }, GracePeriodSeconds = action.Now ? 0 : null };
         await DeleteAsync(client.Resource(Resources.Pods), key, options, ct);
         Log.PodDeleted(logger, key, action.Now);
-        await SeenAsync(token => informers.Pods.WaitUntilAsync(s => s.Find(key) is not { } pod || pod.Metadata.Uid != action.Uid || (!action.Now && pod.Metadata.DeletionTimestamp is not null), token), ct);
+        await OwnWrites.SeenAsync(token => informers.Pods.WaitUntilAsync(s => s.Find(key) is not { } pod || pod.Metadata.Uid != action.Uid || (!action.Now && pod.Metadata.DeletionTimestamp is not null), token), clock, ct);
     }
 
     private async Task DeleteJobAsync(OptTrainingJob job, DeleteJob action, CancellationToken ct)
@@ -258,7 +256,7 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
     {
         var key = new ObjectKey(job.Metadata.Namespace, action.ConfigMap);
         await DeleteAsync(client.Resource(Resources.ConfigMaps), key, new() { Preconditions = new() { Uid = action.Uid } }, ct);
-        await SeenAsync(token => informers.Plans.WaitUntilGoneAsync(key, action.Uid, token), ct);
+        await OwnWrites.SeenAsync(token => informers.Plans.WaitUntilGoneAsync(key, action.Uid, token), clock, ct);
     }
 
     /// <summary>Gone, or replaced by a successor: both are what was wanted.</summary>
@@ -271,21 +269,6 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         catch (KubernetesException e) when (e.IsNotFound || e.IsConflict)
         {
             // nothing left to delete
-        }
-    }
-
-    /// <summary>A watch that lags must not hold the job up for ever: the pass fails and comes back.</summary>
-    private async Task SeenAsync(Func<CancellationToken, Task> seen, CancellationToken ct)
-    {
-        using var deadline = new CancellationTokenSource(SeenWithin, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, deadline.Token);
-        try
-        {
-            await seen(either.Token);
-        }
-        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
-        {
-            throw new TimeoutException($"the watch has not shown an own write for {SeenWithin.TotalSeconds:0} s");
         }
     }
 }
