@@ -2,17 +2,18 @@
 # Runs every test project and ends with "N passed, N failed, N skipped". Usage: eng/test.sh [PROJECT]... (default: all)
 # OPT_SOAK=1 makes the seeded tests run their full sets.
 # A test that fails runs once more by itself: one that passes then counts as passed, and is printed as unstable with how it failed, which is a bug to mend.
+# What failed stands once more, short, above the last line: the end is what people see first.
 set -uo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 ALL="Layout Api.Tests Planning.Tests Kubernetes.Tests LocalCluster.Tests Operator.Tests Torch.Tests Trainer.Tests Scenarios EndToEnd"
 LOGS="$ROOT/artifacts/test-logs"
 mkdir -p "$LOGS"
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 summary_of_failures=""
 
 # run LOG ARGS...: the tests of $project; sets total, bad and skip.
 run() {
-    local log=$1 rc summary errors
+    local log=$1 summary errors
     shift
     timeout "${TEST_TIMEOUT:-900}" dotnet "artifacts/bin/$project/release/Opt.$project.dll" -noColor "$@" >"$log" 2>&1
     rc=$?
@@ -21,6 +22,16 @@ run() {
     bad=$((${bad:-0} + ${errors:-0})) total=$((${total:-0})) skip=$((${skip:-0}))
     if [ -z "$summary" ] || { [ $rc -ne 0 ] && [ $bad -eq 0 ]; }; then # crashed or ran out of time: that is one failure
         bad=$((bad + 1)) total=$((total + 1))
+    fi
+}
+
+# why LOG: the failed tests of LOG, each with the first lines of what it said; for a run that crashed or hung, how it ended.
+why() {
+    if grep -q '\[FAIL\]' "$1"; then
+        grep -E '\[FAIL\]' -A 6 "$1" | sed -E 's/^ +//' | cut -c1-240 | head -40
+    else
+        echo "$project ended with exit code $rc and no failed test:"
+        tail -8 "$1" | cut -c1-240
     fi
 }
 
@@ -49,11 +60,16 @@ for project in ${@:-$ALL}; do
     passed=$((passed + total - bad - skip)) failed=$((failed + bad)) skipped=$((skipped + skip))
     printf '%-20s %4d passed, %d failed, %d skipped, %d s\n' "$project" $((total - bad - skip)) "$bad" "$skip" $((SECONDS - started))
     if [ "$bad" -gt 0 ]; then
+        summary_of_failures+="$(why "$log")"$'\n'
         grep -E '\[FAIL\]' -A 12 "$log" | head -120
         grep -q '\[FAIL\]' "$log" || tail -30 "$log"
     fi
     grep -E '\[SKIP\]' -A 1 "$log" || true
 done
 
+if [ -n "$summary_of_failures" ]; then
+    echo "what failed:"
+    printf '%s' "$summary_of_failures"
+fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]
