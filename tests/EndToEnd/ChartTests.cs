@@ -36,12 +36,12 @@ public sealed class ChartTests : IAsyncLifetime
     {
         Directory.CreateDirectory(Path.Combine(Path.GetTempPath(), "opt-chart-test"));
         var values = await _plane.FileAsync("values.yaml", Values);
-        Assert.Contains("STATUS: deployed", await HelmAsync("install", "opt-operator", Repo.PathOf("charts", "opt-operator"), "-n", "opt-operator", "--create-namespace", "-f", values, "--wait", "--timeout", "60s"), StringComparison.Ordinal);
+        Assert.Contains("STATUS: deployed", await HelmAsync("install", "opt-operator", Repo.PathOf("charts", "opt-operator"), "-n", "opt-operator", "--create-namespace", "-f", values, "--wait", "--timeout", "100s"), StringComparison.Ordinal);
         var pods = JsonNode.Parse(await KubectlAsync("get", "pods", "-n", "opt-operator", "-o", "json"))!["items"]!.AsArray();
         Assert.Equal(2, pods.Count);
         Assert.All(pods, pod => Assert.Equal(("Running", "opt-operator"), ((string)pod!["status"]!["phase"]!, (string)pod["spec"]!["serviceAccountName"]!)));
 
-        var tested = await HelmAsync("test", "opt-operator", "-n", "opt-operator", "--timeout", "60s", "--logs");
+        var tested = await HelmAsync("test", "opt-operator", "-n", "opt-operator", "--timeout", "100s", "--logs");
         Assert.Matches(@"ok    .+ leads\s+ok    the webhook refuses a bad job", tested);
 
         var bad = await _plane.FileAsync("bad.yaml", TinyManifest.WithSteps(steps: 20, checkpointEvery: 10).Replace("path: kjv-train", "path: ../kjv", StringComparison.Ordinal));
@@ -57,8 +57,8 @@ public sealed class ChartTests : IAsyncLifetime
         // The operator may do what it does and no more.
         Assert.Equal("no\n", (await _plane.TryAsync("kubectl", Cancelled, "auth", "can-i", "list", "secrets", "-A", "--as=system:serviceaccount:opt-operator:opt-operator")).Output);
 
-        await KubectlAsync("delete", "otj", "opt-tiny", "--timeout=60s");
-        await HelmAsync("uninstall", "opt-operator", "-n", "opt-operator", "--wait", "--timeout", "60s");
+        await KubectlAsync("delete", "otj", "opt-tiny", "--timeout=100s");
+        await HelmAsync("uninstall", "opt-operator", "-n", "opt-operator", "--wait", "--timeout", "100s");
         await _plane.EventuallyAsync("the operator's pods are gone", async () => await KubectlAsync("get", "pods", "-n", "opt-operator", "-o", "name") == "", Cancelled);
         Assert.Equal("", await KubectlAsync("get", "clusterroles,clusterrolebindings", "-l", "app.kubernetes.io/instance=opt-operator", "-o", "name"));
     }

@@ -42,7 +42,7 @@ public sealed class ControlPlane : IAsyncDisposable
         // The shell only redirects; exec makes the program itself the child, so that signals reach it.
         var start = new ProcessStartInfo("/bin/sh", ["-c", $"exec \"$0\" \"$@\" >>'{Output}' 2>&1", Repo.PathOf("artifacts", "bin", "LocalCluster", "release", "opt-local"), .. arguments]);
         _process = Process.Start(start) ?? throw new InvalidOperationException("opt-local did not start");
-        await EventuallyAsync("the API server answers", async () => File.Exists(Kubeconfig) && (await TryAsync("kubectl", ct, "get", "--raw", "/readyz")).Code == 0, ct, seconds: 60);
+        await EventuallyAsync("the API server answers", async () => File.Exists(Kubeconfig) && (await TryAsync("kubectl", ct, "get", "--raw", "/readyz")).Code == 0, ct);
     }
 
     /// <summary>Ends the program by SIGKILL, without a chance to clean up.</summary>
@@ -106,7 +106,7 @@ public sealed class ControlPlane : IAsyncDisposable
     }
 
     /// <exception cref="TimeoutException">It did not come to hold; the message holds the program's last output.</exception>
-    public async Task EventuallyAsync(string what, Func<Task<bool>> condition, CancellationToken ct, int seconds = 60)
+    public async Task EventuallyAsync(string what, Func<Task<bool>> condition, CancellationToken ct, int seconds = 120)
     {
         var started = TimeProvider.System.GetTimestamp();
         while (!await condition())

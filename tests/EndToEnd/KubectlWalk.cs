@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Opt.Testing;
 using Xunit;
 
@@ -35,28 +37,28 @@ internal sealed class KubectlWalk(ControlPlane plane, string kubectl, string cha
         await EnterAsync();
         var file = await plane.FileAsync($"{_namespace}-web.yaml", Web);
         Assert.Equal("statefulset.apps/web created\n", await RunAsync("apply", "-f", file));
-        Assert.EndsWith("2 new pods have been updated...\n", await RunAsync("rollout", "status", "sts/web", "--timeout=30s"), StringComparison.Ordinal);
+        Assert.EndsWith("2 new pods have been updated...\n", await RunAsync("rollout", "status", "sts/web", "--timeout=100s"), StringComparison.Ordinal);
         Assert.Equal("statefulset.apps/web unchanged\n", await RunAsync("apply", "-f", file));
 
         Assert.Matches(@"^NAME +READY +STATUS +RESTARTS +AGE +IP +NODE +NOMINATED NODE +READINESS GATES\nweb-0 +1/1 +Running +0 +\d+s +127[.0-9]+ +node-\d +<none> +<none>\nweb-1 ", await RunAsync("get", "pods", "-o", "wide"));
         Assert.Equal("web-1 web-0", await RunAsync("get", "pods", "--sort-by=.metadata.labels.apps\\.kubernetes\\.io/pod-index", "-o", "jsonpath={.items[1].metadata.name} {.items[0].metadata.name}"));
         Assert.Contains("\n    controller-revision-hash: web-", await RunAsync("get", "pod", "web-0", "-o", "yaml"), StringComparison.Ordinal);
         Assert.Matches(@"^NAME +READY +AGE +CONTAINERS +IMAGES\nweb +2/2 +\d+s +c +sh\n$", await RunAsync("get", "sts", "-o", "wide"));
-        Assert.Matches(@"(?s)Controlled By: +StatefulSet/web\n.*State: +Running\n.*nvidia.com/gpu: +1\n.*ContainersReady +True.*QoS Class: +BestEffort\n.*Normal +Scheduled .*default-scheduler +Successfully assigned .*/web-0 to node-.*Normal +Started ", await RunAsync("describe", "pod", "web-0"));
-        Assert.Matches(@"(?s)Replicas: +2 desired \| 2 total\n.*Pods Status: +2 Running / 0 Waiting / 0 Succeeded / 0 Failed.*SuccessfulCreate ", await RunAsync("describe", "sts", "web"));
+        await ShowsAsync(@"(?s)Controlled By: +StatefulSet/web\n.*State: +Running\n.*nvidia.com/gpu: +1\n.*ContainersReady +True.*QoS Class: +BestEffort\n.*Normal +Scheduled .*default-scheduler +Successfully assigned .*/web-0 to node-.*Normal +Started ", "describe", "pod", "web-0");
+        await ShowsAsync(@"(?s)Replicas: +2 desired \| 2 total\n.*Pods Status: +2 Running / 0 Waiting / 0 Succeeded / 0 Failed.*SuccessfulCreate ", "describe", "sts", "web");
 
         using var watch = plane.Launch(kubectl, "-n", _namespace, "get", "pods", "-w");
         Assert.StartsWith("NAME ", await watch.StandardOutput.ReadLineAsync(Cancelled), StringComparison.Ordinal);
         Assert.Equal("statefulset.apps/web scaled\n", await RunAsync("scale", "sts/web", "--replicas=1"));
-        Assert.Matches("^pod/web-1 condition met\n$|^$", await RunAsync("wait", "--for=delete", "pod/web-1", "--timeout=20s"));
+        Assert.Matches("^pod/web-1 condition met\n$|^$", await RunAsync("wait", "--for=delete", "pod/web-1", "--timeout=100s"));
         Assert.Contains("web-1", await UntilLineAsync(watch, "Terminating"), StringComparison.Ordinal);
         watch.Kill();
 
         await RunAsync("rollout", "restart", "sts/web");
-        Assert.Contains("partitioned roll out complete: 1 new pods have been updated", await RunAsync("rollout", "status", "sts/web", "--timeout=30s"), StringComparison.Ordinal);
-        Assert.Equal("pod/web-0 condition met\n", await RunAsync("wait", "--for=condition=Ready", "pod/web-0", "--timeout=20s"));
-        Assert.Equal("statefulset.apps/web condition met\n", await RunAsync("wait", "--for=jsonpath={.status.readyReplicas}=1", "sts/web", "--timeout=20s"));
-        Assert.StartsWith("statefulset.apps \"web\" deleted", await RunAsync("delete", "sts", "web", "--cascade=foreground", "--timeout=30s"), StringComparison.Ordinal);
+        Assert.Contains("partitioned roll out complete: 1 new pods have been updated", await RunAsync("rollout", "status", "sts/web", "--timeout=100s"), StringComparison.Ordinal);
+        Assert.Equal("pod/web-0 condition met\n", await RunAsync("wait", "--for=condition=Ready", "pod/web-0", "--timeout=100s"));
+        Assert.Equal("statefulset.apps/web condition met\n", await RunAsync("wait", "--for=jsonpath={.status.readyReplicas}=1", "sts/web", "--timeout=100s"));
+        Assert.StartsWith("statefulset.apps \"web\" deleted", await RunAsync("delete", "sts", "web", "--cascade=foreground", "--timeout=100s"), StringComparison.Ordinal);
         Assert.Equal("", await RunAsync("get", "pods", "-o", "name"));
     }
 
@@ -65,20 +67,20 @@ internal sealed class KubectlWalk(ControlPlane plane, string kubectl, string cha
     {
         await EnterAsync();
         Assert.Equal("deployment.apps/d created\n", await RunAsync("create", "deployment", "d", "--image=sh", "--replicas=2", "--", "/bin/sh", "-c", "trap 'exit 0' TERM; while true; do sleep 0.1; done"));
-        Assert.EndsWith("deployment \"d\" successfully rolled out\n", await RunAsync("rollout", "status", "deploy/d", "--timeout=30s"), StringComparison.Ordinal);
+        Assert.EndsWith("deployment \"d\" successfully rolled out\n", await RunAsync("rollout", "status", "deploy/d", "--timeout=100s"), StringComparison.Ordinal);
         Assert.Equal("deployment.apps/d env updated\n", await RunAsync("set", "env", "deploy/d", "A=1"));
-        await RunAsync("rollout", "status", "deploy/d", "--timeout=30s");
+        await RunAsync("rollout", "status", "deploy/d", "--timeout=100s");
         Assert.Matches(@"REVISION +CHANGE-CAUSE\n1 +<none>\n2 +<none>\n", await RunAsync("rollout", "history", "deploy/d"));
         Assert.Equal("deployment.apps/d rolled back\n", await RunAsync("rollout", "undo", "deploy/d"));
-        await RunAsync("rollout", "status", "deploy/d", "--timeout=30s");
+        await RunAsync("rollout", "status", "deploy/d", "--timeout=100s");
         Assert.Equal("service/d exposed\n", await RunAsync("expose", "deploy", "d", "--port=80"));
         await plane.EventuallyAsync("two endpoints", async () => (await RunAsync("get", "endpointslices", "-o", "jsonpath={.items[*].endpoints[*].addresses[0]}")).Split(' ').Length == 2, Cancelled);
-        Assert.Matches(@"(?s)Type: +ClusterIP\n.*Endpoints: +127[.0-9]+:80,127[.0-9]+:80\n", await RunAsync("describe", "service", "d"));
+        await ShowsAsync(@"(?s)Type: +ClusterIP\n.*Endpoints: +127[.0-9]+:80,127[.0-9]+:80\n", "describe", "service", "d");
 
         Assert.Equal("job.batch/j created\n", await RunAsync("create", "job", "j", "--image=sh", "--", "/bin/sh", "-c", "echo done"));
-        Assert.Equal("job.batch/j condition met\n", await RunAsync("wait", "--for=condition=complete", "job/j", "--timeout=20s"));
+        Assert.Equal("job.batch/j condition met\n", await RunAsync("wait", "--for=condition=complete", "job/j", "--timeout=100s"));
         Assert.Equal("done\n", await RunAsync("logs", "job/j"));
-        Assert.Matches("(?s)Completed .*job-controller +Job completed", await RunAsync("describe", "job", "j"));
+        await ShowsAsync("(?s)Completed .*job-controller +Job completed", "describe", "job", "j");
         Assert.Matches(@"j +Complete +1/1 ", await RunAsync("get", "all"));
         await RunAsync("delete", "deploy,svc,job", "--all");
     }
@@ -87,13 +89,17 @@ internal sealed class KubectlWalk(ControlPlane plane, string kubectl, string cha
     public async Task LogsAsync()
     {
         await EnterAsync();
-        await RunAsync("run", "p", "--image=sh", "--restart=Always", "--", "-c", "echo one; sleep 1; echo two; exit 3");
+        var ready = Path.Combine(plane.Folder, $"{_namespace}-followed");
+        await RunAsync("run", "p", "--image=sh", "--restart=Always", "--", "-c", $"echo one; until [ -e {ready} ]; do sleep 0.1; done; echo two; exit 3");
+        await RunAsync("wait", "--for=condition=Ready", "pod/p", "--timeout=100s");   // kubectl follows no container that has not started
 
-        using var follow = plane.Launch(kubectl, "-n", _namespace, "logs", "-f", "p", "--pod-running-timeout=20s");
-        Assert.Equal("one\ntwo\n", await follow.StandardOutput.ReadToEndAsync(Cancelled));
+        using var follow = plane.Launch(kubectl, "-n", _namespace, "logs", "-f", "p");
+        Assert.Equal("one", await follow.StandardOutput.ReadLineAsync(Cancelled));
+        await File.WriteAllTextAsync(ready, "", Cancelled);
+        Assert.Equal("two\n", await follow.StandardOutput.ReadToEndAsync(Cancelled));
         await plane.EventuallyAsync("a restart", async () => int.Parse("0" + await RunAsync("get", "pod", "p", "-o", "jsonpath={.status.containerStatuses[0].restartCount}"), System.Globalization.CultureInfo.InvariantCulture) >= 1, Cancelled);
         Assert.Equal("one\ntwo\n", await RunAsync("logs", "p", "--previous"));
-        Assert.Matches(@"Last State: +Terminated\n +Reason: +Error\n +Exit Code: +3\n", await RunAsync("describe", "pod", "p"));
+        await ShowsAsync(@"Last State: +Terminated\n +Reason: +Error\n +Exit Code: +3\n", "describe", "pod", "p");
         Assert.Matches(@"^\d{4}-\d\d-\d\dT[0-9:.]+Z two\n$", await RunAsync("logs", "p", "--previous", "--tail=1", "--timestamps"));
 
         Assert.Contains("exec is not served by the local cluster", await FailAsync("exec", "p", "--", "true"), StringComparison.Ordinal);
@@ -118,7 +124,7 @@ internal sealed class KubectlWalk(ControlPlane plane, string kubectl, string cha
 
         Assert.Equal("configmap/m edited\n", (await plane.EditAsync(kubectl, ["-n", _namespace, "edit", "cm", "m"], "sed -i s/x$/edited/", Cancelled)).Output);
         Assert.Equal("edited", await RunAsync("get", "cm", "m", "-o", "jsonpath={.data.b}"));
-                Assert.Equal("Edit cancelled, no changes made.\n", (await plane.EditAsync(kubectl, ["-n", _namespace, "edit", "cm", "m"], "true", Cancelled)).Error);
+        Assert.Equal("Edit cancelled, no changes made.\n", (await plane.EditAsync(kubectl, ["-n", _namespace, "edit", "cm", "m"], "true", Cancelled)).Error);
 
         Assert.Equal("configmap/m labeled\n", await RunAsync("label", "cm", "m", "x=y"));
         Assert.Contains("already has a value", await FailAsync("label", "cm", "m", "x=z"), StringComparison.Ordinal);
@@ -133,7 +139,7 @@ internal sealed class KubectlWalk(ControlPlane plane, string kubectl, string cha
     {
         await EnterAsync();
         await RunAsync("apply", "-f", await plane.FileAsync($"{_namespace}-web.yaml", Web));
-        await RunAsync("rollout", "status", "sts/web", "--timeout=30s");
+        await RunAsync("rollout", "status", "sts/web", "--timeout=100s");
         var node = await RunAsync("get", "pod", "web-0", "-o", "jsonpath={.spec.nodeName}");
         var other = node == "node-1" ? "node-2" : "node-1";
         await RunAsync("create", "pdb", "web", "--selector=app=web", "--max-unavailable=0");
@@ -141,17 +147,18 @@ internal sealed class KubectlWalk(ControlPlane plane, string kubectl, string cha
 
         Assert.Equal($"node/{node} cordoned\n", await RunAsync("cordon", node));
         Assert.Matches($@"{node} +Ready,SchedulingDisabled +<none> +\d", await RunAsync("get", "nodes"));
-        Assert.Contains("Cannot evict pod as it would violate the pod's disruption budget.", await FailAsync("drain", node, "--timeout=2s"), StringComparison.Ordinal);
+        await plane.EventuallyAsync("the budget refuses the drain", async () =>
+            (await FailAsync("drain", node, "--timeout=2s")).Contains("Cannot evict pod as it would violate the pod's disruption budget.", StringComparison.Ordinal), Cancelled);
         await RunAsync("delete", "pdb", "web");
-        Assert.Contains($"node/{node} drained", await RunAsync("drain", node, "--timeout=30s"), StringComparison.Ordinal);
-        await RunAsync("wait", "--for=create", "pod/web-0", "--timeout=20s");
-        Assert.Equal("pod/web-0 condition met\n", await RunAsync("wait", "--for=condition=Ready", "pod/web-0", "--timeout=20s"));
+        Assert.Contains($"node/{node} drained", await RunAsync("drain", node, "--timeout=100s"), StringComparison.Ordinal);
+        await RunAsync("wait", "--for=create", "pod/web-0", "--timeout=100s");
+        Assert.Equal("pod/web-0 condition met\n", await RunAsync("wait", "--for=condition=Ready", "pod/web-0", "--timeout=100s"));
         Assert.Equal(other, await RunAsync("get", "pod", "web-0", "-o", "jsonpath={.spec.nodeName}"));
         Assert.Equal($"node/{node} uncordoned\n", await RunAsync("uncordon", node));
 
         Assert.Equal($"node/{other} tainted\n", await RunAsync("taint", "node", other, "hardware=bad:NoExecute"));
         await plane.EventuallyAsync("evicted by the taint", async () => await RunAsync("get", "pod", "web-0", "--ignore-not-found", "-o", "jsonpath={.spec.nodeName}") == node, Cancelled);
-        Assert.Matches(@"(?s)Taints: +hardware=bad:NoExecute\n.*Allocatable:\n.*nvidia.com/gpu: +2\n", await RunAsync("describe", "node", other));
+        await ShowsAsync(@"(?s)Taints: +hardware=bad:NoExecute\n.*Allocatable:\n.*nvidia.com/gpu: +2\n", "describe", "node", other);
         Assert.Equal($"node/{other} untainted\n", await RunAsync("taint", "node", other, "hardware-"));
         await RunAsync("delete", "sts", "web");
     }
@@ -161,7 +168,7 @@ internal sealed class KubectlWalk(ControlPlane plane, string kubectl, string cha
     {
         await EnterAsync();
         await RunAsync("apply", "-f", Repo.PathOf("crds"));
-        await RunAsync("wait", "--for=condition=Established", "crd/opttrainingjobs.training.opt-operator.io", "--timeout=10s");
+        await RunAsync("wait", "--for=condition=Established", "crd/opttrainingjobs.training.opt-operator.io", "--timeout=100s");
         Assert.Matches(@"opttrainingjobs +otj +training.opt-operator.io/v1alpha1 +true +OptTrainingJob\n", await RunAsync("api-resources"));
         Assert.Matches(@"(?s)KIND: +OptTrainingJob\n.*FIELD: learningRate <Object>\n.*DESCRIPTION:\n +\S.*FIELDS:\n.*  peak\t<number>", await RunAsync("explain", "otj.spec.training.learningRate"));
         Assert.Matches(@"^NAME +PHASE +STEP +LOSS +TOKENS/S +NODES +EPOCH +RESTARTS +CHECKPOINT +AGE\nopt-tiny ", await RunAsync("apply", "-f", Repo.PathOf("examples", "opt-tiny.yaml"), "-o", "name") is { Length: > 0 } ? await RunAsync("get", "otj") : "");
@@ -193,6 +200,19 @@ internal sealed class KubectlWalk(ControlPlane plane, string kubectl, string cha
 
     private Task<string> RunAsync(params string[] arguments) => plane.RunAsync(kubectl, Cancelled, ["-n", _namespace, .. arguments]);
 
+    // Events, and what a description counts, arrive a moment after the state they tell of.
+    private async Task ShowsAsync([StringSyntax(StringSyntaxAttribute.Regex)] string pattern, params string[] arguments)
+    {
+        var shown = await RunAsync(arguments);
+        for (var again = 0; again < 100 && !Regex.IsMatch(shown, pattern); again++)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System, Cancelled);
+            shown = await RunAsync(arguments);
+        }
+
+        Assert.Matches(pattern, shown);
+    }
+
     private async Task<string> FailAsync(params string[] arguments)
     {
         var (code, output, error) = await plane.TryAsync(kubectl, Cancelled, ["-n", _namespace, .. arguments]);
@@ -203,7 +223,7 @@ internal sealed class KubectlWalk(ControlPlane plane, string kubectl, string cha
     private static async Task<string> UntilLineAsync(Process process, string holds)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
-        deadline.CancelAfter(TimeSpan.FromSeconds(20));
+        deadline.CancelAfter(TimeSpan.FromSeconds(120));
         while (await process.StandardOutput.ReadLineAsync(deadline.Token) is { } line)
         {
             if (line.Contains(holds, StringComparison.Ordinal)) return line;

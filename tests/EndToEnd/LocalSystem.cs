@@ -34,7 +34,7 @@ internal sealed class LocalSystem : IAsyncDisposable
             "--host-path", $"/var/lib/opt/data={Repo.PathOf(".cache", "corpus")}", "--host-path", $"/var/lib/opt/checkpoints={system.Checkpoints}");
         await system.EventuallyAsync("the API server answers", async () => File.Exists(system.Kubeconfig) && (await system.TryKubectlAsync(ct, "get", "--raw", "/readyz")).ExitCode == 0, ct);
         await system.KubectlAsync(ct, "apply", "-f", Repo.PathOf("crds"));
-        await system.KubectlAsync(ct, "wait", "--for=condition=Established", "crd/opttrainingjobs.training.opt-operator.io", "--timeout=30s");
+        await system.KubectlAsync(ct, "wait", "--for=condition=Established", "crd/opttrainingjobs.training.opt-operator.io", "--timeout=100s");
         system.StartOperator();
         return system;
     }

@@ -80,7 +80,7 @@ public sealed class OneMachineTests : IAsyncLifetime
         await ApplyAsync(TinyManifest.WithSteps(steps: 100_000, checkpointEvery: 50));
         await StepReachedAsync(1);
 
-        await _system.KubectlAsync(Cancelled, "delete", "otj", "opt-tiny", "--timeout=60s");
+        await _system.KubectlAsync(Cancelled, "delete", "otj", "opt-tiny", "--timeout=100s");
 
         await _system.EventuallyAsync("nothing is left", async () =>
             ((await _system.GetAsync(Cancelled, "statefulset,pod,service,poddisruptionbudget"))["items"]!.AsArray().All(i => (string?)i!["metadata"]!["name"] == "kubernetes")) &&

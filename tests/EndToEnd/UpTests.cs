@@ -14,12 +14,12 @@ public sealed class UpTests
         var seconds = Random.Shared.Next(100_000_000, 999_999_999).ToString(CultureInfo.InvariantCulture);   // finds our processes among all
         await using var plane = await ControlPlane.StartAsync(Cancelled, "--persist", "--image", "sh=/bin/sh");
         await plane.KubectlAsync(Cancelled, "run", "p", "--image=sh", "--", "-c", $"echo alive; sleep {seconds} & wait");
-        await plane.KubectlAsync(Cancelled, "wait", "--for=condition=Ready", "pod/p", "--timeout=30s");
+        await plane.KubectlAsync(Cancelled, "wait", "--for=condition=Ready", "pod/p", "--timeout=100s");
         var uid = await plane.KubectlAsync(Cancelled, "get", "pod", "p", "-o", "jsonpath={.metadata.uid}");
         await plane.EventuallyAsync("the pod's process", () => Task.FromResult(Sleeping(seconds) == 1), Cancelled);
 
         await plane.KillAsync(Cancelled);
-        await plane.EventuallyAsync("no process is left", () => Task.FromResult(Sleeping(seconds) == 0), Cancelled, seconds: 20);
+        await plane.EventuallyAsync("no process is left", () => Task.FromResult(Sleeping(seconds) == 0), Cancelled);
         await plane.UpAsync(Cancelled);
 
         await plane.EventuallyAsync("the pod runs again", async () =>
@@ -35,12 +35,12 @@ public sealed class UpTests
         await using var plane = await ControlPlane.StartAsync(Cancelled, "--simulated-nodes", "2", "--accelerators-per-node", "1", "--node-monitor-grace-period", "2s");
         Assert.Equal("node-1 sim-1 sim-2", await plane.KubectlAsync(Cancelled, "get", "nodes", "-o", "jsonpath={.items[*].metadata.name}"));
         await plane.KubectlAsync(Cancelled, "run", "anything", "--image=registry.example.com/huge:1", """--overrides={"spec":{"nodeName":"sim-2"}}""");
-        await plane.KubectlAsync(Cancelled, "wait", "--for=condition=Ready", "pod/anything", "--timeout=20s");
+        await plane.KubectlAsync(Cancelled, "wait", "--for=condition=Ready", "pod/anything", "--timeout=100s");
 
         foreach (var node in (string[])["sim-1", "node-1"]) await plane.NodeAsync("kill", node, Cancelled);
-        await plane.KubectlAsync(Cancelled, "wait", "--for=condition=Ready=unknown", "node/sim-1", "node/node-1", "--timeout=20s");
+        await plane.KubectlAsync(Cancelled, "wait", "--for=condition=Ready=unknown", "node/sim-1", "node/node-1", "--timeout=100s");
         foreach (var node in (string[])["sim-1", "node-1"]) await plane.NodeAsync("start", node, Cancelled);
-        await plane.KubectlAsync(Cancelled, "wait", "--for=condition=Ready", "node/sim-1", "node/node-1", "--timeout=20s");
+        await plane.KubectlAsync(Cancelled, "wait", "--for=condition=Ready", "node/sim-1", "node/node-1", "--timeout=100s");
     }
 
     private static int Sleeping(string seconds) => Directory.GetDirectories("/proc")

@@ -48,7 +48,7 @@ public sealed class KubectlTests : IAsyncLifetime
         Assert.Equal("statefulset.apps/web scaled\n", await KubectlAsync("scale", "statefulset/web", "--replicas=3"));
         Assert.Matches("^NAME +READY +AGE +CONTAINERS +IMAGES\nweb +0/3 +[0-9]+s +c +example.com/c:1\n$", await KubectlAsync("get", "sts", "-o", "wide"));
         Assert.Equal("3", await KubectlAsync("get", "sts", "web", "-o", "jsonpath={.spec.replicas}"));
-        await KubectlAsync("wait", "--for=create", "pod/web-2", "--timeout=20s");
+        await KubectlAsync("wait", "--for=create", "pod/web-2", "--timeout=100s");
         Assert.Equal("web-0 web-1 web-2", await KubectlAsync("get", "pods", "--sort-by=.metadata.name", "-o", "jsonpath={.items[*].metadata.name}"));
         Assert.Contains("Replicas:           3 desired", await KubectlAsync("describe", "sts", "web"), StringComparison.Ordinal);
         Assert.Contains("0/0 nodes are available", (await KubectlAsync("describe", "pod", "web-0")).Replace("no nodes available to schedule pods", "0/0 nodes are available", StringComparison.Ordinal), StringComparison.Ordinal);
@@ -56,7 +56,7 @@ public sealed class KubectlTests : IAsyncLifetime
         Assert.Equal("statefulset.apps/web annotated\n", await KubectlAsync("annotate", "sts", "web", "a=b"));
         Assert.Equal("statefulset.apps/web image updated\n", await KubectlAsync("set", "image", "sts/web", "c=example.com/c:2"));
         Assert.Equal("statefulset.apps/web patched\n", await KubectlAsync("patch", "sts", "web", "--type=json", "-p", """[{"op":"replace","path":"/spec/replicas","value":1}]"""));
-        Assert.Contains("statefulset.apps \"web\" deleted", await KubectlAsync("delete", "sts", "web", "--cascade=foreground", "--timeout=20s"), StringComparison.Ordinal);
+        Assert.Contains("statefulset.apps \"web\" deleted", await KubectlAsync("delete", "sts", "web", "--cascade=foreground", "--timeout=100s"), StringComparison.Ordinal);
         Assert.Equal("", await KubectlAsync("get", "pods", "-o", "name"));
     }
 
@@ -74,7 +74,7 @@ public sealed class KubectlTests : IAsyncLifetime
     public async Task Our_own_resource_is_explained_applied_and_guarded()
     {
         await KubectlAsync("apply", "--server-side", "-f", Repo.PathOf("crds"));
-        await KubectlAsync("wait", "--for=condition=Established", "crd/opttrainingjobs.training.opt-operator.io", "--timeout=10s");
+        await KubectlAsync("wait", "--for=condition=Established", "crd/opttrainingjobs.training.opt-operator.io", "--timeout=100s");
         Assert.Equal("", await KubectlAsync("get", "otj"));   // also makes kubectl forget the discovery it has cached
         Assert.Contains("model", await KubectlAsync("explain", "otj.spec"), StringComparison.Ordinal);
         Assert.Contains("KIND:       OptTrainingJob", await KubectlAsync("explain", "otj"), StringComparison.Ordinal);
@@ -96,13 +96,13 @@ public sealed class KubectlTests : IAsyncLifetime
         Assert.Equal("yes\n", await KubectlAsync("auth", "can-i", "create", "pods"));
         Assert.Contains("admin", await KubectlAsync("auth", "whoami"), StringComparison.Ordinal);
         Assert.Equal(2, (await KubectlAsync("create", "token", "sa")).Count(c => c == '.'));
-        Assert.Contains("opttrainingjobs", await KubectlAsync("api-resources") + "opttrainingjobs", StringComparison.Ordinal);
+        Assert.Matches(@"statefulsets +sts +apps/v1 +true +StatefulSet\n", await KubectlAsync("api-resources"));
         Assert.Contains("Server Version: v1.36.2", await KubectlAsync("version"), StringComparison.Ordinal);
         Assert.Contains("kubernetes", await KubectlAsync("get", "all"), StringComparison.Ordinal);
         Assert.Contains("is running at", await KubectlAsync("cluster-info"), StringComparison.Ordinal);
         Assert.Contains("deployment.apps/d created", await KubectlAsync("create", "deployment", "d", "--image=example.com/d:1"), StringComparison.Ordinal);
         Assert.Contains("data:", await KubectlAsync("get", "cm", "a", "-o", "yaml"), StringComparison.Ordinal);
-        Assert.Contains("namespace \"n\" deleted", await KubectlAsync("create", "namespace", "n") + await KubectlAsync("delete", "namespace", "n", "--timeout=20s"), StringComparison.Ordinal);
+        Assert.Contains("namespace \"n\" deleted", await KubectlAsync("create", "namespace", "n") + await KubectlAsync("delete", "namespace", "n", "--timeout=100s"), StringComparison.Ordinal);
         Assert.Equal("default\nkube-node-lease\nkube-public\nkube-system\n", await KubectlAsync("get", "ns", "-o", "jsonpath={range .items[*]}{.metadata.name}{\"\\n\"}{end}"));
     }
 
@@ -117,7 +117,7 @@ public sealed class KubectlTests : IAsyncLifetime
 
         Assert.Equal("node/n1 cordoned\n", await KubectlAsync("cordon", "n1"));
         Assert.Contains("SchedulingDisabled", await KubectlAsync("get", "nodes"), StringComparison.Ordinal);
-        Assert.Contains("node/n1 drained", await KubectlAsync("drain", "n1", "--timeout=20s"), StringComparison.Ordinal);
+        Assert.Contains("node/n1 drained", await KubectlAsync("drain", "n1", "--timeout=100s"), StringComparison.Ordinal);
         Assert.Equal("node/n1 uncordoned\n", await KubectlAsync("uncordon", "n1"));
         Assert.Contains("Taints:", await KubectlAsync("describe", "node", "n1"), StringComparison.Ordinal);
     }
@@ -173,7 +173,7 @@ public sealed class KubectlTests : IAsyncLifetime
         start.Environment["KUBECONFIG"] = Path.Combine(_home, "config");
         start.Environment["HOME"] = _home;
         using var process = Process.Start(start)!;
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(120));
         var (output, error) = (process.StandardOutput.ReadToEndAsync(deadline.Token), process.StandardError.ReadToEndAsync(deadline.Token));
         await process.WaitForExitAsync(deadline.Token);
         return (process.ExitCode, await output, await error);

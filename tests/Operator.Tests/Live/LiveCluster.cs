@@ -10,7 +10,7 @@ namespace Opt.Operator.Tests.Live;
 /// <summary>The embedded API server over HTTPS with our definitions, a client of ours, and the real kubectl.</summary>
 internal sealed class LiveCluster : IAsyncDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(120);
     private readonly EmbeddedApiServer _server;
     private readonly string _folder = Directory.CreateTempSubdirectory("opt-live-").FullName;
 
@@ -35,7 +35,7 @@ internal sealed class LiveCluster : IAsyncDisposable
         var server = await EmbeddedApiServer.StartAsync(new() { Rbac = rbac }, Cancelled);
         var cluster = new LiveCluster(server, await ApiHost.StartAsync(server, new() { Rbac = rbac, Tokens = tokens ?? new Dictionary<string, Opt.LocalCluster.ApiServer.Auth.UserInfo>() }, Cancelled));
         await cluster.KubectlAsync("apply", "-f", Repo.PathOf("crds"));
-        await cluster.KubectlAsync("wait", "--for=condition=Established", "crd/opttrainingjobs.training.opt-operator.io", "--timeout=30s");
+        await cluster.KubectlAsync("wait", "--for=condition=Established", "crd/opttrainingjobs.training.opt-operator.io", "--timeout=100s");
         return cluster;
     }
 
