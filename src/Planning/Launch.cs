@@ -126,7 +126,10 @@ internal static class Launch
         };
     }
 
-    private static PlanMember MemberOf(Situation s, PodState pod) => new() { Pod = pod.Name, PodUid = pod.Uid, PodIp = pod.Ip!, AgentInstance = s.AgentOf(pod)!.Status!.Instance, Node = pod.Node! };
+    private static PlanMember MemberOf(Situation s, PodState pod) => new()
+    {
+        Pod = pod.Name, PodUid = pod.Uid, PodIp = pod.Ip!, AgentInstance = s.AgentOf(pod)!.Status!.Instance, Node = pod.Node!, Zone = s.NodeOf(pod)?.Zone, Rack = s.NodeOf(pod)?.Rack,
+    };
 
     /// <summary>A fresh port for each epoch, below the ephemeral ranges; jobs start at different places, since a node's address may be shared.</summary>
     public static int RendezvousPort(string jobUid, long epoch) => 24000 + (int)((Fnv.Hash(jobUid) + epoch) % 8000);

@@ -212,6 +212,11 @@ public sealed record NodeState
     /// <summary>Its cordon is set, whoever set it.</summary>
     public bool Cordoned { get; init; }
 
+    /// <summary>Failure domains it lies in: its zone, and its block of machines by the label that the job names. Null where it carries no such label.</summary>
+    public string? Zone { get; init; }
+
+    public string? Rack { get; init; }
+
     /// <summary>What jobs had against it.</summary>
     public NodeHistory History { get; init; } = NodeHistory.Empty;
 }

@@ -47,6 +47,22 @@ public sealed class LifecycleScenarios
     });
 
     [Fact]
+    public Task A_plan_names_the_zone_and_the_rack_of_each_members_node() => Scenario.RunAsync(nodes: 2, async world =>
+    {
+        string[] zones = ["north", "south"];
+        for (var i = 0; i < zones.Length; i++)
+        {
+            var labels = new JsonObject { ["topology.kubernetes.io/zone"] = zones[i], ["example.com/rack"] = $"rack-{i}" };
+            await world.Api.PatchAsync(ResourceId.Nodes, null, $"node-{i}", PatchKind.Merge, new JsonObject { ["metadata"] = new JsonObject { ["labels"] = labels } }, Scenario.User, TestContext.Current.CancellationToken);
+        }
+
+        await world.CreateJobAsync(Manifest.Replace("acceleratorResource: \"\"}", "acceleratorResource: \"\", scheduling: {rack: {label: example.com/rack}}}", StringComparison.Ordinal));
+        await world.UntilAsync(s => s.Phase == JobPhase.Running);
+        var members = (await world.PlanAsync()).Members.OrderBy(m => m.Node, StringComparer.Ordinal);
+        Assert.Equal([("node-0", "north", "rack-0"), ("node-1", "south", "rack-1")], members.Select(m => (m.Node, m.Zone, m.Rack)));
+    });
+
+    [Fact]
     public Task A_job_with_a_time_to_live_is_deleted_that_long_after_its_end_and_not_before() => Scenario.RunAsync(nodes: 2, async world =>
     {
         await world.CreateJobAsync(Manifest.Replace("  failurePolicy:", "  ttlSecondsAfterFinished: 60\n  failurePolicy:", StringComparison.Ordinal));

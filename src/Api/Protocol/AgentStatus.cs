@@ -168,7 +168,7 @@ public sealed record CheckpointSummary
     public required DateTimeOffset CommittedAt { get; init; }
     public HealthVerdict Verdict { get; init; }
 
-    /// <summary>Why the verdict is what it is; null while pending.</summary>
+    /// <summary>Why the verdict is what it is; null while it is pending and nothing is wrong.</summary>
     public string? Reason { get; init; }
 
     public bool Pinned { get; init; }

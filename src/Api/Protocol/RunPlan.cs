@@ -105,6 +105,12 @@ public sealed record PlanMember
     public required string AgentInstance { get; init; }
 
     public required string Node { get; init; }
+
+    /// <summary>Zone of the node (topology.kubernetes.io/zone); null where nodes have none or cannot be read.</summary>
+    public string? Zone { get; init; }
+
+    /// <summary>Block of machines that the node belongs to, by the label that spec.pod.scheduling.rack names; null where there is none.</summary>
+    public string? Rack { get; init; }
 }
 
 /// <summary>Why a plan was made. <see cref="Id"/> names one incident: an action is taken at most once per cause.</summary>

@@ -108,6 +108,8 @@ internal static class FieldLimits
         ["RetentionSpec.EverySteps"] = Range(0, 1_000_000_000),
         ["HealthSpec.AfterSteps"] = Range(1, 1_000_000),
         ["HealthSpec.LossScaleAtLeast"] = Range(0, 16777216),
+        ["HealthSpec.LossSpike"] = Range(0, 1_000_000),
+        ["HealthSpec.NormDrift"] = Range(0, 1_000_000),
         ["FailurePolicySpec.HangFactor"] = Range(2, 1000),
         ["FailurePolicySpec.NoProgressLimit"] = Range(1, 20),   // the operator keeps the newest 20 plans, where they are counted
         ["BudgetSpec.Limit"] = Range(0, 1000),

@@ -115,7 +115,7 @@ public sealed record RetentionSpec
     public int EverySteps { get; set; } = 5000;
 }
 
-/// <summary>A checkpoint turns Healthy once this many good steps followed it.</summary>
+/// <summary>A checkpoint turns Healthy once this many good steps followed it. A step is not good either when its update was applied although its loss or gradient was not finite.</summary>
 public sealed record HealthSpec
 {
     /// <summary>Good steps that must follow.</summary>
@@ -123,4 +123,13 @@ public sealed record HealthSpec
 
     /// <summary>Lowest loss scale during those steps (fp16 only).</summary>
     public double LossScaleAtLeast { get; set; } = 0.5;
+
+    /// <summary>A step is not good while the loss (median of 9 steps) stands this many robust deviations above its median over up to 191 steps before; 0: not looked at.</summary>
+    public double LossSpike { get; set; } = 4;
+
+    /// <summary>
+    /// A step is not good while the gradient norm grew by this factor over 200 steps, newest quarter against oldest, the activation norm by a tenth of that growth, and
+    /// the loss did not fall; 0: not looked at.
+    /// </summary>
+    public double NormDrift { get; set; } = 1.3;
 }

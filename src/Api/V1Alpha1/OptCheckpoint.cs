@@ -72,7 +72,7 @@ public sealed record OptCheckpointStatus
     /// <summary>pending, healthy or condemned.</summary>
     public required HealthVerdict Verdict { get; init; }
 
-    /// <summary>Why the verdict is what it is; empty while pending.</summary>
+    /// <summary>Why the verdict is what it is; empty while it is pending and nothing is wrong.</summary>
     public string Reason { get; set; } = "";
 
     /// <summary>Where every rank's object lay when it was committed: node and peer are memory of the job's nodes, store outlives them.</summary>

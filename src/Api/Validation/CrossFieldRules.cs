@@ -69,6 +69,7 @@ internal static class CrossFieldRules
         foreach (var fault in Interval(checkpoint.Every, "spec.checkpoint.every")) yield return fault;
         if (checkpoint.Memory is { } memory) foreach (var fault in Interval(memory.Every, "spec.checkpoint.memory.every")) yield return fault;
         if (checkpoint.Upload is { } upload && (upload.AtMost < TimeSpan.FromSeconds(1) || upload.AtMost > TimeSpan.FromDays(1))) yield return new("spec.checkpoint.upload.atMost", DurationConverter.Format(upload.AtMost), "must be at least 1s and at most 24h");
+        if (checkpoint.HealthyWhen.NormDrift is > 0 and <= 1 and var drift) yield return new("spec.checkpoint.healthyWhen.normDrift", $"{drift}", "must be above 1, or 0 for none");
     }
 
     private static IEnumerable<SpecFault> Interval(CheckpointInterval every, string path)

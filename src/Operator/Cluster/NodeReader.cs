@@ -9,7 +9,10 @@ namespace Opt.Operator.Cluster;
 /// <summary>A node as decisions see it.</summary>
 internal static class NodeReader
 {
-    public static NodeState Read(V1Node node)
+    private const string ZoneLabel = "topology.kubernetes.io/zone";
+
+    /// <param name="rackLabel">The label that names a node's block of machines, where the job says which it is.</param>
+    public static NodeState Read(V1Node node, string? rackLabel = null)
     {
         var ready = node.Status?.Conditions?.FirstOrDefault(c => c.Type == "Ready");
         return new()
@@ -21,9 +24,13 @@ internal static class NodeReader
             Quarantine = Quarantine(node),
             Departure = Departures.Read(node),
             Cordoned = node.Spec?.Unschedulable == true,
+            Zone = Label(node, ZoneLabel),
+            Rack = rackLabel is null ? null : Label(node, rackLabel),
             History = NodeHistories.Parse(node.Metadata.Annotations?.GetValueOrDefault(Names.OffencesAnnotation)),
         };
     }
+
+    private static string? Label(V1Node node, string name) => node.Metadata.Labels?.GetValueOrDefault(name) is { Length: > 0 } value ? value : null;
 
     private static Quarantine? Quarantine(V1Node node)
     {

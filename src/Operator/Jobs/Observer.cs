@@ -67,7 +67,7 @@ internal sealed class Observer(OperatorInformers informers, KubernetesClient cli
         if (!canActOnNodes) return [];
         var used = pods.Select(p => p.Node).OfType<string>().ToHashSet(StringComparer.Ordinal);
         return informers.Nodes.Snapshot.Items.Where(n => used.Contains(n.Metadata.Name!) || n.Metadata.Labels?.ContainsKey(Names.QuarantinedLabel) == true)
-            .Select(NodeReader.Read).Where(n => used.Contains(n.Name) || n.Quarantine?.JobUid == job.Metadata.Uid);
+            .Select(n => NodeReader.Read(n, job.Spec.Pod.Scheduling?.Rack?.Label)).Where(n => used.Contains(n.Name) || n.Quarantine?.JobUid == job.Metadata.Uid);
     }
 
     private int QuarantineRoom()

@@ -1,3 +1,4 @@
+using Opt.Api;
 using Opt.Api.Protocol;
 
 namespace Opt.Planning.Divergence;

@@ -1,3 +1,4 @@
+using Opt.Api;
 using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
 

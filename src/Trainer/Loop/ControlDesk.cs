@@ -12,18 +12,18 @@ internal sealed class ControlDesk
 {
     private readonly TrainingRun _run;
     private readonly long _start;
-    private SavePoint _lastSave, _lastTurn, _lastMemory;
-    private TimeSpan _stall = TimeSpan.FromSeconds(1), _upload;
-    private bool _saveAsked, _late;
-    private int _saveRevision = -1, _skippedSaves, _lateSaves;
+    private int _saveRevision = -1;
 
     /// <param name="restoredStep">Step of the state at the start, which needs no saving.</param>
     public ControlDesk(TrainingRun run, long restoredStep)
     {
         _run = run;
         _start = run.Time.GetTimestamp();
-        _lastSave = _lastTurn = _lastMemory = new(restoredStep, TimeSpan.Zero);
+        Turns = new(new(restoredStep, TimeSpan.Zero), run.Plan.Members.Count);
     }
+
+    /// <summary>When to save.</summary>
+    public SaveTurns Turns { get; }
 
     /// <summary>The word of the attempt about to start, and the values in force from now on.</summary>
     public (ControlWord Word, AppliedValues Applied) Next(RunCounters counters, AppliedValues applied, bool stopAgreed)
@@ -46,19 +46,10 @@ internal sealed class ControlDesk
         return (word, AppliedValues.FromBody(body, (int)word.Revision));
     }
 
-    /// <summary>How long the last snapshot stopped training.</summary>
-    public void Saved(TimeSpan stall) => _stall = stall;
-
-    /// <summary>How long the last upload took.</summary>
-    public void Uploaded(TimeSpan duration) => _upload = duration;
-
-    /// <summary>Saves that were left out, and those that were made late, because another was being uploaded. Rank 0.</summary>
-    public (int Skipped, int Late) Busy => (_skippedSaves, _lateSaves);
-
     private void Note(ControlFlags flags, SavePoint now)
     {
-        if (flags.HasFlag(ControlFlags.Save)) (_lastSave, _lastTurn, _lastMemory, _saveAsked, _late) = (now, now, now, false, false);
-        if (flags.HasFlag(ControlFlags.SaveToMemory)) _lastMemory = now;
+        if (flags.HasFlag(ControlFlags.Save)) Turns.Begun(SaveKind.Store, now);
+        if (flags.HasFlag(ControlFlags.SaveToMemory)) Turns.Begun(SaveKind.Memory, now);
     }
 
     private ControlWord Decide(RunCounters counters, AppliedValues applied, bool stopAgreed, out byte[] body)
@@ -89,35 +80,21 @@ internal sealed class ControlDesk
         if (counters.Step >= given.Values.TotalSteps) return FinalSave(counters) | ControlFlags.Finish;
         if (command == ControlCommand.Stop || stopAgreed) return ControlFlags.Finish | ControlFlags.OnRequest;
         if (command == ControlCommand.Drain) return FinalSave(counters) | ControlFlags.Finish | ControlFlags.OnRequest | (_run.Checkpoints is null ? ControlFlags.None : ControlFlags.Drained);
-        _saveAsked |= command == ControlCommand.Checkpoint;
+        if (command == ControlCommand.Checkpoint) Turns.Ask();
         return DueSave(new(counters.Step, _run.Time.GetElapsedTime(_start)), given.Checkpoint);
     }
 
-    private ControlFlags DueSave(SavePoint now, CheckpointSpec spec)
+    private ControlFlags DueSave(SavePoint now, CheckpointSpec spec) => _run.Checkpoints is not { } checkpoints ? ControlFlags.None : Turns.Next(now, spec, checkpoints.IsReady) switch
     {
-        if (_run.Checkpoints is not { } checkpoints) return ControlFlags.None;
-        var nodes = _run.Plan.Members.Count;
-        _saveAsked &= _lastSave.Step < now.Step;
-        var due = SaveSchedule.IsDue(spec.Every, _lastTurn, now, SaveSchedule.Auto(_stall, _upload, nodes));
-        if (checkpoints.IsReady(SaveKind.Store) && (due || _saveAsked)) return ControlFlags.Save;
-        if (due) Postpone(spec.Upload?.WhenBusy ?? BusyUpload.Wait, now);
-        // A copy in memory waits for no upload.
-        return spec.Memory is { } memory && checkpoints.IsReady(SaveKind.Memory) && SaveSchedule.IsDue(memory.Every, _lastMemory, now, SaveSchedule.Auto(_stall, TimeSpan.Zero, nodes))
-            ? ControlFlags.SaveToMemory
-            : ControlFlags.None;
-    }
-
-    /// <summary>The last save is still being uploaded. One that was asked for waits for its turn in any case.</summary>
-    private void Postpone(BusyUpload policy, SavePoint now)
-    {
-        if (policy == BusyUpload.Skip) (_lastTurn, _skippedSaves) = (now, _skippedSaves + 1);
-        else if (!_late) (_late, _lateSaves) = (true, _lateSaves + 1);
-    }
+        SaveKind.Store => ControlFlags.Save,
+        SaveKind.Memory => ControlFlags.SaveToMemory,
+        _ => ControlFlags.None,
+    };
 
     // A save before the end must not be refused because another is under way: that one is waited for, while the other ranks wait for the word.
     private ControlFlags FinalSave(RunCounters counters)
     {
-        if (_run.Checkpoints is null || _lastSave.Step == counters.Step) return ControlFlags.None;
+        if (_run.Checkpoints is null || Turns.IsSaved(counters.Step)) return ControlFlags.None;
         _run.Checkpoints.WaitUntilSavedAsync(_run.Channel.AgentLost).GetAwaiter().GetResult();
         return ControlFlags.Save;
     }

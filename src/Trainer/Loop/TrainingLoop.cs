@@ -69,7 +69,7 @@ internal sealed class TrainingLoop
             if (_faults.Strike(_run.Engine.Storage)) _run.Engine.ParametersChanged();
             var stall = Save(word.Flags);
             if (word.Flags.HasFlag(ControlFlags.Finish)) return Finish(word.Flags);
-            if (stall > TimeSpan.Zero) _desk.Saved(stall);
+            if (stall > TimeSpan.Zero) _desk.Turns.Stalled(stall);
             Report(Attempt(stall));
         }
     }
@@ -137,7 +137,7 @@ internal sealed class TrainingLoop
             HyperParameters = _applied.Values,
             Checkpointing = _checkpointing,
             CommittedStep = TakeOutcomes(),
-            Saves = _run.Checkpoints is null ? null : _saves with { Skipped = _desk.Busy.Skipped, Late = _desk.Busy.Late },
+            Saves = _run.Checkpoints is null ? null : _saves with { Skipped = _desk.Turns.SkippedSaves, Late = _desk.Turns.LateSaves },
         };
     }
 
@@ -217,7 +217,7 @@ internal sealed class TrainingLoop
             if (outcome is { Committed: true, Kind: SaveKind.Store })
             {
                 committed = outcome.Step;
-                _desk.Uploaded(outcome.Duration);
+                _desk.Turns.Uploaded(outcome.Duration);
             }
             else if (!outcome.Committed)
             {

@@ -182,6 +182,43 @@ public sealed class CheckpointSessionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Trends_are_recorded_with_a_save_hold_across_a_restart_and_the_verdict_is_revised()
+    {
+        var spec = TestRun.Spec(afterSteps: 10);
+        await using (var run = TestRun.Start(_store, 1, TestModel.World(1, 1, step: 50), spec))
+        {
+            for (var step = 1; step <= 50; step++) run.Sessions[0].Observe(TestRun.Record(step));
+            await run.SaveAsync(50);
+        }
+
+        var known = (await _log.ReadAsync(default)).Checkpoints.Values.Single();
+        Assert.Equal((3.0, 3.0, ""), (known.Commit.Trends!.Loss.Usual, known.Commit.Trends.Loss.Now, known.Reason));
+
+        // It restored something wrong: the loss stands higher at once, which no window of this run's own could tell.
+        await _log.FenceAsync(2, adopt: false, default);
+        await using (var run = TestRun.Start(_store, 2, TestModel.World(1, 1, step: null), spec))
+        {
+            await run.RestoreAsync(known.ToSummary());
+            for (var step = 51; step <= 60; step++) run.Sessions[0].Observe(TestRun.Record(step, loss: 4));
+            await run.SaveAsync(60);
+        }
+
+        var both = (await _log.ReadAsync(default)).Checkpoints.Values.ToArray();
+        Assert.All(both, c => Assert.Equal(HealthVerdict.Pending, c.Verdict));
+        Assert.All(both, c => Assert.Contains("the loss stands at 4", c.Reason, StringComparison.Ordinal));
+
+        await _log.FenceAsync(3, adopt: false, default);
+        await using (var run = TestRun.Start(_store, 3, TestModel.World(1, 1, step: null), spec))
+        {
+            await run.RestoreAsync(known.ToSummary());
+            for (var step = 51; step <= 60; step++) run.Sessions[0].Observe(TestRun.Record(step));
+        }
+
+        var revised = (await _log.ReadAsync(default)).Checkpoints[known.Entry];
+        Assert.Equal((HealthVerdict.Healthy, "good steps up to 60"), (revised.Verdict, revised.Reason));
+    }
+
+    [Fact]
     public async Task Retention_removes_what_it_may_and_what_earlier_epochs_left_torn_and_nothing_else()
     {
         var foreign = Path.Combine(_directory.Path, "checkpoints", "my-notes.txt");
@@ -241,7 +278,7 @@ public sealed class CheckpointSessionTests : IAsyncLifetime
 
     private static async Task EventuallyAsync(Func<bool> condition)
     {
-        for (var i = 0; i < 500 && !condition(); i++) await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System);
+        for (var i = 0; i < 12_000 && !condition(); i++) await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System);
         Assert.True(condition());
     }
 }

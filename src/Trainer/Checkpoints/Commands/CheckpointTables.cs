@@ -48,6 +48,7 @@ internal static class CheckpointTables
         ("lineage", manifest.State.Lineage),
         ("log entry", $"#{Text(checkpoint.Entry)}"),
         ("health", $"{checkpoint.Verdict}{(checkpoint.Reason.Length > 0 ? $": {checkpoint.Reason}" : "")}"),
+        .. Trends(checkpoint.Commit.Trends),
         ("pinned", checkpoint.Pinned ? "yes" : "no"),
         ("committed", checkpoint.At.ToString("u", CultureInfo.InvariantCulture)),
         ("path", checkpoint.Commit.Path),
@@ -61,6 +62,11 @@ internal static class CheckpointTables
         ("written by", manifest.Software),
         ("job", manifest.JobUid),
     ];
+
+    private static (string, string)[] Trends(HealthTrends? trends) => trends is null ? [] : [("loss", Trend(trends.Loss)), ("gradient norm", Trend(trends.GradientNorm)), ("activation norm", Trend(trends.ActivationNorm))];
+
+    private static string Trend(SignalTrend trend) => trend.Now == 0 ? "unknown" : string.Create(CultureInfo.InvariantCulture,
+        $"{trend.Now:0.####} at the save{(trend.Usual == 0 ? "" : $", usually {trend.Usual:0.####} before")}{(trend.Growth == 0 ? "" : $", {trend.Growth:0.###} times as much as at the window's beginning")}");
 
     private static string Verdict(KnownCheckpoint checkpoint) => checkpoint.Verdict switch
     {

@@ -70,6 +70,12 @@ public sealed record CommitEntry
     /// <summary>Newest step before this one that was not good; 0 for none. Health goes on from here after a restart.</summary>
     public long LastBadStep { get; init; }
 
+    /// <summary>Why the newest step before the save was not a good one; null when it was.</summary>
+    public string? Trouble { get; init; }
+
+    /// <summary>How loss and norms moved up to the save; null from trainers that did not look.</summary>
+    public HealthTrends? Trends { get; init; }
+
     /// <summary>Nearer tiers that held a copy of every rank's object at the commit. What is left of them shows when it is read.</summary>
     public EquatableList<CheckpointTier> Copies { get; set; } = [];
 
@@ -77,7 +83,7 @@ public sealed record CommitEntry
     public bool InMemory { get; init; }
 }
 
-/// <summary>Health of a checkpoint.</summary>
+/// <summary>Health of a checkpoint. Pending with a reason: why it is not healthy yet.</summary>
 public sealed record VerdictEntry
 {
     /// <summary>Number of its commit entry.</summary>

@@ -95,12 +95,12 @@ public sealed record KnownCheckpoint
     public required CommitEntry Commit { get; init; }
     public HealthVerdict Verdict { get; init; }
 
-    /// <summary>Why the verdict is what it is; empty while pending.</summary>
+    /// <summary>Why the verdict is what it is; empty while it is pending and nothing is wrong.</summary>
     public string Reason { get; init; } = "";
 
     public bool Pinned { get; init; }
 
-    internal static KnownCheckpoint Of(LogEntry entry) => new() { Entry = entry.Number, Epoch = entry.Epoch, At = entry.At, Commit = entry.Commit! };
+    internal static KnownCheckpoint Of(LogEntry entry) => new() { Entry = entry.Number, Epoch = entry.Epoch, At = entry.At, Commit = entry.Commit!, Reason = entry.Commit!.Trouble ?? "" };
 
     public CheckpointSummary ToSummary() => new()
     {

@@ -57,7 +57,8 @@ public sealed partial class CheckpointSession : ICheckpointSession
         _lossScaling = state.Scaler is not null;
         var stall = _time.GetElapsedTime(start);
         if (!IsRankZero) _slices ??= _coordinator.PublishSlicesAsync(_stop.Token);
-        lane.Begin(ct => RunSaveAsync(new(kind, lane.Snapshot, state, start), ct));
+        var saving = new Saving(kind, lane.Snapshot, state, start, _health.Now);
+        lane.Begin(ct => RunSaveAsync(saving, ct));
         return stall;
     }
 
@@ -69,7 +70,7 @@ public sealed partial class CheckpointSession : ICheckpointSession
 
     public void Observe(StepRecord record)
     {
-        foreach (var entry in _health.Observe(record, _lossScaling)) _housekeeper.DeclareHealthy(entry, record.Step);
+        foreach (var finding in _health.Observe(record, _lossScaling)) _housekeeper.Say(finding);
     }
 
     public bool TryTakeOutcome(out SaveOutcome outcome) => _outcomes.TryDequeue(out outcome!);
@@ -231,10 +232,10 @@ public sealed partial class CheckpointSession : ICheckpointSession
         }
 
         _uncertain = true;
-        var (committed, bytes) = await _coordinator.CommitAsync(saving.Kind, folder, state, _parent, _health.LastBadStep, shards, ct);
+        var (committed, bytes) = await _coordinator.CommitAsync(saving.Kind, folder, state, _parent, saving.Health, shards, ct);
         (_committed, _uncertain) = (folder, false);
         // One that lives in memory is gone before enough good steps could follow it.
-        if (saving.Kind == SaveKind.Store) _health.Committed(committed.Entry, state.Step);
+        if (saving.Kind == SaveKind.Store) _health.Committed(committed.Entry, state.Step, saving.Health);
         _outcomes.Enqueue(new() { Step = state.Step, Kind = saving.Kind, Committed = true, Path = folder, Bytes = bytes, Duration = _time.GetElapsedTime(saving.Start) });
         Log.Committed(_logger, state.Step, folder, bytes, _time.GetElapsedTime(saving.Start).TotalSeconds);
         _housekeeper.Prune();
@@ -249,7 +250,8 @@ public sealed partial class CheckpointSession : ICheckpointSession
     }
 
     /// <param name="Start">Timestamp of the call.</param>
-    private sealed record Saving(SaveKind Kind, HostSnapshot Snapshot, TrainingState State, long Start);
+    /// <param name="Health">How the run did then.</param>
+    private sealed record Saving(SaveKind Kind, HostSnapshot Snapshot, TrainingState State, long Start, HealthRecord Health);
 
     private static partial class Log   // 51xx: checkpoints
     {

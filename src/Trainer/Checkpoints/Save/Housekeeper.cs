@@ -37,9 +37,10 @@ internal sealed partial class Housekeeper : IAsyncDisposable
     /// <summary>What retention keeps from its next run on.</summary>
     public void Adopt(RetentionSpec keep) => _keep = keep;
 
-    public void DeclareHealthy(long checkpoint, long step) => Add("verdict", ct => _log.AppendAsync(state =>
-        state.Checkpoints.TryGetValue(checkpoint, out var known) && known.Verdict == HealthVerdict.Pending
-            ? CommitLog.Entry(LogEntryKind.Verdict, _epoch) with { Verdict = new() { Checkpoint = checkpoint, Verdict = HealthVerdict.Healthy, Reason = $"good steps up to {step}" } }
+    /// <summary>Writes down what became of a checkpoint that is still pending.</summary>
+    public void Say(HealthFinding finding) => Add("verdict", ct => _log.AppendAsync(state =>
+        state.Checkpoints.TryGetValue(finding.Entry, out var known) && known.Verdict == HealthVerdict.Pending
+            ? CommitLog.Entry(LogEntryKind.Verdict, _epoch) with { Verdict = new() { Checkpoint = finding.Entry, Verdict = finding.Verdict, Reason = finding.Reason } }
             : null, ct));
 
     public void Prune() => Add("retention", async ct =>

@@ -50,7 +50,7 @@ internal sealed class SaveCoordinator(CheckpointSessionOptions options, CommitLo
 
     /// <summary>Makes the checkpoint exist.</summary>
     /// <exception cref="CheckpointException">In memory, and there is no tier that holds every rank's object.</exception>
-    public async Task<(KnownCheckpoint Committed, long Bytes)> CommitAsync(SaveKind kind, string folder, TrainingState state, long parent, long lastBadStep, IReadOnlyList<ShardResult> shards, CancellationToken ct)
+    public async Task<(KnownCheckpoint Committed, long Bytes)> CommitAsync(SaveKind kind, string folder, TrainingState state, long parent, HealthRecord health, IReadOnlyList<ShardResult> shards, CancellationToken ct)
     {
         EquatableList<CheckpointTier> copies = [.. shards.Select(s => s.Copies.AsEnumerable()).Aggregate((a, b) => a.Intersect(b)).Order()];
         if (kind == SaveKind.Memory && copies.Count == 0) throw new CheckpointException("neither the nodes nor their partners hold every rank's object");
@@ -69,7 +69,9 @@ internal sealed class SaveCoordinator(CheckpointSessionOptions options, CommitLo
             ManifestDigest = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(bytes)),
             Bytes = manifest.Bytes,
             Parent = parent,
-            LastBadStep = lastBadStep,
+            LastBadStep = health.LastBadStep,
+            Trouble = health.Trouble,
+            Trends = health.Trends,
             Copies = copies,
             InMemory = kind == SaveKind.Memory,
         };

@@ -23,7 +23,7 @@ internal static class TierEnvironment
         if (plan.Members.Count == 1 || variable(TokenFileVariable) is not { Length: > 0 } file || !File.Exists(file)) return [node];
         var port = variable(PortVariable) is { Length: > 0 } text ? int.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture) : AgentOptions.DefaultPort;
         var self = rank / plan.WorkersPerMember;
-        var partner = (self + plan.Members.Count / 2) % plan.Members.Count;
+        var partner = Partners.Of(plan.Members)[self];
         var http = new HttpClient(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(3) }) { Timeout = Timeout.InfiniteTimeSpan };
         http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", File.ReadAllText(file).Trim());
         return [node, new PeerCopies(http, [.. plan.Members.Where((_, i) => i != self).Select(Address)], Address(plan.Members[partner]), time)];

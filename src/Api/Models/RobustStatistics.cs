@@ -1,4 +1,4 @@
-namespace Opt.Planning.Divergence;
+namespace Opt.Api;
 
 /// <summary>Median and scaled median absolute deviation: a few wild values in the window do not move them.</summary>
 public readonly record struct RobustStatistics(double Median, double Sigma, int Count)
