@@ -59,6 +59,19 @@ public sealed class CrossEntropyTests : IDisposable
     }
 
     [Fact]
+    public void The_head_in_sixteen_bit_adds_its_gradient_up_in_fp32()
+    {
+        var (x, w, targets) = (randn([10, 8]).to(bfloat16), randn([33, 8]).to(bfloat16), randint(0, 33, [10]));
+        var (losses, gradX, gradW) = (empty([10]), empty([10, 8], bfloat16), ones([33, 8]));
+        var (wideLosses, wideX, wideW) = (empty([10]), empty([10, 8]), ones([33, 8]));
+        ops.opt.linear_cross_entropy(x, w, targets, losses, 1, gradX, gradW, 3);
+        ops.opt.linear_cross_entropy(x.to(float32), w.to(float32), targets, wideLosses, 1, wideX, wideW, 3);
+        Assert.True(losses.allclose(wideLosses, 2e-2, 2e-2));
+        Assert.True(gradX.to(float32).allclose(wideX, 2e-2, 2e-2));
+        Assert.True(gradW.allclose(wideW, 2e-2, 2e-2));
+    }
+
+    [Fact]
     public void Double_precision_takes_the_operators_and_agrees()
     {
         var logits = randn([3, 9]);

@@ -48,7 +48,7 @@ internal static class PlanCommand
         if (faults.Count > 0) throw new TrainerException(WorkerExit.Configuration, string.Join("; ", faults));
         var data = world / chosen.Tensor;
         if (data % (r.GetValue(s_shard) ?? data) != 0) throw new TrainerException(WorkerExit.Configuration, $"--data-parallel-shard: {r.GetValue(s_shard)} does not divide the {data} data-parallel ranks");
-        var share = Math.Max(1, (int)(chosen.Tokens / chosen.Length / data));
+        var share = Math.Max(1, (int)((chosen.Tokens / chosen.Length + data - 1) / data));
         var input = new FootprintInput(chosen.Model, world, chosen.Tensor, chosen.Length, chosen.Tokens, chosen.Precision == Precision.Fp32 ? 4 : 2, r.GetValue(s_micro) ?? share,
             r.GetValue(s_checkpointing) == ActivationCheckpointing.Full, !r.GetValue(s_resident))
         {

@@ -24,14 +24,15 @@ internal sealed class TrainingEngine : IDisposable
     private readonly ParameterGather _parameters;
     private readonly GradientReduction _gradients;
 
-    public TrainingEngine(TrainingConfig config, World world, Device device, TimeProvider time)
+    /// <param name="computeType">In what to compute; null for what suits the device: 16-bit arithmetic is slow or absent on CPUs, where 16 bit is for storage and wire.</param>
+    public TrainingEngine(TrainingConfig config, World world, Device device, TimeProvider time, ScalarType? computeType = null)
     {
         (_config, _world, _device, _time) = (config, world, device, time);
-        var onCpu = device.type == DeviceType.CPU;
         var recompute = config.ActivationCheckpointing == ActivationCheckpointing.Full;
         Storage = new(OptParameters.Units(config.Model), world.Mesh, config.Precision, moments: true, device, config.MasterWeights);
-        // 16-bit arithmetic is slow or absent on CPUs: there 16 bit is for storage and wire. A kept graph refers to the gathered parameters.
-        _parameters = new(Storage, world.Shard, world.Collectives, onCpu ? float32 : Storage.WireType, resident: !recompute || !config.ReshardAfterForward, device);
+        var compute = computeType ?? (device.type == DeviceType.CPU ? float32 : Storage.WireType);
+        // A kept graph refers to the gathered parameters.
+        _parameters = new(Storage, world.Shard, world.Collectives, compute, resident: !recompute || !config.ReshardAfterForward, device);
         _gradients = new(Storage, world, device);
         Schedule = new(config.Model, Storage, new(world.Tensor), _parameters, _gradients, recompute, config.Seed, time, world.Trace);
     }

@@ -46,13 +46,13 @@ internal sealed class HeadLoss(TensorParallel parallel, int vocabulary)
             var targets = batch.Targets.narrow(0, from, count);
             var counts = batch.HasIgnored ? targets.ge(0).to(float32) : null;
             var known = batch.HasIgnored ? targets.masked_fill(targets.lt(0), 0) : targets;
-            var (sum, gradient) = Split(part.mm(transposed), known, counts, embeddingGradient is not null);
+            var (sum, gradient) = Split(part.mm(transposed).to(float32), known, counts, embeddingGradient is not null);
             loss += sum;
             if (gradient is null) continue;
-            var dy = gradient.mm(embedding);
-            if (seed != 1) dy.mul_(seed);
-            yGradient!.narrow(0, from, count).copy_(parallel.AllReduce(dy));
-            embeddingGradient!.addmm_(gradient.t(), part, beta: 1, alpha: seed);
+            if (seed != 1) gradient.mul_(seed);   // before it is rounded: that is what the scale is for
+            var rounded = gradient.to(part.dtype);
+            yGradient!.narrow(0, from, count).copy_(parallel.AllReduce(rounded.mm(embedding)));
+            embeddingGradient!.AddProduct(rounded.t(), part);
         }
 
         return loss;

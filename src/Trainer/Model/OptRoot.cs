@@ -51,26 +51,26 @@ internal sealed class OptRoot
     public void EmbedBackward(Tensor flat, Tensor flatGradient, TokenBatch batch, Tensor dh)
     {
         using var scope = NewDisposeScope();
-        Positions(flatGradient, batch.Ids.size(1)).add_(dh.sum([0L]));
+        Positions(flatGradient, batch.Ids.size(1)).add_(dh.sum([0L], type: float32));
         var ids = batch.Ids.view(-1);
         var dtokens = dh.reshape(-1, _model.HiddenSize);
         if (_projectIn is not null)
         {
-            _projectIn.View(flatGradient).addmm_(dtokens.t(), Lookup(_tokens.View(flat), ids));
+            _projectIn.View(flatGradient).AddProduct(dtokens.t(), Lookup(_tokens.View(flat), ids));
             dtokens = dtokens.mm(_projectIn.View(flat));
         }
 
         if (batch.HasPadding) dtokens = dtokens.masked_fill(ids.eq(OptParameters.PaddingId).unsqueeze(1), 0);
         var (local, elsewhere) = Local(ids);
         if (elsewhere is not null) dtokens = dtokens.masked_fill(elsewhere.unsqueeze(1), 0);
-        _tokens.View(flatGradient).index_add_(0, local, dtokens, 1);
+        _tokens.View(flatGradient).index_add_(0, local, dtokens.to(float32), 1);
     }
 
     /// <summary>Final LayerNorm, head and loss of <paramref name="h"/>, [sequences, length, hidden], and their backward when a gradient is given.</summary>
     public HeadResult Head(Tensor flat, Tensor? flatGradient, TokenBatch batch, Tensor h, double seed)
     {
         using var scope = NewDisposeScope();
-        var norm = h.vector_norm(2, [-1L]).sum(float64).item<double>();
+        var norm = h.vector_norm(2, [-1L], type: float32).sum(float64).item<double>();
         if (flatGradient is null)
         {
             using var off = no_grad();

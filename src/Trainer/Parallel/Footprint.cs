@@ -1,4 +1,5 @@
 using Opt.Api;
+using Opt.Trainer.Data;
 using Opt.Trainer.Model;
 
 namespace Opt.Trainer.Parallel;
@@ -15,6 +16,9 @@ public sealed record FootprintInput(ModelDimensions Model, int WorldSize, int Te
 
     /// <summary>Weights are kept in fp32 beside a 16-bit copy.</summary>
     public bool MasterWeights { get; init; } = true;
+
+    /// <summary>Computation is fp32 whatever the wire type, and collectives are Gloo's.</summary>
+    public bool OnCpu { get; init; }
 }
 
 /// <summary>Sizes, memory, traffic and work of a layout, by formula; `opt-trainer plan` prints them.</summary>
@@ -22,8 +26,6 @@ public sealed class Footprint
 {
     /// <summary>Bytes of a parameter in a checkpoint: weight and the two moments of Adam, all fp32.</summary>
     private const int StateBytes = 12;
-
-    private const int MomentBytes = 8;
 
     private const int GradientBytes = 4;
     private readonly FootprintInput _input;
@@ -58,45 +60,21 @@ public sealed class Footprint
     /// <summary>Bytes of a checkpoint as OPT-175B's run wrote it: fp16 weights without a master, fp32 moments.</summary>
     public long OptCheckpointBytes => 10 * ShardParameters * ShardParallel * _input.TensorParallel;
 
-    /// <summary>Fp32 moments and gradient; weights in fp32, with a rounded copy where the wire type is narrower, or that alone.</summary>
-    public long ShardBytes => ShardParameters * (MomentBytes + GradientBytes + (_input.WireBytes == 4 ? 4 : _input.WireBytes + (_input.MasterWeights ? 4 : 0)));
+    /// <summary>Memory of one rank.</summary>
+    public LiveBytes Memory => new(_input, Root, Block);
 
-    /// <summary>Gathered parameters that exist at a time: the root, and two blocks, or all that stay resident.</summary>
-    public long GatheredBytes => _input.WireBytes * (Root.GatheredElements + Block.GatheredElements * (_input.Reshard && _input.Recompute ? Math.Min(2, _input.Model.Layers) : _input.Model.Layers));
+    /// <summary>Bytes one rank sends per optimizer step for parameters and gradients, as the schedule issues them; with several copies of the state their sum too.</summary>
+    public long WireBytesPerStep => Traffic.BytesSent(Root, Block, _input.Model.Layers, _input.WireBytes, MicroBatches, Resident) + CopiesBytes;
 
-    /// <summary>The root's gradient in fp32, two block gradients on the wire and what one reduce-scatter receives.</summary>
-    public long GradientBufferBytes => 4 * Root.GatheredElements + 3L * _input.WireBytes * Block.GatheredElements;
+    /// <summary>The same by the plain formula of one micro-batch: two gathers of everything (one, when parameters stay resident) and one reduce-scatter.</summary>
+    public long PlainWireBytes => (ShardParallel - 1) * ShardParameters * _input.WireBytes * (Resident ? 2 : 3) + CopiesBytes;
 
-    /// <summary>Block inputs of one micro-batch, and the inside of one block (or of all, without recomputation).</summary>
-    public long ActivationBytes
-    {
-        get
-        {
-            var model = _input.Model;
-            var tokens = (long)_input.MicroBatch * _input.SequenceLength;
-            var inputs = (model.Layers + 1) * tokens * model.HiddenSize * _input.WireBytes;
-            // Korthikanti et al., arXiv 2205.05198, equation 2: s b h (10 + 24/t + 5 a s / (h t)) for 2-byte activations.
-            var inside = tokens * (model.HiddenSize * (10 + 24.0 / _input.TensorParallel) + 5.0 * model.Heads * _input.SequenceLength / _input.TensorParallel) * _input.WireBytes / 2;
-            return inputs + (long)(inside * (_input.Recompute ? 1 : model.Layers));
-        }
-    }
+    private bool Resident => !_input.Reshard || !_input.Recompute;
 
-    /// <summary>One chunk of logits in fp32; never those of a whole micro-batch.</summary>
-    public long LogitsBytes => 4 * Math.Min(HeadLoss.ChunkElements, (long)_input.MicroBatch * _input.SequenceLength * (_input.Model.VocabSize / _input.TensorParallel));
+    private int MicroBatches => BatchPartition.MicroBatches((int)(_input.BatchTokens / _input.SequenceLength), DataParallel, _input.MicroBatch);
 
-    public long TotalBytes => ShardBytes + GatheredBytes + GradientBufferBytes + ActivationBytes + LogitsBytes;
-
-    /// <summary>Bytes one rank sends per optimizer step for parameters and gradients: two gathers (one, when they stay resident), one reduce-scatter, and with several copies of the state their sum.</summary>
-    public long WireBytesPerStep
-    {
-        get
-        {
-            var gathers = _input.Reshard && _input.Recompute ? 2 : 1;
-            var within = (double)(ShardParallel - 1) / ShardParallel * GatheredParameters * _input.WireBytes * (gathers + 1);
-            var copies = DataParallel / ShardParallel;
-            return (long)(within + 2.0 * (copies - 1) / copies * ShardParameters * GradientBytes);   // a ring all-reduce of the fp32 shards
-        }
-    }
+    // A ring all-reduce of the fp32 shards.
+    private long CopiesBytes => (long)(2.0 * (DataParallel - ShardParallel) / DataParallel * ShardParameters * GradientBytes);
 
     /// <summary>Bytes of one tensor-parallel all-reduce: the hidden states of a micro-batch. Four a layer and step, and two in a recomputed forward.</summary>
     public long TensorMessageBytes => _input.TensorParallel == 1 ? 0 : (long)_input.MicroBatch * _input.SequenceLength * _input.Model.HiddenSize * _input.WireBytes;

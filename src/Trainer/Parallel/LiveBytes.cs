@@ -1,52 +1,69 @@
 using Opt.Api;
+using Opt.Trainer.Model;
 
 namespace Opt.Trainer.Parallel;
 
 /// <summary>
-/// What the tensors of one rank take at most, by formula, where computation is fp32 and attention keeps no weights (the CPU): state, gathered
-/// parameters and gradient buffers all the time, and the largest of three moments: the head, the backward pass of the last block, and the
-/// reduction of the root.
+/// What the tensors of one rank take at most, by formula: state, gathered parameters and gradient buffers all the time, and the largest of three
+/// moments: the head, the backward pass of the last block, and the reduction of the root. On the CPU computation is fp32 and attention keeps no
+/// weights: there it is compared with what the allocator counts. Elsewhere computation is in the wire type, and attention by operators keeps them.
 /// </summary>
-/// <param name="layouts">The root, then the blocks.</param>
-/// <param name="tokens">Tokens of a micro-batch.</param>
-/// <param name="wireBytes">Bytes of an element in storage beside the master weights and on the wire.</param>
-/// <param name="recompute">Blocks are recomputed in backward.</param>
-/// <param name="resident">Gathered blocks stay until the next update.</param>
-internal sealed class LiveBytes(ModelDimensions model, IReadOnlyList<UnitLayout> layouts, long tokens, int wireBytes, bool recompute, bool resident)
+public sealed class LiveBytes(FootprintInput input, UnitLayout root, UnitLayout block)
 {
-    private const int Float = 4;
+    private const int Float = 4, Moments = 2 * Float;
 
-    private readonly UnitLayout _root = layouts[0], _block = layouts[1];
-    private readonly bool _single = layouts[0].DataParallel == 1;
-    private readonly int _rounded = wireBytes < Float ? wireBytes : 0;
+    private readonly ModelDimensions _model = input.Model;
+    private readonly long _tokens = (long)input.MicroBatch * input.SequenceLength;
+    private readonly int _wire = input.WireBytes;
+    private readonly int _compute = input.OnCpu ? Float : input.WireBytes;
+    private readonly bool _single = root.DataParallel == 1;
 
     // One rank in fp32 computes with its master weights and adds to its gradient in place.
-    private bool InPlace => _single && _rounded == 0;
+    private bool InPlace => _single && _wire == Float;
 
-    /// <summary>Master weights, gradient and two moments in fp32, and the weights rounded to 16 bit.</summary>
-    public long State => layouts.Sum(l => l.ShardElements) * (4 * Float + _rounded);
+    private bool Resident => !input.Recompute || !input.Reshard;
 
-    /// <summary>The root and two blocks, or all.</summary>
-    public long Gathered => InPlace ? 0 : (_root.GatheredElements + (resident ? model.Layers : Math.Min(2, model.Layers)) * _block.GatheredElements) * (Float + (_single ? 0 : _rounded));
+    /// <summary>Gradient and two moments in fp32; weights in fp32, with a rounded copy where the wire type is narrower, or that alone.</summary>
+    public long State => (root.ShardElements + _model.Layers * block.ShardElements) * (Float + Moments + Weights);
+
+    /// <summary>The root and two blocks, or all; in the wire type beside the compute type where they differ.</summary>
+    public long Gathered => InPlace ? 0 : (root.GatheredElements + (Resident ? _model.Layers : Math.Min(2, _model.Layers)) * block.GatheredElements) * (_compute + (_single || _compute == _wire ? 0 : _wire));
 
     /// <summary>The root's gradient, and two blocks' on the wire with this rank's shard of their sums.</summary>
-    public long Gradients => InPlace ? 0 : _root.GatheredElements * (Float + _rounded) + (_single ? 1 : 2) * (_block.GatheredElements * wireBytes + _block.ShardElements * Float);
+    public long Gradients => InPlace ? 0 : root.GatheredElements * (Float + (_wire < Float ? _wire : 0)) + (_single ? 1 : 2) * (block.GatheredElements * _wire + block.ShardElements * Float);
 
     /// <summary>Inputs of all blocks, the last output, and what the graphs keep.</summary>
-    public long Activations => Float * tokens * model.HiddenSize * (model.Layers + 1) + (recompute ? 0 : model.Layers * Inside);
+    public long Activations => _compute * _tokens * _model.HiddenSize * (_model.Layers + 1) + (input.Recompute ? 0 : _model.Layers * Inside);
 
     /// <summary>The last block's output normalised, two gradients of that size, and a chunk of logits.</summary>
-    public long Head => Float * (3 * tokens * model.HiddenSize + Math.Min(tokens * model.VocabSize, 1 << 24));
+    public long Head => _compute * 3 * _tokens * _model.HiddenSize + LogitBytes * Math.Min(_tokens * (_model.VocabSize / input.TensorParallel), HeadLoss.ChunkElements);
 
     /// <summary>What a block adds in backward: its graph where it was recomputed, two gradients of its widest activation, its parameters' gradients, and what a reduce-scatter receives.</summary>
-    public long BlockBackward => (recompute ? Inside : 0) + Float * (2 * tokens * model.FfnSize + _block.Elements) + (_single ? 0 : _block.GatheredElements * wireBytes);
+    public long BlockBackward => (input.Recompute ? Inside : 0) + _compute * (2 * _tokens * _model.FfnSize / input.TensorParallel + block.Elements) + Received(block);
 
-    /// <summary>What the last reduce-scatter receives, when no activations are left.</summary>
-    public long RootReduction => _single ? 0 : _root.GatheredElements * wireBytes;
+    /// <summary>The largest of the three moments, with the activations that are there.</summary>
+    public long Work => Math.Max(Activations + Math.Max(Head, BlockBackward), Received(root));
 
-    public long Peak => State + Gathered + Gradients + Math.Max(Activations + Math.Max(Head, BlockBackward), RootReduction);
+    public long Peak => State + Gathered + Gradients + Work;
 
-    // Kept for backward: two normalised inputs, key, value and query, what attention gave, the sum between, the feed-forward layer; and by
-    // token two pairs of LayerNorm statistics and one sum for each head.
-    private long Inside => Float * tokens * (7 * model.HiddenSize + model.FfnSize + 4 + model.Heads);
+    private int Weights => _wire == Float ? Float : _wire + (input.MasterWeights ? Float : 0);
+
+    // Gloo receives every rank's part of a reduction before it sums them; NCCL sums on the way.
+    private long Received(UnitLayout unit) => _single ? 0 : (input.OnCpu ? unit.GatheredElements : unit.ShardElements) * _wire;
+
+    // In 16 bit: rounded logits (and gradient, where the vocabulary is split) beside those in fp32; operators on whole rows make three of these.
+    private int LogitBytes => _compute == Float ? Float : input.TensorParallel > 1 ? Float + 2 * _compute : 3 * Float + _compute;
+
+    // Kept for backward: two normalised inputs, the sum between; of this rank's heads and width: key, value and query, what attention gave, the
+    // feed-forward layer; and by token two pairs of LayerNorm statistics. The CPU's attention keeps one sum for each head; operators keep the
+    // scaled query and the weights before and after dropout.
+    private long Inside
+    {
+        get
+        {
+            var (tensor, hidden, heads) = (input.TensorParallel, (long)_model.HiddenSize, _model.Heads / input.TensorParallel);
+            var split = (4 * hidden + _model.FfnSize) / tensor + (input.OnCpu ? heads : hidden / tensor + 2L * heads * input.SequenceLength);
+            return _tokens * (_compute * (3 * hidden + split) + 4 * Float);
+        }
+    }
 }

@@ -3,13 +3,11 @@ namespace Opt.Trainer.Parallel;
 /// <summary>Bytes one rank sends to its data-parallel group in one attempt, exactly as the schedule issues its collectives (by fp32 or 16-bit wire, padding included).</summary>
 internal static class Traffic
 {
-    /// <param name="layouts">The root, then the blocks.</param>
     /// <param name="wireBytes">Bytes of an element on the wire.</param>
     /// <param name="rounds">Micro-batches of the attempt.</param>
     /// <param name="resident">Gathered blocks stay until the next update.</param>
-    public static long BytesSent(IReadOnlyList<UnitLayout> layouts, int wireBytes, int rounds, bool resident)
+    public static long BytesSent(UnitLayout root, UnitLayout block, int layers, int wireBytes, int rounds, bool resident)
     {
-        var (root, block, layers) = (layouts[0], layouts[1], layouts.Count - 1);
         var toEachPeer = root.ShardElements * 2 + block.ShardElements * (BlockGathers(layers, rounds, resident) + (long)rounds * layers);
         return (root.DataParallel - 1) * toEachPeer * wireBytes;
     }

@@ -18,7 +18,7 @@ public sealed class PlanCommandTests
             "47.1 % with recomputation, 35.4 % of model FLOPs",
         ];
         Assert.All(facts, fact => Assert.Contains(fact, plan, StringComparison.Ordinal));
-        Assert.Matches("wire per rank, step +13[01]\\.[0-9]+ GB", plan);
+        Assert.Contains("128.963 GB, or 130.066 GB if blocks still there were gathered again", plan, StringComparison.Ordinal);
         Assert.Contains("33.08 days", Plan("--model", "opt-175b", "--nodes", "128", "--accelerators", "8", "--tensor", "8", "--batch-tokens", "2097152"), StringComparison.Ordinal);
     }
 

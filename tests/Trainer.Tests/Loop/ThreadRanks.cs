@@ -27,8 +27,9 @@ internal static class ThreadRanks
 
     /// <param name="store">Folder of a checkpoint store; null saves nothing.</param>
     /// <param name="resume">Go on from the newest checkpoint of the store.</param>
+    /// <param name="computeType">In what to compute; null for fp32, as on any CPU.</param>
     public static RankOutcome[] Train(TrainingConfig config, int worldSize, MemoryChannel? channel = null, Action<int, long, Tensor>? afterBackward = null,
-        Func<int, bool>? stop = null, Func<int, TrainingConfig>? configOf = null, WorldOptions? options = null, string? store = null, bool resume = false)
+        Func<int, bool>? stop = null, Func<int, TrainingConfig>? configOf = null, WorldOptions? options = null, string? store = null, bool resume = false, ScalarType? computeType = null)
     {
         using var server = new distributed.TCPStore("127.0.0.1", 0, is_server: true, Deadline);
         var saved = store is null ? null : Saved.Open(store, resume);
@@ -40,7 +41,7 @@ internal static class ThreadRanks
             try
             {
                 var own = configOf?.Invoke(rank) ?? config;
-                var part = new Part(own, rank, worldSize, server.port, rank == 0 && channel is not null ? channel : new(), options ?? s_usual, saved, exchange[rank]);
+                var part = new Part(own, rank, worldSize, server.port, rank == 0 && channel is not null ? channel : new(), options ?? s_usual, saved, exchange[rank], computeType);
                 outcomes[rank] = part.Run(afterBackward, stop);
             }
             catch (Exception e)
@@ -75,7 +76,7 @@ internal static class ThreadRanks
     public static ICheckpointStore OpenStore(string folder) =>
         new StoreEnvironment { Credentials = new() }.Open(TimeProvider.System, new() { Directory = new() { Path = folder } }, createRoot: true);
 
-    private sealed record Part(TrainingConfig Config, int Rank, int WorldSize, int Port, MemoryChannel Channel, WorldOptions Options, Saved? Saved, IRankExchange Exchange)
+    private sealed record Part(TrainingConfig Config, int Rank, int WorldSize, int Port, MemoryChannel Channel, WorldOptions Options, Saved? Saved, IRankExchange Exchange, ScalarType? ComputeType)
     {
         public RankOutcome Run(Action<int, long, Tensor>? afterBackward, Func<int, bool>? stop)
         {
@@ -86,7 +87,7 @@ internal static class ThreadRanks
             using var world = meeting is null ? World.Single(time) : World.Join(meeting, mesh, "127.0.0.1", CPU, Options, time);
             using var data = Trainer.Data.Dataset.Open(Config.Data, Config.SequenceLength, Config.Seed, Config.Model);
             using var validation = new Validator(Config, data);
-            using var engine = new TrainingEngine(Config, world, CPU, time);
+            using var engine = new TrainingEngine(Config, world, CPU, time, ComputeType);
             var session = Session(mesh, engine.Storage);
             var restored = Start(engine, session);
             var run = new TrainingRun

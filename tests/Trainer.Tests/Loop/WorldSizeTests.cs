@@ -5,6 +5,7 @@ using Opt.Trainer.Parallel;
 using Opt.Trainer.Tests.Data;
 using Opt.Trainer.Tests.Parallel;
 using Xunit;
+using static Opt.Torch.torch;
 
 namespace Opt.Trainer.Tests.Loop;
 
@@ -102,6 +103,21 @@ public sealed class WorldSizeTests : IDisposable
         Assert.DoesNotContain(spread, s => s.Skipped);
         Assert.All(alone.Zip(spread), pair => Assert.Equal(1, pair.Second.Loss!.Value / pair.First.Loss!.Value, precision == Precision.Fp16 ? 2e-3 : 2e-2));
         Assert.True(spread[^1].Loss < 0.9 * spread[0].Loss);
+    }
+
+    // As accelerators do: computed in 16 bit, gradients summed in 16 bit by a group that runs by itself, weights and their gradients added up in fp32.
+    [Theory]
+    [InlineData(1, 1, true, 32, ActivationCheckpointing.None), InlineData(2, 1, true, 32, ActivationCheckpointing.Full)]
+    [InlineData(1, 2, true, 32, ActivationCheckpointing.Full), InlineData(2, 1, false, 16, ActivationCheckpointing.Full)]
+    public void Computing_in_sixteen_bit_trains_alike(int dataParallel, int tensorParallel, bool preNorm, int embedding, ActivationCheckpointing checkpointing)
+    {
+        var config = TinyRun.Config(_folder.Path) with { TensorParallel = tensorParallel, ActivationCheckpointing = checkpointing };
+        config = config with { Model = config.Model with { PreNorm = preNorm, EmbeddingSize = embedding } };
+        var wide = ThreadRanks.Train(config with { TensorParallel = 1 }, 1)[0].Steps;
+        var narrow = ThreadRanks.Train(config with { Precision = Precision.Bf16 }, dataParallel * tensorParallel, options: ThreadRanks.Delayed, computeType: bfloat16)[0].Steps;
+        Assert.All(wide.Zip(narrow), pair => Assert.Equal(1, pair.Second.Loss!.Value / pair.First.Loss!.Value, 2e-2));
+        if (preNorm) Assert.True(narrow[^1].Loss < 0.9 * narrow[0].Loss);   // the other learns nothing in so few steps, in fp32 either
+        Assert.All(wide.Zip(narrow).Take(3), pair => Assert.Equal(1, pair.Second.GradientNorm!.Value / pair.First.GradientNorm!.Value, 2e-2));
     }
 
     [Fact]

@@ -13,6 +13,8 @@ public sealed class LearningRateTests
     [InlineData(1.2e-4, 1.2e-5, 178, 143051, 100000, 4.454294e-5), InlineData(1e-4, 1e-5, 89, 71525, 50000, 3.711868e-5), InlineData(8e-5, 8e-6, 178, 143051, 100000, 2.969530e-5)]
     [InlineData(1.2e-4, 1.2e-5, 2000, 143052, 1, 6e-8), InlineData(1.2e-4, 1.2e-5, 2000, 143052, 1000, 6e-5), InlineData(1.2e-4, 1.2e-5, 2000, 143052, 37000, 9.320137e-5)]
     [InlineData(6e-5, 6e-6, 2000, 143052, 38500, 4.602643e-5), InlineData(5.4e-5, 6e-6, 2000, 143052, 45000, 3.93671e-5), InlineData(4.5e-5, 6e-6, 2000, 143052, 56000, 3.00693e-5)]
+    [InlineData(6e-5, 6e-6, 2000, 143052, 41000, 4.50693e-5), InlineData(6e-5, 6e-6, 2000, 143052, 43300, 4.41888e-5), InlineData(5.4e-5, 6e-6, 2000, 143052, 42500, 4.021785e-5)]
+    [InlineData(4.5e-5, 6e-6, 2000, 143052, 46500, 3.269603e-5), InlineData(4.5e-5, 6e-6, 2000, 143052, 57100, 2.97652e-5)]
     [InlineData(3e-5, 6e-6, 2000, 143052, 60000, 2.01313e-5), InlineData(3e-5, 6e-6, 2000, 143052, 100000, 1.332530e-5)]
     [InlineData(0.1, 0.01, 20, 50, 10, 0.05), InlineData(0.1, 0.01, 20, 50, 20, 0.1), InlineData(0.1, 0.01, 20, 50, 35, 0.055), InlineData(0.1, 0.01, 20, 50, 50, 0.01)]
     public void The_schedule_reproduces_the_rates_of_the_opt_runs(double peak, double end, long warmup, long total, long step, double expected)

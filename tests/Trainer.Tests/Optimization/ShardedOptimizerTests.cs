@@ -64,7 +64,6 @@ public sealed class ShardedOptimizerTests
         var values = Values(new() { Beta2 = 0.999, WeightDecay = 0 }) with { PeakLearningRate = 0.1, EndLearningRate = 0.1 };
         ShardedOptimizer.Update(storage, values, 0, momentsFrom: 0, gradientScale: 1);
         Assert.Equal([.. Enumerable.Repeat((Half)3.0996f, 15), .. Enumerable.Repeat((Half)5.1016f, 4)], storage.Master.ToArray<Half>());
-        Assert.Equal(Math.Sqrt(5), Math.Sqrt(2.0 * 2 + 1), 4);
         // An update below half a unit in the last place is lost: the deviation from OPT that fp32 masters mend.
         storage.Gradient.fill_(1e-3);
         ShardedOptimizer.Update(storage, values with { PeakLearningRate = 1e-5, EndLearningRate = 1e-5 }, 1, momentsFrom: 0, gradientScale: 1);

@@ -14,7 +14,7 @@ public sealed class FootprintTests
         Assert.Equal(176_240_535, Opt175B.ShardParameters);
         Assert.Equal(1.748, Opt175B.OptCheckpointBytes / 1e12, 1e-3);
         Assert.Equal(1.762, 10 * Opt175B.ShardParameters / 1e9, 1e-3);
-        Assert.Equal(131, Opt175B.WireBytesPerStep / 1e9, 1.2);
+        Assert.Equal(131, Opt175B.PlainWireBytes / 1e9, 1.2);
         Assert.Equal(402.7, Opt175B.TensorMessageBytes / 1e6, 0.1);
     }
 
@@ -29,7 +29,7 @@ public sealed class FootprintTests
     public void Without_resharding_parameters_are_gathered_once_and_all_stay()
     {
         var resident = new Footprint(new(ModelPreset.Find("opt-175b")!.Dimensions, 992, 8, 2048, 2_031_616, 2, 8, Recompute: true, Reshard: false));
-        Assert.Equal(2.0 / 3, (double)resident.WireBytesPerStep / Opt175B.WireBytesPerStep, 1e-9);
-        Assert.Equal(2 * resident.GatheredParameters, resident.GatheredBytes);
+        Assert.Equal(2.0 / 3, (double)resident.PlainWireBytes / Opt175B.PlainWireBytes, 1e-9);
+        Assert.Equal(2 * resident.GatheredParameters, resident.Memory.Gathered);
     }
 }

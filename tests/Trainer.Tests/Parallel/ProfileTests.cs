@@ -1,5 +1,4 @@
 using Opt.Api;
-using Opt.Trainer.Model;
 using Opt.Trainer.Parallel;
 using Opt.Trainer.Tests.Data;
 using Opt.Trainer.Tests.Loop;
@@ -29,21 +28,21 @@ public sealed class ProfileTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Theory]
-    [InlineData(1, "none", "fp32")]
-    [InlineData(2, "full", "fp32")]
-    [InlineData(2, "none", "bf16")]
-    public async Task Ranks_issue_one_order_send_what_the_formula_says_and_hold_no_more(int ranks, string checkpointing, string precision)
+    [InlineData(1, 1, "none", "fp32")]
+    [InlineData(2, 2, "full", "fp32")]
+    [InlineData(2, 1, "none", "bf16")]
+    public async Task Ranks_issue_one_order_send_what_the_formula_says_and_hold_no_more(int ranks, int tensor, string checkpointing, string precision)
     {
-        var events = await Profile(ranks, checkpointing, precision);
-        var (layouts, bytes, recompute) = (Layouts(ranks), precision == "fp32" ? 4 : 2, checkpointing == "full");
-        var formula = new LiveBytes(Model, layouts, Sequences * Length, bytes, recompute, resident: !recompute).Peak;
-        for (var rank = 0; rank < ranks; rank++)
+        var events = await Profile(ranks, tensor, checkpointing, precision);
+        var batch = ranks * Rounds * Sequences * Length;
+        var formula = new Footprint(new(Model, ranks * tensor, tensor, Length, batch, precision == "fp32" ? 4 : 2, Sequences, checkpointing == "full", Reshard: true) { OnCpu = true });
+        for (var rank = 0; rank < ranks * tensor; rank++)
         {
             var mine = events.Where(e => e.Pid == rank).ToList();
             var totals = mine.Where(e => e.Name == "attempt totals").Select(e => e.Args!).ToList();
             Assert.Equal(3, totals.Count);
-            Assert.All(totals, t => Assert.Equal(Traffic.BytesSent(layouts, bytes, Rounds, resident: !recompute), t.BytesSent));
-            Assert.All(totals, t => Assert.InRange(t.PeakBytes!.Value / (double)formula, 0.9, 1.1));
+            Assert.All(totals, t => Assert.Equal(formula.WireBytesPerStep, t.BytesSent));
+            Assert.All(totals, t => Assert.InRange(t.PeakBytes!.Value / (double)formula.Memory.Peak, 0.9, 1.1));
             Assert.Equal(Names(events, 0, "issue"), Names(events, rank, "issue"));
             Assert.Equal(Names(events, rank, "issue"), Names(events, rank, "collective"));
             Assert.Equal(3 * Rounds * Model.Layers, Names(events, rank, "compute").Count(n => n.StartsWith("backward block", StringComparison.Ordinal)));
@@ -53,18 +52,17 @@ public sealed class ProfileTests : IDisposable
     private static List<string> Names(IEnumerable<TraceEvent> events, int rank, string category) =>
         [.. events.Where(e => e.Pid == rank && e.Cat == category).OrderBy(e => e.Ts).Select(e => e.Name)];
 
-    private static UnitLayout[] Layouts(int ranks) => [.. OptParameters.Units(Model).Select(u => new UnitLayout(u, 1, ranks))];
-
-    private async Task<IReadOnlyList<TraceEvent>> Profile(int ranks, string checkpointing, string precision)
+    private async Task<IReadOnlyList<TraceEvent>> Profile(int ranks, int tensor, string checkpointing, string precision)
     {
         File.WriteAllText(_folder["train.yaml"], $$"""
             model: {layers: 4, hiddenSize: 64, heads: 4, vocabSize: 1024, maxPositions: 64}
+            topology: {tensorParallel: {{tensor}}}
             data: {root: "{{_folder.Path}}", train: [{path: tokens}]}
             training: {batchTokens: {{ranks * Rounds * Sequences * Length}}, sequenceLength: {{Length}}, totalTokens: 100000, precision: {{precision}}, microBatchSequences: {{Sequences}}, activationCheckpointing: {{checkpointing}}, learningRate: {peak: 0.001 } }
             maxSteps: 3
             """);
         var trace = _folder["trace.json"];
-        var (exit, error) = await TrainProcess.RunAsync(TestContext.Current.CancellationToken, "train", "--config", _folder["train.yaml"], "--workers", $"{ranks}", "--profile", trace, "--quiet");
+        var (exit, error) = await TrainProcess.RunAsync(TestContext.Current.CancellationToken, "train", "--config", _folder["train.yaml"], "--workers", $"{ranks * tensor}", "--profile", trace, "--quiet");
         Assert.True(exit == 0, error);
         return TraceFiles.Read(trace);
     }

@@ -3,6 +3,7 @@
 #include "simd/kernels.h"
 
 #include <ATen/Parallel.h>
+#include <optional>
 #include <torch/csrc/autograd/custom_function.h>
 
 using namespace opt;
@@ -95,9 +96,25 @@ at::Tensor dropped(const at::Tensor& weights, double p, const opt_dropout_key& k
   return *owned;
 }
 
-// The same by libtorch's operators, for other devices and types.
+// The library's own fused attention, where it has one that takes a scale. Found by its arguments: no version is asked for.
+template <class Tensor>
+at::Tensor fused(const Tensor& q, const Tensor& k, const Tensor& v, double scale) {
+  if constexpr (requires { scaled_dot_product_attention(q, k, v, std::nullopt, 0.0, true, scale); }) {
+    return scaled_dot_product_attention(q, k, v, std::nullopt, 0.0, true, scale);
+  } else {
+    return {};
+  }
+}
+
+// The same by libtorch's operators, for other devices and types. Its fused attention draws dropout of its own, so it serves without alone.
 at::Tensor by_operators(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale, double p,
                         const opt_dropout_key* key) {
+  if (p == 0) {
+    const at::Tensor result = fused(q, k, v, scale);
+    if (result.defined()) {
+      return result;
+    }
+  }
   const int64_t length = q.size(2);
   const at::Tensor mask = at::full({length, length}, -std::numeric_limits<float>::infinity(), q.options()).triu_(1);
   at::Tensor weights = at::softmax(at::matmul(q * scale, k.transpose(-1, -2)) + mask, -1);

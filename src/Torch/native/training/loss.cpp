@@ -83,8 +83,10 @@ OPT_API int32_t opt_linear_cross_entropy(opt_tensor hidden, opt_tensor weight, o
         at::Tensor target = grad_x.narrow(0, first, n);
         at::mm_out(target, logits, w);
       }
-      if (grad_w.defined()) {
+      if (grad_w.defined() && grad_w.scalar_type() == logits.scalar_type()) {
         grad_w.addmm_(logits.t(), part);
+      } else if (grad_w.defined()) {
+        grad_w.add_(at::mm(logits.t(), part)); // computed in 16 bit, added up in fp32
       }
     }
   });
