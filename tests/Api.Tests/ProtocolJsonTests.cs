@@ -47,6 +47,28 @@ public sealed class ProtocolJsonTests
     }
 
     [Theory]
+    [InlineData("opt-8m", 524_288, 1e-3, 715, 572_204)]
+    [InlineData("opt-125m", 524_288, 6e-4, 715, 572_204)]
+    [InlineData("opt-350m", 524_288, 3e-4, 715, 572_204)]
+    [InlineData("opt-760m", 524_288, 2.5e-4, 715, 572_204)]
+    [InlineData("opt-1.3b", 1_048_576, 2e-4, 357, 286_102)]
+    [InlineData("opt-2.7b", 1_048_576, 1.6e-4, 357, 286_102)]
+    [InlineData("opt-6.7b", 2_097_152, 1.2e-4, 178, 143_051)]
+    [InlineData("opt-13b", 4_194_304, 1e-4, 89, 71_525)]
+    [InlineData("opt-30b", 4_194_304, 1e-4, 89, 71_525)]
+    [InlineData("opt-66b", 2_097_152, 8e-5, 178, 143_051)]
+    [InlineData("opt-175b", 2_031_616, 1.2e-4, 2000, 147_665)]
+    public void Presets_have_the_batch_and_the_schedule_of_the_runs(string name, long batch, double peak, long warmup, long decay)
+    {
+        var spec = Spec with { Model = new() { Preset = name }, Topology = new() { Nodes = 1 }, Training = new() };
+        var config = TrainingConfigResolver.Resolve(spec);
+        Assert.Equal(batch, config.BatchTokens);
+        var live = config.HyperParameters;
+        Assert.Equal((peak, warmup, decay, 1.0), (live.PeakLearningRate, live.WarmupSteps, live.DecaySteps, live.GradientClip));
+        Assert.Equal(0.1 * peak, live.EndLearningRate, 1e-12);
+    }
+
+    [Theory]
     [InlineData("opt-125m", 125_239_296)]
     [InlineData("opt-350m", 331_196_416)]
     [InlineData("opt-1.3b", 1_315_758_080)]
