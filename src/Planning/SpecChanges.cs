@@ -33,7 +33,8 @@ internal static class SpecChanges
     {
         var (values, overrides) = Overrides.Resolve(s);
         var cause = new PlanCause { Id = $"spec-{s.Job.Metadata.Generation}", Reason = Reasons.HyperParametersChanged, Message = $"the spec changed {change.What}" };
-        var revision = Revisions.Next(s, cause, null).Valued(values, overrides) with { SpecGeneration = s.Job.Metadata.Generation };
+        var record = new InterventionRecord { Actor = Overrides.User, What = $"edited the spec: {change.What}", Why = $"generation {s.Job.Metadata.Generation} of the spec", Step = s.Seen.Steps.Newest?.Step ?? s.Plan!.Resume?.Step ?? 0 };
+        var revision = Revisions.Next(s, cause, record).Valued(values, overrides) with { SpecGeneration = s.Job.Metadata.Generation };
         // Another store comes with other pods, never with a revision.
         return revision with { Training = revision.Training with { Checkpoint = s.Desired.Checkpoint with { Store = revision.Training.Checkpoint.Store } } };
     }

@@ -20,7 +20,7 @@ public sealed class EditScenarios
         var status = await world.UntilAsync(s => s is { Revision: 1, LearningRate: 5e-4 } && s.Conditions.Any(c => c is { Type: ConditionTypes.SpecInForce, Status: "True" }), seconds: 30);
         Assert.Equal(1, status.Epoch);
         Assert.Equal(launches, world.Agents.Launches);
-        Assert.Contains(status.Logbook, e => e.What == "sent revision 1 of epoch 1" && e.Why.Contains("0.001 -> 0.0005", StringComparison.Ordinal));
+        Assert.Contains(status.Logbook, e => e.Actor == "user" && e.What.StartsWith("edited the spec: ", StringComparison.Ordinal) && e.What.Contains("0.001 -> 0.0005", StringComparison.Ordinal));
     });
 
     [Fact]
@@ -31,7 +31,7 @@ public sealed class EditScenarios
         var edit = new JsonObject { ["every"] = new JsonObject { ["steps"] = 2 }, ["keep"] = new JsonObject { ["last"] = 7 }, ["healthyWhen"] = new JsonObject { ["afterSteps"] = 3 } };
         await world.EditJobAsync(new JsonObject { ["spec"] = new JsonObject { ["checkpoint"] = edit } });
         var status = await world.UntilAsync(s => s.Revision == 1 && s.Conditions.Any(c => c is { Type: ConditionTypes.SpecInForce, Status: "True" }), seconds: 30);
-        Assert.Contains("checkpoint.every, checkpoint.keep, checkpoint.healthyWhen", Assert.Single(status.Logbook, e => e.What == "sent revision 1 of epoch 1").Why, StringComparison.Ordinal);
+        Assert.Contains("checkpoint.every, checkpoint.keep, checkpoint.healthyWhen", Assert.Single(status.Logbook, e => e.Actor == "user").What, StringComparison.Ordinal);
         await world.UntilAsync(s => s.Step >= 20);
 
         Assert.Equal((1L, 7), (status.Epoch, (await world.PlanAsync()).Training.Checkpoint.Keep.Last));
