@@ -30,6 +30,8 @@ public sealed class DivergenceScenarios
 
     private static readonly string Manifest = LifecycleScenarios.Manifest + "\n" + Policies;
 
+    private static readonly string Replaying = Manifest.Replace("    cooldown: {steps: 5}", "    cooldown: {steps: 5}\n    replay: {limit: 1, slack: 3}", StringComparison.Ordinal);
+
     [Fact]
     public Task A_divergence_at_night_is_rolled_back_with_a_lower_learning_rate_and_written_down() => Scenario.RunAsync(nodes: 2, async world =>
     {
@@ -77,6 +79,40 @@ public sealed class DivergenceScenarios
         await world.EditJobAsync(new JsonObject { ["metadata"] = new JsonObject { ["annotations"] = new JsonObject { [JobRequest.Prefix + "resume"] = "morning" } } });
         var done = await world.UntilAsync(s => s.Phase == JobPhase.Succeeded);
         Assert.Equal("resumed", Assert.Single(done.HandledRequests).Answer);
+    });
+
+    [Fact]
+    public Task A_divergence_that_comes_back_when_its_data_are_run_again_is_the_numbers_and_the_policy_acts() => Scenario.RunAsync(nodes: 2, async world =>
+    {
+        world.Agents.Shape = r => r.Epoch <= 2 && r.Step >= 23 ? r with { Loss = null } : r;
+        await world.CreateJobAsync(Replaying);
+        await world.UntilAsync(s => s is { Epoch: 2, Phase: JobPhase.Running }, seconds: 60);
+        var replay = await world.PlanAsync();
+        Assert.Equal((15L, 1e-3, Reasons.DivergenceReplay), (replay.Resume!.Step, replay.Training.HyperParameters.PeakLearningRate, replay.Cause.Reason));
+
+        var again = await world.UntilAsync(s => s is { Epoch: 3, Phase: JobPhase.Running, Step: > 25 }, seconds: 60);
+        Assert.Equal(5e-4, (await world.PlanAsync()).Training.HyperParameters.PeakLearningRate);
+        Assert.Equal([Reasons.Divergence, Reasons.DivergenceReplay], again.Restarts.ByCause.Select(r => r.Cause).Order(StringComparer.Ordinal));
+        Assert.Contains(world.Agents.Logbook.Values, e => e.What.Contains("it came back when the same data were run again", StringComparison.Ordinal));
+        Assert.Empty(again.Nodes.Quarantined);
+    });
+
+    [Fact]
+    public Task A_divergence_that_does_not_come_back_is_a_machines_which_tests_then_find_and_no_value_moves() => Scenario.RunAsync(nodes: 3, async world =>
+    {
+        world.Agents.Shape = r => r.Epoch == 1 && r.Step >= 23 ? r with { Loss = null } : r;
+        await world.CreateJobAsync(Replaying);
+        await world.UntilAsync(s => s is { Epoch: 2, Phase: JobPhase.Running }, seconds: 60);
+        var faulty = (await world.PlanAsync()).Members[1];
+        world.Agents.Of(faulty).TestFault = "wrong digest";
+
+        var again = await world.UntilAsync(s => s is { Epoch: > 2, Phase: JobPhase.Running, Step: > 35 }, seconds: 120);
+        var plan = await world.PlanAsync();
+        Assert.Equal(faulty.Node, Assert.Single(again.Nodes.Quarantined).Name);
+        Assert.DoesNotContain(plan.Members, m => m.Node == faulty.Node);
+        Assert.Equal(1e-3, plan.Training.HyperParameters.PeakLearningRate);
+        Assert.All(again.HyperParameters, h => Assert.Equal("spec", h.SetBy));
+        Assert.Contains(world.Agents.Logbook.Values, e => e.What.StartsWith("hardware: what fired at step 25 did not come back on the same data", StringComparison.Ordinal));
     });
 
     [Fact]
