@@ -8,7 +8,7 @@ namespace Opt.Planning;
 internal static class Draining
 {
     /// <summary>A drain that takes longer is given up; the last committed checkpoint must do.</summary>
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(10);
+    public static readonly TimeSpan Deadline = TimeSpan.FromMinutes(10);
 
     /// <summary>Moves towards drained workers; null once nothing runs that could be saved.</summary>
     public static Move? Decide(Situation s, string why)
@@ -23,6 +23,9 @@ internal static class Draining
             .With(Fact.False(ConditionTypes.Running, "Draining", why))
             .WakeIn(TimeSpan.FromSeconds(2));
     }
+
+    /// <summary>No step follows, by our order or because all are done: the workers wait for their uploads, of which each may take minutes.</summary>
+    public static bool IsLastSave(Situation s) => s.Seen.Memory.Drain?.Epoch == s.Plan!.Epoch || s.Seen.Steps.Newest?.Step >= s.Plan.Training.HyperParameters.TotalSteps;
 
     /// <summary>Only a run that has stepped has something to save, and only rank 0's agent can pass the order on.</summary>
     private static bool IsRunning(Situation s) =>

@@ -21,11 +21,12 @@ internal static class Exclusion
         var uses = Budgets.Current(s);
         var actions = new List<PlannedAction>();
         var shadows = new List<ShadowNote>();
-        var held = Outage.Found(s);
+        var outage = Outage.Found(s);
+        var held = outage;
         foreach (var suspect in Suspects(s, replaceCulprit ? incident : null))
         {
-            var node = s.Seen.Nodes.FirstOrDefault(n => n.Name == suspect.Node);
-            if (Outage.Found(s) is not null && node is { Ready: false }) continue;
+            var node = suspect.Node is null ? null : s.NodeNamed(suspect.Node);
+            if (outage is not null && node is { Ready: false }) continue;
             if (node?.Quarantine is null && actions.Count >= s.Seen.QuarantineRoom)
             {
                 held = Fact.False(ConditionTypes.NodeActionsAllowed, "BreakerOpen", $"as many nodes of the cluster are quarantined as the operator may put aside; {suspect.Node} stays although {suspect.Message}");

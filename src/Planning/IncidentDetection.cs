@@ -118,7 +118,8 @@ internal static class IncidentDetection
     public static TimeSpan HangLimit(Situation s)
     {
         var factor = TimeSpan.FromSeconds(s.Policy.HangFactor * s.Seen.Steps.MedianSeconds);
-        return factor > s.Policy.HangAtLeast ? factor : s.Policy.HangAtLeast;
+        var limit = factor > s.Policy.HangAtLeast ? factor : s.Policy.HangAtLeast;
+        return Draining.IsLastSave(s) ? Draining.Deadline + limit : limit;
     }
 
     /// <summary>The one member behind all others, if there is one.</summary>

@@ -16,7 +16,7 @@ internal static class Leaving
         if (staying.Length == candidates.Count) return candidates;
         // Once the decision to leave is made, pods that would only come back to the same node stay too.
         var decided = s.Seen.Memory.Incident is { Reason: Reasons.NodeLeft } incident && incident.Epoch == s.Plan?.Epoch;
-        var needed = candidates.Except(staying).Where(p => !decided || !IsClosed(s, p)).OrderBy(p => s.Members.Any(m => m.Planned.PodUid == p.Uid) ? 0 : 1).Take(Math.Max(0, s.Nodes - staying.Length));
+        var needed = candidates.Except(staying).Where(p => !decided || !IsClosed(s, p)).OrderBy(p => s.MemberWith(p.Uid) is not null ? 0 : 1).Take(Math.Max(0, s.Nodes - staying.Length));
         return [.. staying.Concat(needed).OrderBy(p => p.Ordinal)];
     }
 
@@ -40,7 +40,7 @@ internal static class Leaving
     public static Move Watched(Situation s, Move move)
     {
         var departing = Departing(s).ToArray();
-        var spares = s.Seen.Pods.Where(p => !p.Terminating && s.Members.All(m => m.Planned.PodUid != p.Uid) && MayGo(s, p)).Select(p => new DeletePod(p.Name, p.Uid, Now: false)).ToArray();
+        var spares = s.Seen.Pods.Where(p => !p.Terminating && s.MemberWith(p.Uid) is null && MayGo(s, p)).Select(p => new DeletePod(p.Name, p.Uid, Now: false)).ToArray();
         move = move.Then([.. spares]) with { Memory = move.Memory with { DepartingSince = departing.Length == 0 ? null : s.Seen.Memory.DepartingSince ?? s.Now } };
         if (departing.Length == 0) return move;
         if (s.Policy.LeaveNode.Mode is PolicyMode.Shadow) return move with { Shadows = [.. move.Shadows, .. departing.Select(m => new ShadowNote($"leave-{m.Planned.Node}-{s.Plan!.Epoch}", $"would have left node {m.Planned.Node}", $"{m.Node!.Departure!.Why}; failurePolicy.leaveNode.mode is Shadow"))] };
@@ -74,7 +74,7 @@ internal static class Leaving
     private static IEnumerable<Member> Departing(Situation s) => s.Members.Where(m => m.Pod is { Terminating: false } pod && s.IsDeparting(pod));
 
     /// <summary>Pods that could take a member's place now.</summary>
-    public static int Spares(Situation s) => s.Candidates.Count(p => !s.IsLeaving(p) && s.Members.All(m => m.Planned.PodUid != p.Uid));
+    public static int Spares(Situation s) => s.Candidates.Count(p => !s.IsLeaving(p) && s.MemberWith(p.Uid) is null);
 
     private static bool IsClosed(Situation s, PodState pod) => s.NodeOf(pod) is { Departure.IsClosed: true };
 

@@ -13,7 +13,8 @@ internal static class RankAssignment
     {
         if (candidates.Count < nodes) return null;
         var blocks = new PodState?[nodes];
-        for (var rank = 0; rank < Math.Min(nodes, previous.Count); rank++) blocks[rank] = candidates.FirstOrDefault(c => c.Uid == previous[rank].PodUid);
+        var byUid = candidates.ToDictionary(c => c.Uid, StringComparer.Ordinal);
+        for (var rank = 0; rank < Math.Min(nodes, previous.Count); rank++) blocks[rank] = byUid.GetValueOrDefault(previous[rank].PodUid);
         var placed = blocks.OfType<PodState>().Select(p => p.Uid).ToHashSet(StringComparer.Ordinal);
         // Old members whose block is gone (a smaller job) before spares that never trained.
         var old = previous.Select(p => p.PodUid).ToHashSet(StringComparer.Ordinal);

@@ -11,12 +11,15 @@ internal sealed class Situation
     private readonly Dictionary<string, PodState> _pods;
     private readonly Dictionary<string, AgentView> _agents;
     private readonly Dictionary<string, NodeState> _nodes;
+    private readonly Dictionary<string, Member> _members;
     private readonly Lazy<Straggling.Found?> _straggler;
     private readonly Lazy<Slowness.Found?> _slow;
+    private readonly Lazy<Dictionary<(DiagnosticsSet Set, string Environment), Dictionary<string, int>>> _bits;
 
     public Situation(OptTrainingJob job, Observation seen, DateTimeOffset now)
     {
         (Job, Seen, Now) = (job, seen, now);
+        _bits = new(() => NodeFindings.TrainedBits(this));
         Desired = TrainingConfigResolver.Resolve(job.Spec);
         _pods = seen.Pods.ToDictionary(p => p.Name, StringComparer.Ordinal);
         _agents = seen.Agents.ToDictionary(a => a.PodUid, StringComparer.Ordinal);
@@ -24,6 +27,7 @@ internal sealed class Situation
         Plan = seen.Plans.Select(p => p.Plan).MaxBy(p => (p.Epoch, p.Revision));
         Launched = Plan is null ? null : seen.Plans.Select(p => p.Plan).FirstOrDefault(p => p.Epoch == Plan.Epoch && p.Revision == 0) ?? Plan;
         Members = Plan is null ? [] : [.. Plan.Members.Select(MemberOf)];
+        _members = Members.DistinctBy(m => m.Planned.PodUid).ToDictionary(m => m.Planned.PodUid, StringComparer.Ordinal);
         Able = [.. seen.Pods.Where(IsCandidate)];
         Candidates = Leaving.Prefer(this, Able);
         Judgement = Judgement.Of(this);
@@ -60,6 +64,9 @@ internal sealed class Situation
     /// <summary>How much slower the run became as a whole, if it did.</summary>
     public Slowness.Found? Slow => _slow.Value;
 
+    /// <summary>How many nodes ended the tests' training step in which bits.</summary>
+    public IReadOnlyDictionary<(DiagnosticsSet Set, string Environment), Dictionary<string, int>> TrainedBits => _bits.Value;
+
     public int Nodes => Job.Spec.Topology.Nodes;
 
     /// <summary>Machines that suffice when there are no more.</summary>
@@ -86,6 +93,11 @@ internal sealed class Situation
     public NodeState? NodeOf(PodState pod) => pod.Node is null ? null : _nodes.GetValueOrDefault(pod.Node);
 
     public AgentView? AgentOf(PodState pod) => _agents.GetValueOrDefault(pod.Uid);
+
+    public NodeState? NodeNamed(string name) => _nodes.GetValueOrDefault(name);
+
+    /// <summary>The rank block that the current plan gives to that pod; null when it gives none.</summary>
+    public Member? MemberWith(string podUid) => _members.GetValueOrDefault(podUid);
 
     public PodState? PodNamed(string name) => _pods.GetValueOrDefault(name);
 

@@ -41,5 +41,5 @@ internal static class Sizing
     }
 
     /// <summary>Machines that could train and do not.</summary>
-    private static int More(Situation s) => Math.Min(s.Nodes - s.Plan!.Members.Count, s.Candidates.Count(c => !s.IsLeaving(c) && s.Members.All(m => m.Planned.PodUid != c.Uid)));
+    private static int More(Situation s) => Math.Min(s.Nodes - s.Plan!.Members.Count, s.Candidates.Count(c => !s.IsLeaving(c) && s.MemberWith(c.Uid) is null));
 }

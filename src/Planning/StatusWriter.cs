@@ -99,7 +99,7 @@ internal static class StatusWriter
     {
         Desired = s.Nodes,
         Ready = ended ? 0 : s.Plan is null ? Math.Min(s.Candidates.Count, s.Nodes) : s.Members.Count(m => m is { Pod.Terminating: false, Agent.Answers: true } && m.IsSameAgent),
-        SparesReady = s.Candidates.Count(c => s.Members.All(m => m.Planned.PodUid != c.Uid)) is var free && s.Plan is null ? Math.Max(0, free - s.Nodes) : free,
+        SparesReady = s.Candidates.Count(c => s.MemberWith(c.Uid) is null) is var free && s.Plan is null ? Math.Max(0, free - s.Nodes) : free,
         Quarantined = [.. s.Seen.Nodes.Where(n => n.Quarantine?.JobUid == s.Uid).OrderByDescending(n => n.Quarantine!.Since).ThenBy(n => n.Name, StringComparer.Ordinal).Take(ShownNodes)
             .Select(n => new QuarantinedNode { Name = n.Name, Reason = n.Quarantine!.Reason, Since = n.Quarantine.Since })],
     };

@@ -20,7 +20,7 @@ internal static class Suspicion
 
     private static IEnumerable<Offence> Named(Situation s, string node, string causeId)
     {
-        var history = s.Seen.Nodes.FirstOrDefault(n => n.Name == node)?.History ?? NodeHistory.Empty;
+        var history = s.NodeNamed(node)?.History ?? NodeHistory.Empty;
         var intervened = s.Seen.StatefulSet?.CountersSince;
         return NodeMemory.Named(s, node).Concat(history.Offences).DistinctBy(o => (o.JobUid, o.CauseId))
             .Where(o => !(o.At < history.Since) && (o.JobUid != s.Uid || (o.CauseId != causeId && !(o.At < intervened))));

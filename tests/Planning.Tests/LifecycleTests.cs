@@ -154,6 +154,30 @@ public sealed class LifecycleTests
     }
 
     [Fact]
+    public void A_last_save_that_takes_minutes_is_no_hang()
+    {
+        var world = new SimulatedWorld(Make.Job(), nodes: 2) { LastSave = TimeSpan.FromMinutes(5) };
+        world.RunUntil(w => w.Job.Status?.Step == 12);
+        world.Job = world.Job.Edited(s => s with { Training = s.Training with { MicroBatchSequences = 2 } });
+        world.RunUntil(w => w.Status is { Epoch: 2, Phase: JobPhase.Running });
+        Assert.Equal(Reasons.SpecChanged, world.Plan!.Cause.Reason);
+
+        world.RunUntil(w => w.Status.Phase == JobPhase.Succeeded);
+        Assert.Equal((2L, 1), (world.Status.Epoch, world.Status.Restarts.Total));
+        Assert.Equal(0, world.Status.Goodput.Single(a => a.Account == Accounts.Recompute).Seconds);
+    }
+
+    [Fact]
+    public void A_last_save_that_never_ends_is_a_hang_in_the_end()
+    {
+        var world = new SimulatedWorld(Make.Job(), nodes: 2) { LastSave = TimeSpan.FromDays(1) };
+        world.RunUntil(w => w.Status.Epoch == 2);
+
+        Assert.Equal(Reasons.Hang, world.Plan!.Cause.Reason);
+        Assert.InRange(world.Plan.CreatedAt - world.Plans[0].Plan.CreatedAt, TimeSpan.FromMinutes(12), TimeSpan.FromMinutes(14));
+    }
+
+    [Fact]
     public void Suspend_saves_and_releases_all_pods_and_resume_goes_on_where_it_was()
     {
         var world = new SimulatedWorld(Make.Job(), nodes: 2);

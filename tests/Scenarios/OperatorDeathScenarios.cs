@@ -28,6 +28,17 @@ public sealed class OperatorDeathScenarios
         Assert.Equal(plans, (await world.ListAsync(new("", "v1", "configmaps"))).Count);
     });
 
+    [Fact]
+    public Task A_clock_that_is_set_back_holds_no_number_of_the_status_back() => Scenario.RunAsync(nodes: 2, replicas: 1, async world =>
+    {
+        await world.CreateJobAsync(LifecycleScenarios.Manifest.Replace("totalTokens: 3840", "totalTokens: 12800", StringComparison.Ordinal));
+        var before = await world.UntilAsync(s => s is { Step: >= 5, LastCheckpoint: not null });
+        world.Operators[0].Clock.Offset -= TimeSpan.FromMinutes(30);
+
+        var after = await world.UntilAsync(s => s.Step >= before.Step + 40 && s.LastCheckpoint!.Step > before.LastCheckpoint!.Step, seconds: 90);
+        Assert.Equal((JobPhase.Running, 1L), (after.Phase, after.Epoch));
+    });
+
     [Theory]
     [InlineData(1)]
     [InlineData(3)]

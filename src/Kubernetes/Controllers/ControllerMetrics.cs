@@ -32,7 +32,7 @@ public sealed class ControllerMetrics
     {
         meter.CreateObservableGauge("opt.kubernetes.workqueue.depth", () => _depths.Select(d => new Measurement<int>(d.Value(), new KeyValuePair<string, object?>("controller", d.Key))), null, "Objects that are due and wait for a worker, by controller.");
         _duration = meter.CreateHistogram("opt.kubernetes.reconcile.duration", "s", "Time of one reconcile attempt, by controller and outcome.",
-            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.01, 0.05, 0.25, 1, 5, 30] });
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30] });
     }
 
     /// <summary>Measures the queue of a controller from now on.</summary>

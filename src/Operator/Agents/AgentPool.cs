@@ -25,7 +25,7 @@ internal sealed partial class AgentPool : IAsyncDisposable
     private readonly StepHistory _steps;
     private StepFollower? _follower;
     private Catalogue? _catalogue;
-    private DateTimeOffset _cataloguedAt = DateTimeOffset.MinValue;
+    private long? _cataloguedAt;   // by the stopwatch: the calendar may be set back
     private CheckpointSummary? _committed;
     private CheckpointSummary? _healthy;
 
@@ -66,9 +66,10 @@ internal sealed partial class AgentPool : IAsyncDisposable
     public async Task TrackAsync(IReadOnlyCollection<AgentTarget> targets)
     {
         List<AgentPoller> gone;
+        var wanted = targets.ToHashSet();
         lock (_gate)
         {
-            gone = [.. _pollers.Values.Where(p => !targets.Contains(p.Target))];
+            gone = [.. _pollers.Values.Where(p => !wanted.Contains(p.Target))];
             foreach (var poller in gone) _pollers.Remove(poller.Target.PodUid);
             foreach (var target in targets.Where(t => !_pollers.ContainsKey(t.PodUid)))
             {
@@ -126,7 +127,7 @@ internal sealed partial class AgentPool : IAsyncDisposable
         bool news;
         lock (_gate)
         {
-            _cataloguedAt = _clock.GetUtcNow();
+            _cataloguedAt = _clock.GetTimestamp();
             if (_catalogue is { } known && (catalogue.FencedEpoch, catalogue.Entry).CompareTo((known.FencedEpoch, known.Entry)) < 0) return;
             news = _catalogue?.Checkpoints != catalogue.Checkpoints;
             _catalogue = catalogue;
@@ -175,7 +176,13 @@ internal sealed partial class AgentPool : IAsyncDisposable
         // The last checkpoint of a run comes with no further step record: it is asked for before the end is acted on.
         var completed = after.Status?.State is AgentState.Completed && before.Status?.State is not AgentState.Completed;
         if (completed && FollowerOf(poller) is { } follower) follower.AskForCatalogue(this, () => _changed(TimeSpan.Zero));
-        else _changed(TimeSpan.Zero);
+        else _changed(alarm || silent ? TimeSpan.Zero : Together());
+    }
+
+    /// <summary>A pass looks at all agents, so the news of many of them wait for each other: 64 ms with 2,048 agents, nothing below 32.</summary>
+    private TimeSpan Together()
+    {
+        lock (_gate) return TimeSpan.FromMilliseconds(_pollers.Count / 32);
     }
 
     private StepFollower? FollowerOf(AgentPoller poller)
@@ -196,7 +203,7 @@ internal sealed partial class AgentPool : IAsyncDisposable
         bool first, news = false, committed = false;
         lock (_gate)
         {
-            first = _steps.View(null, null, null).Newest?.Epoch != page.Epoch;
+            first = _steps.Epoch != page.Epoch;
             var now = _clock.GetUtcNow();
             foreach (var record in page.Records)
             {
@@ -205,7 +212,7 @@ internal sealed partial class AgentPool : IAsyncDisposable
             }
 
             // Verdicts, and what people do with the trainer's own commands, come without a commit.
-            if (now - _cataloguedAt >= CatalogueAge) (_cataloguedAt, committed) = (now, true);
+            if (_cataloguedAt is not { } at || _clock.GetElapsedTime(at) >= CatalogueAge) (_cataloguedAt, committed) = (_clock.GetTimestamp(), true);
         }
 
         if (committed) follower.AskForCatalogue(this);

@@ -43,6 +43,9 @@ internal sealed class StepHistory(DateTimeOffset since)
     /// <summary>After the clock was set back, what lies in the future happened now: else no hang would be found until the clock has caught up.</summary>
     public void SetBack(DateTimeOffset now) => _advancedAt = _advancedAt > now ? now : _advancedAt;
 
+    /// <summary>Epoch of the newest record; null before the first.</summary>
+    public long? Epoch => _newest?.Epoch;
+
     /// <param name="accounted">Records up to then are in the ledger.</param>
     public StepView View(DateTimeOffset? accounted, CheckpointSummary? committed, CheckpointSummary? healthy)
     {

@@ -9,6 +9,7 @@ namespace Opt.Operator.Cluster;
 /// <summary>The local copies of everything decisions are made from.</summary>
 internal sealed class OperatorInformers : IDisposable
 {
+    private const string QuarantinedIndex = "quarantined";
     private readonly bool _withNodes;
 
     /// <param name="namespace">Null for all namespaces.</param>
@@ -23,7 +24,11 @@ internal sealed class OperatorInformers : IDisposable
         Services = Make(Resources.Services, service => service with { Metadata = Slim(service.Metadata) });
         DisruptionBudgets = Make(Resources.PodDisruptionBudgets, budget => budget with { Metadata = Slim(budget.Metadata) });
         Checkpoints = Make(CheckpointObject.Definition, item => item with { Metadata = Slim(item.Metadata) });
-        Nodes = new(client.Resource(Resources.Nodes), new() { Transform = node => node with { Metadata = Slim(node.Metadata) } }, logs.CreateLogger<Informer<V1Node>>());
+        Nodes = new(client.Resource(Resources.Nodes), new()
+        {
+            Transform = node => node with { Metadata = Slim(node.Metadata) },
+            Indexes = new Dictionary<string, Func<V1Node, IEnumerable<string>>> { [QuarantinedIndex] = static node => node.Metadata.Labels?.ContainsKey(Names.QuarantinedLabel) == true ? [""] : [] },
+        }, logs.CreateLogger<Informer<V1Node>>());
 
         Informer<T> Make<T>(ResourceDefinition<T> definition, Func<T, T> slim, string? selector = Names.JobLabel) where T : class => new(client.Resource(definition), new()
         {
@@ -46,6 +51,9 @@ internal sealed class OperatorInformers : IDisposable
     public Informer<CheckpointObject> Checkpoints { get; }
 
     public bool HaveSynced => Jobs.HasSynced && StatefulSets.HasSynced && Pods.HasSynced && Plans.HasSynced && Services.HasSynced && DisruptionBudgets.HasSynced && (!_withNodes || Nodes.HasSynced);
+
+    /// <summary>The nodes that carry the quarantine label, whoever set it.</summary>
+    public static IEnumerable<V1Node> Quarantined(InformerSnapshot<V1Node> nodes) => nodes.By(QuarantinedIndex, "");
 
     /// <summary>Lists and watches until cancelled.</summary>
     public Task RunAsync(CancellationToken ct) => Task.WhenAll(

@@ -22,10 +22,11 @@ internal sealed class JobState(string uid, AgentPool agents) : IAsyncDisposable
     /// <summary>The status as last worked out; newer than what is written while periodic writes wait.</summary>
     public OptTrainingJobStatus? Status { get; set; }
 
-    /// <summary>The status as last written, and when.</summary>
+    /// <summary>The status as last written.</summary>
     public OptTrainingJobStatus? Written { get; set; }
 
-    public DateTimeOffset WrittenAt { get; set; }
+    /// <summary>When, by the stopwatch: the calendar may be set back.</summary>
+    public long WrittenAt { get; set; }
 
     /// <summary>The agents' token; null until the Secret has been read.</summary>
     public string? Token { get; set; }

@@ -66,15 +66,18 @@ internal sealed class Observer(OperatorInformers informers, KubernetesClient cli
     {
         if (!canActOnNodes) return [];
         var used = pods.Select(p => p.Node).OfType<string>().ToHashSet(StringComparer.Ordinal);
-        return informers.Nodes.Snapshot.Items.Where(n => used.Contains(n.Metadata.Name!) || n.Metadata.Labels?.ContainsKey(Names.QuarantinedLabel) == true)
-            .Select(n => NodeReader.Read(n, job.Spec.Pod.Scheduling?.Rack?.Label)).Where(n => used.Contains(n.Name) || n.Quarantine?.JobUid == job.Metadata.Uid);
+        var nodes = informers.Nodes.Snapshot;
+        var rack = job.Spec.Pod.Scheduling?.Rack?.Label;
+        var mine = used.Select(name => nodes.Find(ObjectKey.Cluster(name))).OfType<V1Node>().Select(n => NodeReader.Read(n, rack));
+        var aside = OperatorInformers.Quarantined(nodes).Where(n => !used.Contains(n.Metadata.Name!)).Select(n => NodeReader.Read(n, rack)).Where(n => n.Quarantine?.JobUid == job.Metadata.Uid);
+        return mine.Concat(aside).OrderBy(n => n.Name, StringComparer.Ordinal);
     }
 
     private int QuarantineRoom()
     {
         if (!canActOnNodes) return 0;
-        var nodes = informers.Nodes.Snapshot.Items.ToArray();
-        return breaker.Room(nodes.Length, nodes.Count(n => n.Metadata.Labels?.ContainsKey(Names.QuarantinedLabel) == true));
+        var nodes = informers.Nodes.Snapshot;
+        return breaker.Room(nodes.Count, OperatorInformers.Quarantined(nodes).Count());
     }
 
     private async Task<string?> ReadTokenAsync(OptTrainingJob job, CancellationToken ct)

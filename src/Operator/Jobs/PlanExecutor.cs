@@ -20,15 +20,25 @@ namespace Opt.Operator.Jobs;
 /// </summary>
 internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInformers informers, IAgentClient agents, TimeProvider clock, OperatorMetrics metrics, ILogger<PlanExecutor> logger)
 {
+    /// <summary>Agents that are asked at the same time.</summary>
+    private const int AtOnce = 32;
+
     /// <summary>Executes in order; the first failure ends it.</summary>
     /// <exception cref="KubernetesException">The API server refused, or somebody else wrote first.</exception>
     public async Task ExecuteAsync(OptTrainingJob job, JobState state, IReadOnlyList<PlannedAction> actions, CancellationToken ct)
     {
-        foreach (var action in actions)
+        foreach (var action in actions.Where(a => a is not StartDiagnostics))
         {
             await ExecuteAsync(job, state, action, ct);
             metrics.Acted(action.GetType().Name);
         }
+
+        // Last, since nothing waits for them, and many at once: all nodes of a large job may be asked, dead ones among them.
+        await Parallel.ForEachAsync(actions.OfType<StartDiagnostics>(), new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = ct }, async (action, token) =>
+        {
+            await DiagnoseAsync(state, action, token);
+            metrics.Acted(nameof(StartDiagnostics));
+        });
     }
 
     private Task ExecuteAsync(OptTrainingJob job, JobState state, PlannedAction action, CancellationToken ct) => action switch
@@ -42,7 +52,6 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         CreatePlan a => CreatePlanAsync(job, a, ct),
         SendPlan a => SendPlanAsync(state, a, ct),
         SendControl a => SendControlAsync(state, a, ct),
-        StartDiagnostics a => DiagnoseAsync(state, a, ct),
         RecordLogbook a => RecordAsync(state, a, ct),
         QuarantineNode a => QuarantineAsync(job, a, ct),
         NoteOffences a => NoteAsync(a, ct),
@@ -146,7 +155,7 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
     {
         var id = action.Plan.Id;
         var uids = action.Plan.Members.Where(m => action.Pods.Contains(m.Pod)).Select(m => m.PodUid).ToArray();
-        await Parallel.ForEachAsync(uids, new ParallelOptions { MaxDegreeOfParallelism = 32, CancellationToken = ct }, async (uid, token) =>
+        await Parallel.ForEachAsync(uids, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = ct }, async (uid, token) =>
         {
             if (state.Agents.Target(uid) is not { } target) return;
             try

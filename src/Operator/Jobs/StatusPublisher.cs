@@ -16,11 +16,11 @@ internal sealed class StatusPublisher(KubernetesClient client, EventRecorder eve
     {
         state.Status = status;
         if (status == state.Written) return null;
-        var left = state.WrittenAt + interval - clock.GetUtcNow();
+        var left = interval - clock.GetElapsedTime(state.WrittenAt);
         if (!IsTransition(state.Written, status) && left > TimeSpan.Zero) return left;
         await WriteAsync(job, status, ct);
         var announcements = Announcements.Between(state.Written, status);
-        (state.Written, state.WrittenAt) = (status, clock.GetUtcNow());
+        (state.Written, state.WrittenAt) = (status, clock.GetTimestamp());
         foreach (var said in announcements) events.Publish(JobObject.Definition.ReferenceTo(job), said.Warning ? EventType.Warning : EventType.Normal, said.Reason, said.Reason, said.Message);
         return null;
     }

@@ -108,7 +108,7 @@ internal sealed partial class TrainingJobReconciler(
         if (_states.TryGetValue(entity.Key, out var known) && known.Uid == entity.Metadata.Uid) return known;
         await ForgetAsync(entity.Key);
         var status = entity.ReadStatus();
-        var state = new JobState(entity.Metadata.Uid!, newPool(entity.Key)) { Status = status, Written = status, WrittenAt = clock.GetUtcNow() };
+        var state = new JobState(entity.Metadata.Uid!, newPool(entity.Key)) { Status = status, Written = status, WrittenAt = clock.GetTimestamp() };
         _states[entity.Key] = state;
         return state;
     }

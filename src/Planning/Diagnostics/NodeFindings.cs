@@ -37,10 +37,14 @@ internal static class NodeFindings
     private static string? OtherBits(Situation s, PodState pod)
     {
         if (Trained(Newest(Reports(s, pod))) is not { } mine) return null;
-        var others = s.Seen.Pods.Where(p => p.Uid != pod.Uid).Select(p => Trained(Newest(Reports(s, p)))).OfType<Bits>().Where(o => (o.Set, o.Environment) == (mine.Set, mine.Environment)).ToArray();
-        var (same, most) = (others.Count(o => o.Digest == mine.Digest), others.GroupBy(o => o.Digest).Select(g => g.Count()).DefaultIfEmpty(0).Max());
-        return same == 0 && most >= 2 && 2 * most > others.Length + 1 ? $"{DiagnosticTests.TrainingStep}: ends in other bits than {most} nodes of the same environment" : null;
+        var ended = s.TrainedBits[(mine.Set, mine.Environment)];
+        var most = ended.Where(d => d.Key != mine.Digest).Select(d => d.Value).DefaultIfEmpty(0).Max();
+        return ended[mine.Digest] == 1 && most >= 2 && 2 * most > ended.Values.Sum() ? $"{DiagnosticTests.TrainingStep}: ends in other bits than {most} nodes of the same environment" : null;
     }
+
+    /// <summary>How many nodes ended their training step in which bits, by the set of tests and the environment.</summary>
+    public static Dictionary<(DiagnosticsSet Set, string Environment), Dictionary<string, int>> TrainedBits(Situation s) => s.Seen.Pods.Select(p => Trained(Newest(Reports(s, p)))).OfType<Bits>()
+        .GroupBy(b => (b.Set, b.Environment)).ToDictionary(g => g.Key, g => g.CountBy(b => b.Digest, StringComparer.Ordinal).ToDictionary(StringComparer.Ordinal));
 
     private static Bits? Trained(DiagnosticsReport? report) =>
         report?.Tests.FirstOrDefault(t => t is { Test: DiagnosticTests.TrainingStep, Outcome: DiagnosticOutcome.Passed }) is { Digest: { } digest, Environment: { } environment } ? new(report.Set, environment, digest) : null;

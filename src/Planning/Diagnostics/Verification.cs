@@ -41,7 +41,7 @@ internal static class Verification
     private static bool IsJoining(Situation s, PodState pod)
     {
         if (!s.Policy.Diagnostics.Enabled || s.AgentOf(pod) is not { Answers: true, Status: { Diagnostics: not null } status }) return false;
-        return s.Plan is null ? s.Policy.Diagnostics.FirstLaunch : s.Plan.Members.All(m => m.PodUid != pod.Uid || m.AgentInstance != status.Instance);
+        return s.Plan is null ? s.Policy.Diagnostics.FirstLaunch : s.MemberWith(pod.Uid)?.Planned.AgentInstance != status.Instance;
     }
 
     private static bool Finished(Situation s, PodState pod) => NodeFindings.Newest(NodeFindings.Reports(s, pod)) is not null;
@@ -67,7 +67,7 @@ internal static class Verification
     private static IEnumerable<PlannedAction> Removals(Situation s, Move move, PodState[] joining)
     {
         var already = move.Actions.OfType<DeletePod>().Select(d => d.Uid).ToHashSet(StringComparer.Ordinal);
-        return joining.Where(p => s.NodeOf(p)?.Quarantine?.JobUid == s.Uid && NodeFindings.Against(s, p) is not null && !already.Contains(p.Uid) && s.Plan?.Members.All(m => m.PodUid != p.Uid) != false)
+        return joining.Where(p => s.NodeOf(p)?.Quarantine?.JobUid == s.Uid && NodeFindings.Against(s, p) is not null && !already.Contains(p.Uid) && s.MemberWith(p.Uid) is null)
             .Select(p => new DeletePod(p.Name, p.Uid, Now: false));
     }
 }

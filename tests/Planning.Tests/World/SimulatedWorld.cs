@@ -51,6 +51,12 @@ internal sealed class SimulatedWorld
     public Action<RunPlan> Watch { get; init; } = _ => { };
 
     public int CommitEvery { get; init; } = 5;
+
+    /// <summary>How long the workers wait for their last save before they leave.</summary>
+    public TimeSpan LastSave { get; init; }
+
+    private (long Epoch, DateTimeOffset Ends)? _lastSave;
+
     public int QuarantineRoom { get; set; } = int.MaxValue;
 
     /// <summary>The pods' template tolerates cordons, as a person may have written.</summary>
@@ -367,6 +373,12 @@ internal sealed class SimulatedWorld
     {
         var first = members[0];
         var from = first.LastStep?.Step ?? plan.Resume?.Step ?? 0;
+        if (_lastSave is { } last && last.Epoch == plan.Epoch)
+        {
+            if (Now >= last.Ends) Leave(plan, from, members);
+            return;
+        }
+
         var step = from + 1;
         var live = Plans.Select(p => p.Plan).LastOrDefault(p => p.Epoch == plan.Epoch && p.Revision == first.Revision) ?? plan;
         var record = new StepRecord
@@ -387,7 +399,7 @@ internal sealed class SimulatedWorld
 
         var done = step >= live.Training.HyperParameters.TotalSteps;
         var drained = first.DrainRequested;
-        foreach (var agent in members) (agent.State, agent.LastAttempt) = (done || drained ? AgentState.Completed : AgentState.Running, step);
+        foreach (var agent in members) (agent.State, agent.LastAttempt) = (AgentState.Running, step);
         first.LastStep = record;
         if (plan.Epoch == Plan?.Epoch)
         {
@@ -403,7 +415,18 @@ internal sealed class SimulatedWorld
 
         var save = first.SaveRequested;
         first.SaveRequested = false;
-        if (step % CommitEvery == 0 || done || drained || save) Commit(plan, step, members);
+        if (!(done || drained))
+        {
+            if (step % CommitEvery == 0 || save) Commit(plan, step, members);
+        }
+        else if (LastSave == TimeSpan.Zero) Leave(plan, step, members);
+        else _lastSave = (plan.Epoch, Now + LastSave);
+    }
+
+    private void Leave(RunPlan plan, long step, SimulatedAgent[] members)
+    {
+        foreach (var agent in members) agent.State = AgentState.Completed;
+        Commit(plan, step, members);
     }
 
     private void Commit(RunPlan plan, long step, SimulatedAgent[] members)

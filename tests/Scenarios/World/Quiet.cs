@@ -8,7 +8,7 @@ namespace Opt.Scenarios.World;
 /// </summary>
 internal static class Quiet
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     /// <summary>Runs an asynchronous test on one dedicated thread, to which its awaits return.</summary>
     public static Task Run(Func<Task> play)

@@ -30,11 +30,11 @@ internal sealed class Scenario : IAsyncDisposable
     private int _processes;
     private (OperatorRuntime Runtime, KubernetesClient Client, CancellationTokenSource Stop, Task Running)? _operator;
 
-    private Scenario(EmbeddedApiServer server, ControlPlane plane, ClusterLink link, VirtualTime clock)
+    private Scenario(EmbeddedApiServer server, ControlPlane plane, ControllerContext context, ClusterLink link, VirtualTime clock)
     {
         (_server, _plane, Link, Clock) = (server, plane, link, clock);
         Agents = new(clock);
-        Nodes = new(server.Api, Agents, clock);
+        Nodes = new(server.Api, context.Pods, Agents, clock);
     }
 
     public VirtualTime Clock { get; }
@@ -94,7 +94,7 @@ internal sealed class Scenario : IAsyncDisposable
         var context = new ControllerContext(server.Api, new CacheSet(server.Api, clock, NullLoggerFactory.Instance), new Activity(), clock, NullLoggerFactory.Instance);
         var plane = new ControlPlane(context, server.Context.Kinds, new());
         await plane.StartAsync(ct);
-        var scenario = new Scenario(server, plane, await ClusterLink.ToAsync(server, permissions?.User, ct), clock);
+        var scenario = new Scenario(server, plane, context, await ClusterLink.ToAsync(server, permissions?.User, ct), clock);
         foreach (var definition in Directory.GetFiles(Repo.PathOf("crds"), "*.yaml").Order(StringComparer.Ordinal)) await server.Api.CreateAsync(Crds, null, Yaml.Parse(await File.ReadAllTextAsync(definition, ct))[0].AsObject(), User, ct);
         await server.Api.CreateAsync(new("", "v1", "namespaces"), null, new() { ["metadata"] = new JsonObject { ["name"] = "ml" } }, User, ct);
         if (permissions is not null) await permissions.GrantAsync(server.Api, User, ct);
