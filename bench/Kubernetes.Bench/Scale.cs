@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Opt.Api;
 using Opt.Api.V1Alpha1;
 using Opt.LocalCluster;
@@ -23,7 +24,8 @@ internal static class Scale
     private static readonly TimeSpan Watched = TimeSpan.FromSeconds(60);
 
     /// <param name="losses">Machines killed at once after the quiet minute.</param>
-    public static async Task MeasureAsync(int jobs, int nodes, int losses)
+    /// <param name="reconciles">Passes to ask for after it, as fast as they go.</param>
+    public static async Task MeasureAsync(int jobs, int nodes, int losses, int reconciles)
     {
         var what = $"{jobs} x {nodes} nodes";
         await using var agents = await AgentEndpoints.StartAsync(step: TimeSpan.FromSeconds(1));
@@ -40,6 +42,7 @@ internal static class Scale
             await AllAsync(cluster, jobs, s => s.Phase == JobPhase.Running && s.Nodes.Ready == nodes, minutes: 8);
             Figures.Print($"{what}: apply to phase Running", "s", Figures.Since(start));
             await SteadyAsync(what, @operator, agents, port);
+            if (reconciles > 0) await PressAsync(what, cluster, @operator, jobs, port, reconciles);
             if (losses > 0) await LoseAsync(what, cluster, machines, nodes, losses);
         }
         finally
@@ -63,7 +66,45 @@ internal static class Scale
         Figures.Print($"{what}: polls of agents", "a second", (agents.Seen.Requests - asked.Requests) / seconds);
         Figures.Print($"{what}: connections to agents", "connections", agents.Seen.Connections);
         Figures.Print($"{what}: reconciles", "a second", (Sum(after, "reconcile_duration", "_count") - Sum(before, "reconcile_duration", "_count")) / seconds);
-        foreach (var line in after.Where(l => l.Contains("reconcile_duration", StringComparison.Ordinal) && l.Contains("_bucket", StringComparison.Ordinal))) Console.WriteLine(line);
+        Percentiles($"{what}: a reconcile while training", before, after);
+    }
+
+    /// <summary>All jobs are touched again and again, until that many passes were made: how long one takes when the operator has no rest.</summary>
+    private static async Task PressAsync(string what, Cluster cluster, Process @operator, int jobs, int port, int reconciles)
+    {
+        using var http = new HttpClient();
+        var (cpu, before, start, after) = (Cpu(@operator), await MetricsAsync(http, port), Figures.Now(), Array.Empty<string>());
+        for (var turn = 0; Passes(after) - Passes(before) < reconciles; turn++)
+        {
+            var touch = new JsonObject { ["metadata"] = new JsonObject { ["annotations"] = new JsonObject { ["bench.example/turn"] = $"{turn}" } } };
+            for (var job = 0; job < jobs; job++) await cluster.Api.PatchAsync(Jobs, "default", $"opt-{job}", PatchKind.Merge, touch.DeepClone().AsObject(), User, default);
+            if (turn % 10 == 9) after = await MetricsAsync(http, port);
+        }
+
+        var seconds = Figures.Since(start);
+        Figures.Print($"{what}: reconciles when all jobs are touched without end", "a second", (Passes(after) - Passes(before)) / seconds);
+        Figures.Print($"{what}: operator's CPU then", "cores", (Cpu(@operator) - cpu) / seconds);
+        Percentiles($"{what}: one of {Passes(after) - Passes(before):0} such reconciles", before, after);
+    }
+
+    private static double Passes(string[] metrics) => Sum(metrics, "reconcile_duration", "_count", "controller=\"jobs\"");
+
+    /// <summary>From the histogram: exact to its bucket, linear within.</summary>
+    private static void Percentiles(string name, string[] before, string[] after)
+    {
+        var buckets = after.Where(l => IsBucket(l)).Select(Bound).Distinct().Order().Select(b => (Bound: b, Count: In(after, b) - In(before, b))).ToArray();
+        foreach (var share in new[] { 0.5, 0.99 })
+        {
+            var rank = share * buckets[^1].Count;
+            var at = Array.FindIndex(buckets, b => b.Count >= rank);
+            var (low, under) = at == 0 ? (0, 0) : (buckets[at - 1].Bound, buckets[at - 1].Count);
+            var seconds = double.IsInfinity(buckets[at].Bound) ? low : low + (buckets[at].Bound - low) * (rank - under) / (buckets[at].Count - under);
+            Figures.Print($"{name}, {100 * share:0} in 100 below", "ms", 1000 * seconds);
+        }
+
+        static bool IsBucket(string line) => line.Contains("reconcile_duration", StringComparison.Ordinal) && line.Contains("_bucket", StringComparison.Ordinal) && line.Contains("controller=\"jobs\"", StringComparison.Ordinal);
+        static double Bound(string line) => line.Split("le=\"")[1].Split('"')[0] is var le && le == "+Inf" ? double.PositiveInfinity : double.Parse(le, CultureInfo.InvariantCulture);
+        static double In(string[] metrics, double bound) => metrics.Where(l => IsBucket(l) && Bound(l) == bound).Sum(Value);
     }
 
     /// <summary>Many machines at once: until all members are placed anew and steps advance.</summary>
@@ -95,8 +136,10 @@ internal static class Scale
 
     private static async Task<string[]> MetricsAsync(HttpClient http, int port) => (await http.GetStringAsync(new Uri($"http://127.0.0.1:{port}/metrics"))).Split('\n');
 
-    private static double Sum(string[] metrics, string name, string suffix) => metrics.Where(l => !l.StartsWith('#') && l.Contains(name, StringComparison.Ordinal) && l.Split('{')[0].EndsWith(suffix, StringComparison.Ordinal))
-        .Sum(l => double.Parse(l[(l.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture));
+    private static double Sum(string[] metrics, string name, string suffix, string label = "") =>
+        metrics.Where(l => !l.StartsWith('#') && l.Contains(name, StringComparison.Ordinal) && l.Contains(label, StringComparison.Ordinal) && l.Split('{')[0].EndsWith(suffix, StringComparison.Ordinal)).Sum(Value);
+
+    private static double Value(string line) => double.Parse(line[(line.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture);
 
     private static double Cpu(Process process)
     {
