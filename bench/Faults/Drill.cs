@@ -122,9 +122,11 @@ internal sealed class Drill : IAsyncDisposable
     /// <summary>Another pod in place of one whose container was restarted: the kubelet would hold a second restart back.</summary>
     public async Task FreshPodAsync(int _)
     {
-        var epoch = (await _steps.NewestAsync())!.Epoch;
+        // By now the spare trains in its place, so its end costs no epoch.
+        var old = (string)(await _system.GetAsync(_ct, "pod", _pod))["metadata"]!["uid"]!;
         await _system.KubectlAsync(_ct, "delete", "pod", _pod, "--wait=false");
-        await _steps.FirstAboveAsync(epoch);
+        await _system.EventuallyAsync("a fresh pod", async () => await _system.TryKubectlAsync(_ct, "get", "pod", _pod, "-o", "json") is (0, var json)
+            && JsonNode.Parse(json) is { } pod && (string?)pod["metadata"]?["uid"] != old && (string?)pod["status"]?["phase"] == "Running", _ct, seconds: 120);
     }
 
     public Task CutNodeAsync(int _) => _system.NodeAsync("cut", _node, _ct);
