@@ -60,7 +60,7 @@ public sealed class HealthMonitorTests
         Assert.NotNull(_monitor.Now.Trouble);
 
         _monitor.Committed(3, 130, _monitor.Now);   // its commit says so itself
-        var last = Assert.Single(Enumerable.Range(131, 30).Where(step => Feed(step, step).Count > 0));
+        var last = Assert.Single(Enumerable.Range(131, 30), step => Feed(step, step).Count > 0);
         Assert.Equal(_monitor.Now.LastBadStep + 5, last);
         Assert.InRange(last, 136, 145);   // the newest values are judged by their median
         Assert.Null(_monitor.Now.Trouble);
