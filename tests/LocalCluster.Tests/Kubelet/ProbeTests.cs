@@ -110,18 +110,32 @@ public sealed class ProbeTests
         {
             try
             {
-                while (true) await AnswerAsync();
+                while (true)
+                {
+                    using var peer = await _listener.AcceptTcpClientAsync();
+                    await AnswerAsync(peer.GetStream());
+                }
             }
-            catch (Exception e) when (e is SocketException or ObjectDisposedException)
+            catch (Exception e) when (e is SocketException or InvalidOperationException)
             {
-                // the listener was stopped
+                // the listener was stopped, in the middle of waiting or just before
             }
         }
 
-        private async Task AnswerAsync()
+        private async Task AnswerAsync(NetworkStream stream)
         {
-            using var peer = await _listener.AcceptTcpClientAsync();
-            var stream = peer.GetStream();
+            try
+            {
+                await ReadAndAnswerAsync(stream);
+            }
+            catch (IOException)
+            {
+                // a prober that has seen enough resets the connection
+            }
+        }
+
+        private async Task ReadAndAnswerAsync(NetworkStream stream)
+        {
             var buffer = new byte[4096];
             var read = await stream.ReadAsync(buffer);
             if (read == 0) return;   // a tcp probe only connects

@@ -28,19 +28,13 @@ internal static class PodDefaultsAdmission
     private static void Prioritise(ObjectStore store, JsonObject pod, JsonObject spec)
     {
         var name = spec.Str("priorityClassName") ?? "";
-        var known = name switch
-        {
-            "system-node-critical" => Class(name, 2000001000),
-            "system-cluster-critical" => Class(name, 2000000000),
-            "" => store.List("scheduling.k8s.io/priorityclasses", null).Objects.Select(o => o.ToTree()).FirstOrDefault(c => c["globalDefault"].Bool() == true),
-            _ => store.Get("scheduling.k8s.io/priorityclasses", "", name)?.ToTree() ?? throw NoClass(pod, name),
-        };
+        var known = name.Length == 0
+            ? store.List("scheduling.k8s.io/priorityclasses", null).Objects.Select(o => o.ToTree()).FirstOrDefault(c => c["globalDefault"].Bool() == true)
+            : store.Get("scheduling.k8s.io/priorityclasses", "", name)?.ToTree() ?? throw NoClass(pod, name);
         if (known is not null && name.Length == 0) spec["priorityClassName"] = known.Name();
         spec["priority"] = known?["value"].Long() ?? 0;
         spec.Default("preemptionPolicy", known?.Str("preemptionPolicy") ?? "PreemptLowerPriority");
     }
-
-    private static JsonObject Class(string name, long value) => new() { ["metadata"] = new JsonObject { ["name"] = name }, ["value"] = value };
 
     private static ApiException NoClass(JsonObject pod, string name) => ApiErrors.Error(
         403, "Forbidden", $"pods \"{pod.Name()}\" is forbidden: no PriorityClass with name {name} was found", new JsonObject { ["name"] = pod.Name(), ["kind"] = "pods" });

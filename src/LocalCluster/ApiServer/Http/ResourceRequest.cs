@@ -22,6 +22,7 @@ internal sealed class ResourceRequest(ApiContext context, HttpContext http, User
     {
         if (!Allows(verb)) throw ApiErrors.MethodNotAllowed();
         if (path.Subresource is "attach" or "exec" or "portforward" or "proxy") throw ApiErrors.Error(501, "NotImplemented", $"{path.Subresource} is not served by the local cluster: its pods are processes of this machine", null);
+        if (kind is { Group: "", Kind: "Endpoints" }) Responses.Warn(http, ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"]);
         return verb switch
         {
             "get" when path is { Plural: "pods", Subresource: "log" } => LogResponse.WriteAsync(context, http, path, kind, logs),

@@ -29,6 +29,7 @@ internal static class RulesTable
         ("admissionregistration.k8s.io", _) => new WebhookConfigurationRules(mutating: false),
         ("apiextensions.k8s.io", _) => new CrdRules(),
         ("coordination.k8s.io", "Lease") => new LeaseRules(),
+        ("scheduling.k8s.io", "PriorityClass") => new PriorityClassRules(),
         _ => new PlainRules(),
     };
 }

@@ -3,7 +3,7 @@ using Opt.LocalCluster.ApiServer.Rest;
 
 namespace Opt.LocalCluster.ApiServer.Lifecycle;
 
-/// <summary>What every cluster has from the start: its namespaces, the administrator's role, and the API server's own service.</summary>
+/// <summary>What every cluster has from the start: its namespaces, the administrator's role, the priorities of the system's pods, and the API server's own service.</summary>
 internal static class Bootstrap
 {
     private static readonly string[] Namespaces = ["default", "kube-system", "kube-public", "kube-node-lease"];
@@ -14,6 +14,7 @@ internal static class Bootstrap
         foreach (var name in Namespaces) await EnsureAsync(context, "", "namespaces", null, new JsonObject { ["metadata"] = Named(name) }, ct);
         await EnsureAsync(context, "rbac.authorization.k8s.io", "clusterroles", null, ClusterAdmin(), ct);
         await EnsureAsync(context, "rbac.authorization.k8s.io", "clusterrolebindings", null, ClusterAdminBinding(), ct);
+        foreach (var body in PriorityClasses()) await EnsureAsync(context, "scheduling.k8s.io", "priorityclasses", null, body, ct);
         await EnsureAsync(context, "", "services", "default", KubernetesService(), ct);
     }
 
@@ -47,6 +48,22 @@ internal static class Bootstrap
         ["roleRef"] = new JsonObject { ["apiGroup"] = "rbac.authorization.k8s.io", ["kind"] = "ClusterRole", ["name"] = "cluster-admin" },
         ["subjects"] = new JsonArray(new JsonObject { ["apiGroup"] = "rbac.authorization.k8s.io", ["kind"] = "Group", ["name"] = "system:masters" }),
     };
+
+    private static IEnumerable<JsonObject> PriorityClasses() =>
+    [
+        new()
+        {
+            ["metadata"] = Named("system-node-critical"),
+            ["value"] = 2000001000,
+            ["description"] = "Used for system critical pods that must not be moved from their current node.",
+        },
+        new()
+        {
+            ["metadata"] = Named("system-cluster-critical"),
+            ["value"] = 2000000000,
+            ["description"] = "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
+        },
+    ];
 
     private static JsonObject KubernetesService() => new()
     {

@@ -23,7 +23,7 @@ public static class Reader
             var known = KnownFields(kind);
             foreach (var requirement in selection.Fields.Requirements.Where(r => !known.Contains(r.Field)))
             {
-                throw ApiErrors.BadRequest($"\"{requirement.Field}\" is not a known field selector: only {string.Join(", ", known.Select(f => $"\"{f}\""))}");
+                throw ApiErrors.BadRequest(Unknown(kind, requirement.Field, known));
             }
 
             return selection;
@@ -100,6 +100,11 @@ public static class Reader
     public static long ParseVersion(string text) =>
         long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var version) ? version
         : throw ApiErrors.Error(500, "", $"resourceVersion: Invalid value: {JsonText.ToText(text)}: strconv.ParseUint: parsing {JsonText.ToText(text)}: invalid syntax", null);
+
+    // Kinds that select by fields of their own, and custom ones, say less than those that take the general rule.
+    private static string Unknown(ResourceKind kind, string field, List<string> known) => kind.Custom || kind.Rules.SelectableFields.Count > 0
+        ? $"field label not supported: {field}"
+        : $"\"{field}\" is not a known field selector: only {string.Join(", ", known.Select(f => $"\"{f}\""))}";
 
     private static List<string> KnownFields(ResourceKind kind) =>
         kind.Namespaced ? ["metadata.name", "metadata.namespace", .. kind.Rules.SelectableFields] : ["metadata.name", .. kind.Rules.SelectableFields];

@@ -24,10 +24,10 @@ internal static class DeploymentStatus
         var enough = available >= wanted - unavailable;
         var complete = updated == wanted && total == wanted && available == wanted;
         status["conditions"] = new JsonArray(
-            Progressing(deployment, current, complete, now),
             enough
                 ? Make(deployment, "Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability.", now)
-                : Make(deployment, "Available", "False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.", now));
+                : Make(deployment, "Available", "False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.", now),
+            Progressing(deployment, current, complete, now));
         if (!JsonNode.DeepEquals(status, deployment["status"])) yield return Act.ReplaceStatus(Kinds.Deployments, deployment, status);
     }
 
