@@ -1,30 +1,8 @@
-using System.CommandLine;
 using Opt.Api.Protocol;
-using Opt.Trainer.Agent;
-using Opt.Trainer.Checkpoints.Commands;
 using Opt.Trainer.Cli;
-using Opt.Trainer.Diagnostics;
-using Opt.Trainer.Reports;
 
-// Every subcommand; each lives in Cli under its own name.
-var root = new RootCommand("Trains OPT language models. Part of opt-operator.")
-{
-    TrainCommand.Create(),
-    WorkerCommand.Create(),
-    AgentCommand.Create(),
-    TokenizeCommand.Create(),
-    ModelCommands.Init(),
-    ModelCommands.Export(),
-    ModelCommands.Import(),
-    EvaluateCommand.Create(),
-    CheckpointsCommand.Create(),
-    PlanCommand.Create(),
-    DiagnoseCommand.Create(),
-    ReportCommands.Logbook(),
-    ReportCommands.Plot(),
-};
-
-var parsed = root.Parse(args);
+// Read first: Root lists the commands.
+var parsed = Root.Create().Parse(args);
 if (parsed.Errors.Count > 0)
 {
     foreach (var error in parsed.Errors) Console.Error.WriteLine(ExitCodes.Line(WorkerExit.Usage, error.Message));

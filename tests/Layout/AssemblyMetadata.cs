@@ -1,10 +1,12 @@
 using System.Reflection.Metadata;
+using System.Reflection.Metadata.Ecma335;
 using System.Reflection.PortableExecutable;
 
 namespace Opt.Layout;
 
 /// <summary>What a compiled assembly refers to, read from its metadata tables without loading it.</summary>
-public sealed record AssemblyMetadata(IReadOnlyList<string> Assemblies, IReadOnlyList<string> Types, IReadOnlyList<string> Members)
+/// <param name="GenericCalls">The generic methods of <paramref name="Members"/>.</param>
+public sealed record AssemblyMetadata(IReadOnlyList<string> Assemblies, IReadOnlyList<string> Types, IReadOnlyList<string> Members, IReadOnlyList<string> GenericCalls)
 {
     /// <summary>Reads an assembly that lies beside the tests.</summary>
     public static AssemblyMetadata Of(string assembly)
@@ -15,8 +17,12 @@ public sealed record AssemblyMetadata(IReadOnlyList<string> Assemblies, IReadOnl
         return new(
             [.. reader.AssemblyReferences.Select(h => reader.GetString(reader.GetAssemblyReference(h).Name))],
             [.. reader.TypeReferences.Select(h => TypeName(reader, h))],
-            [.. reader.MemberReferences.Select(h => MemberName(reader, reader.GetMemberReference(h))).OfType<string>()]);
+            [.. reader.MemberReferences.Select(h => MemberName(reader, reader.GetMemberReference(h))).OfType<string>()],
+            [.. MethodSpecifications(reader).Where(m => m.Kind == HandleKind.MemberReference).Select(m => MemberName(reader, reader.GetMemberReference((MemberReferenceHandle)m))).OfType<string>().Distinct()]);
     }
+
+    private static IEnumerable<EntityHandle> MethodSpecifications(MetadataReader reader) =>
+        Enumerable.Range(1, reader.GetTableRowCount(TableIndex.MethodSpec)).Select(row => reader.GetMethodSpecification(MetadataTokens.MethodSpecificationHandle(row)).Method);
 
     private static string TypeName(MetadataReader reader, TypeReferenceHandle handle)
     {

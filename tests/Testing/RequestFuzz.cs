@@ -15,10 +15,21 @@ public sealed record FuzzTarget(IPEndPoint Server, IReadOnlyList<(string Method,
 /// <summary>Seeded malformed, huge and broken-off requests, one connection each.</summary>
 public static class RequestFuzz
 {
-    private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan AnswerWithin = TimeSpan.FromMinutes(2);
+    private static readonly int Seed = int.Parse(Environment.GetEnvironmentVariable("OPT_TEST_SEED") ?? "1", CultureInfo.InvariantCulture);
 
-    /// <summary>How often each status code was answered; 0 stands for a connection that was closed without an answer.</summary>
-    public static async Task<IReadOnlyDictionary<int, int>> RunAsync(FuzzTarget target, int seed, int count, CancellationToken ct)
+    /// <summary>
+    /// Sends <paramref name="quick"/> requests, or twenty thousand with <c>OPT_SOAK</c>, of the seed in <c>OPT_TEST_SEED</c>; throws when one is answered
+    /// with a fault of the server.
+    /// </summary>
+    /// <returns>How often each status code was answered; 0 stands for a connection that was closed without an answer.</returns>
+    public static async Task<IReadOnlyDictionary<int, int>> RunAsync(FuzzTarget target, int quick, CancellationToken ct)
+    {
+        var answers = await RunAsync(target, Seed, Environment.GetEnvironmentVariable("OPT_SOAK") is null ? quick : 20_000, ct);
+        return answers.Keys.All(code => code < 500) ? answers : throw new InvalidOperationException($"seed {Seed}: {string.Join(", ", answers)}");
+    }
+
+    private static async Task<IReadOnlyDictionary<int, int>> RunAsync(FuzzTarget target, int seed, int count, CancellationToken ct)
     {
         var answers = new Dictionary<int, int>();
         for (var i = 0; i < count; i++)

@@ -180,6 +180,30 @@ public sealed record CheckpointSummary
     public bool IsDurable => Tiers is null || Tiers.Contains(CheckpointTier.Store);
 }
 
+/// <summary>
+/// Step records of one epoch as the store keeps them (<c>GET /v1/archive?epoch=E&amp;after=PART</c>): the past that no agent remembers. Any agent
+/// of the job may be asked.
+/// </summary>
+public sealed record ArchivePage
+{
+    /// <summary>Pass as <c>after</c> next time.</summary>
+    public required int Next { get; init; }
+
+    /// <summary>The store holds no more of this epoch now; one that still runs will add some.</summary>
+    public required bool Ended { get; init; }
+
+    public EquatableList<StepRecord> Records { get; set; } = [];
+}
+
+/// <summary>The logbook as the store keeps it (<c>GET /v1/logbook</c>), oldest first.</summary>
+public sealed record LogbookPage
+{
+    /// <summary>How many the store holds; older ones than the newest ten thousand are left out here.</summary>
+    public required int Total { get; init; }
+
+    public EquatableList<LogbookEntry> Entries { get; set; } = [];
+}
+
 /// <summary>Body of <c>PUT /v1/logbook</c>: append the entries to the commit log, unless they are there already.</summary>
 public sealed record LogbookRequest
 {

@@ -17,6 +17,8 @@ namespace Opt.Api.Protocol;
 [JsonSerializable(typeof(StepsPage))]
 [JsonSerializable(typeof(FenceRequest))]
 [JsonSerializable(typeof(LogbookRequest))]
+[JsonSerializable(typeof(LogbookPage))]
+[JsonSerializable(typeof(ArchivePage))]
 [JsonSerializable(typeof(Catalogue))]
 [JsonSerializable(typeof(ControlRequest))]
 [JsonSerializable(typeof(AgentError))]

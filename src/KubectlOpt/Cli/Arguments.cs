@@ -20,6 +20,11 @@ internal static class Arguments
         return option;
     }
 
+    public static void RefuseFlags(ArgumentResult result)
+    {
+        foreach (var token in result.Tokens.Where(t => t.Value.StartsWith('-'))) result.AddError($"Unrecognized option '{token.Value}'");
+    }
+
     public static TimeSpan Duration(ArgumentResult result)
     {
         var text = result.Tokens[0].Value;

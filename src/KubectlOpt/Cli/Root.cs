@@ -20,6 +20,8 @@ internal static class Root
         var root = new RootCommand(Description) { Options.Namespace, Options.Kubeconfig, Options.Context, Options.Timeout };
         foreach (var command in ReadCommands.All(run).Concat(WriteCommands.All(run))) root.Add(command);
         root.Add(PlotCommand.Create(run));
+        // A misspelt flag where a name may stand would else be taken for a name.
+        foreach (var argument in root.Subcommands.SelectMany(c => c.Arguments)) argument.Validators.Add(Arguments.RefuseFlags);
         root.Add(Completion.Install(terminal));
         root.Add(Completion.Hidden(run, root));
         return root;

@@ -31,6 +31,11 @@ public sealed class AgentClient(HttpMessageInvoker http, TimeProvider clock) : I
     public Task<StepsPage> GetStepsAsync(AgentTarget target, long epoch, long after, TimeSpan wait, CancellationToken ct) =>
         GetAsync(target, FormattableString.Invariant($"/v1/steps?epoch={epoch}&after={after}&waitSeconds={(int)wait.TotalSeconds}"), ProtocolJson.Default.StepsPage, wait + Short, ct);
 
+    public Task<ArchivePage> GetArchiveAsync(AgentTarget target, long epoch, int after, CancellationToken ct) =>
+        GetAsync(target, FormattableString.Invariant($"/v1/archive?epoch={epoch}&after={after}"), ProtocolJson.Default.ArchivePage, StoreDeadline, ct);
+
+    public Task<LogbookPage> GetLogbookAsync(AgentTarget target, CancellationToken ct) => GetAsync(target, "/v1/logbook", ProtocolJson.Default.LogbookPage, StoreDeadline, ct);
+
     public Task<Catalogue> GetCatalogueAsync(AgentTarget target, CancellationToken ct) => GetAsync(target, "/v1/catalogue", ProtocolJson.Default.Catalogue, StoreDeadline, ct);
 
     public Task PutPlanAsync(AgentTarget target, RunPlan plan, CancellationToken ct) => SendAsync(target, HttpMethod.Put, "/v1/plan", Content(BodyOf(plan)), PlanDeadline, ct);

@@ -10,6 +10,12 @@ public interface IAgentClient
     /// <summary>Waits at the agent for up to <paramref name="wait"/> for records after <paramref name="after"/>.</summary>
     Task<StepsPage> GetStepsAsync(AgentTarget target, long epoch, long after, TimeSpan wait, CancellationToken ct);
 
+    /// <summary>Step records of any epoch out of the store, after part <paramref name="after"/> of it.</summary>
+    Task<ArchivePage> GetArchiveAsync(AgentTarget target, long epoch, int after, CancellationToken ct);
+
+    /// <summary>The logbook as the store keeps it.</summary>
+    Task<LogbookPage> GetLogbookAsync(AgentTarget target, CancellationToken ct);
+
     Task<Catalogue> GetCatalogueAsync(AgentTarget target, CancellationToken ct);
 
     Task PutPlanAsync(AgentTarget target, RunPlan plan, CancellationToken ct);

@@ -33,7 +33,7 @@ internal sealed class ClusterData(OperatorInformers informers, CurveCollector co
         return detail;
     }
 
-    public StepColumns Curves(string uid) => collector.Curves(uid);
+    public RunRecord Record(string uid) => collector.Record(uid);
 
     private static JsonObject Summary(JobObject job)
     {
@@ -58,7 +58,7 @@ internal sealed class ClusterData(OperatorInformers informers, CurveCollector co
     /// <summary>The store's catalogue; before an agent told of it, what status and plans know.</summary>
     private JsonArray Checkpoints(JobObject job, IReadOnlyList<RunPlan> plans)
     {
-        var catalogue = collector.Checkpoints(job.Metadata.Uid!);
+        var catalogue = collector.Record(job.Metadata.Uid!).Checkpoints;
         var resumedBy = plans.Where(p => p.Resume is not null).ToLookup(p => (p.Resume!.Step, p.Resume.Epoch), p => p.Epoch);
         if (catalogue.Count == 0) return [.. new[] { job.Status?["lastHealthyCheckpoint"], job.Status?["lastCheckpoint"] }.OfType<JsonNode>().Select(c => c.DeepClone())];
         return [.. catalogue.OrderBy(c => c.Entry).Select(c => (JsonNode)new JsonObject
@@ -81,7 +81,7 @@ internal sealed class ClusterData(OperatorInformers informers, CurveCollector co
         var pods = informers.Pods.Snapshot.By(Names.JobLabel, job.Metadata.Name!).Where(p => p.Metadata.Namespace == job.Metadata.Namespace).ToArray();
         var map = pods.Select(p => Node(p.Spec?.NodeName, p.Metadata.Name, ranks.TryGetValue(p.Metadata.Uid!, out var rank) ? rank : null, p.Status?.Phase));
         var aside = nodes.Values.Where(n => n.Metadata.Labels?.ContainsKey(Names.QuarantinedLabel) == true && pods.All(p => p.Spec?.NodeName != n.Metadata.Name)).Select(n => Node(n.Metadata.Name, null, null, null));
-        return [.. map.Concat(aside).OrderBy(n => (int?)n["rank"] ?? int.MaxValue).ThenBy(n => (string?)n["node"], StringComparer.Ordinal)];
+        return new([.. map.Concat(aside).OrderBy(n => (int?)n["rank"] ?? int.MaxValue).ThenBy(n => (string?)n["node"], StringComparer.Ordinal)]);
 
         JsonObject Node(string? name, string? pod, int? rank, string? phase)
         {

@@ -1,15 +1,17 @@
 using System.Globalization;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Opt.Api.Protocol;
 using Opt.Operator.Dashboard.Access;
 using Opt.Operator.Dashboard.Curves;
 
 namespace Opt.Operator.Dashboard;
 
 /// <summary>
-/// The data of the pages: <c>/api/v1/jobs</c>, <c>/api/v1/jobs/NAMESPACE/NAME</c> with <c>/steps</c>, and the same two live as server-sent events under
+/// The data of the pages: <c>/api/v1/jobs</c>, <c>/api/v1/jobs/NAMESPACE/NAME</c> with <c>/steps</c> and <c>/logbook</c>, and the first two live as server-sent events under
 /// <c>/events</c>. Every answer, and every look of a stream, asks who may see it.
 /// </summary>
 internal sealed class DashboardApi(IDashboardData data, IAccess access, TimeProvider clock, CancellationToken stopping)
@@ -26,6 +28,7 @@ internal sealed class DashboardApi(IDashboardData data, IAccess access, TimeProv
         routes.MapGet("/api/v1/events", (RequestDelegate)FollowListAsync);
         routes.MapGet("/api/v1/jobs/{ns}/{name}", (RequestDelegate)DetailAsync);
         routes.MapGet("/api/v1/jobs/{ns}/{name}/steps", (RequestDelegate)StepsAsync);
+        routes.MapGet("/api/v1/jobs/{ns}/{name}/logbook", (RequestDelegate)LogbookAsync);
         routes.MapGet("/api/v1/jobs/{ns}/{name}/events", (RequestDelegate)FollowJobAsync);
     }
 
@@ -69,8 +72,17 @@ internal sealed class DashboardApi(IDashboardData data, IAccess access, TimeProv
             return;
         }
 
-        var (steps, values) = data.Curves((string)job["uid"]!).Thinned((int)points, from, to);
-        await WriteAsync(http, new JsonObject { ["columns"] = Columns(steps, values), ["total"] = data.Curves((string)job["uid"]!).Count });
+        var curves = data.Record((string)job["uid"]!).Columns;
+        var (steps, values) = curves.Thinned((int)points, from, to);
+        await WriteAsync(http, new JsonObject { ["columns"] = Columns(steps, values), ["total"] = curves.Count });
+    }
+
+    /// <summary>All entries that are known, oldest first; the state holds the newest alone.</summary>
+    private async Task LogbookAsync(HttpContext http)
+    {
+        if (await JobAsync(http) is not { } job) return;
+        var entries = data.Record((string)job["uid"]!).Logbook;
+        await WriteAsync(http, JsonSerializer.SerializeToNode(new LogbookPage { Total = entries.Count, Entries = entries }, ProtocolJson.Default.LogbookPage)!.AsObject());
     }
 
     private static JsonObject Columns(long[] steps, double[][] values)
@@ -114,6 +126,8 @@ internal sealed class DashboardApi(IDashboardData data, IAccess access, TimeProv
             return null;
         }
 
+        var record = data.Record((string)detail["uid"]!);
+        detail["recorded"] = new JsonObject { ["curves"] = record.CurvesVersion, ["logbook"] = record.LogbookVersion };
         detail["now"] = clock.GetUtcNow();
         return detail;
     }
@@ -124,13 +138,15 @@ internal sealed class DashboardApi(IDashboardData data, IAccess access, TimeProv
         if (await read() is not { } now) return;
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, stopping);
         http.Response.ContentType = "text/event-stream";
-        var (sent, last, spokenAt) = ("", Number(http, "after", -1) ?? -1, clock.GetUtcNow());
+        var (sent, last, curves, spokenAt) = ("", Number(http, "after", -1) ?? -1, "", clock.GetUtcNow());
         try
         {
             while (true)
             {
+                // Steps that a new epoch took back come again; the page, told by the state, reads the curves anew.
+                if (uid is not null && data.Record(uid) is var record && record.CurvesVersion is var version && version != curves) (curves, last) = (version, Math.Min(last, record.Columns.Newest));
                 if (Unstamped(now) is var text && text != sent) (sent, spokenAt) = (text, await SendAsync(http, "state", now, ending.Token));
-                if (uid is not null && data.Curves(uid).After(last, MostNewSteps) is { Steps: [.., var newest] } added) (last, spokenAt) = (newest, await SendAsync(http, "steps", Columns(added.Steps, added.Values), ending.Token));
+                if (uid is not null && data.Record(uid).Columns.After(last, MostNewSteps) is { Steps: [.., var newest] } added) (last, spokenAt) = (newest, await SendAsync(http, "steps", Columns(added.Steps, added.Values), ending.Token));
                 if (clock.GetUtcNow() - spokenAt >= KeepAlive) spokenAt = await SendAsync(http, "alive", [], ending.Token);
                 await Task.Delay(Pace, clock, ending.Token);
                 // Permission is asked with every look; the answers are kept for half a minute.

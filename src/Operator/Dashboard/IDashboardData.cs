@@ -14,8 +14,9 @@ internal interface IDashboardData
     /// <summary>All jobs, by namespace and name.</summary>
     IReadOnlyList<JobPage> Jobs();
 
-    /// <summary>Everything but the curves of one job; null when there is no such job.</summary>
+    /// <summary>Everything but the curves and the whole logbook of one job; null when there is no such job.</summary>
     JsonObject? Detail(string @namespace, string name);
 
-    StepColumns Curves(string uid);
+    /// <summary>Curves and logbook of a job; empty when nothing has been read.</summary>
+    RunRecord Record(string uid);
 }

@@ -66,10 +66,10 @@ internal static class JobAdmission
     private static JsonArray Stamp(JsonObject target, string? user)
     {
         var path = $"/metadata/annotations/{EditedBy.Replace("/", "~1", StringComparison.Ordinal)}";
-        if (user is null) return [new JsonObject { ["op"] = "remove", ["path"] = path }];
+        if (user is null) return new(new JsonObject { ["op"] = "remove", ["path"] = path });
         return At(target, "metadata", "annotations") is JsonObject
-            ? [new JsonObject { ["op"] = "add", ["path"] = path, ["value"] = user }]
-            : [new JsonObject { ["op"] = "add", ["path"] = "/metadata/annotations", ["value"] = new JsonObject { [EditedBy] = user } }];
+            ? new(new JsonObject { ["op"] = "add", ["path"] = path, ["value"] = user })
+            : new(new JsonObject { ["op"] = "add", ["path"] = "/metadata/annotations", ["value"] = new JsonObject { [EditedBy] = user } });
     }
 
     /// <summary>A member of a member; null where the shape is another.</summary>

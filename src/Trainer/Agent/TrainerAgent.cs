@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Opt.Api;
 using Opt.Api.Protocol;
 using Opt.Trainer.Checkpoints;
+using Opt.Trainer.Reports;
 
 namespace Opt.Trainer.Agent;
 
@@ -14,6 +15,7 @@ internal sealed partial class TrainerAgent : IAsyncDisposable
     /// <summary>How long workers of an older epoch may take to end; they hold nothing worth waiting for.</summary>
     private static readonly TimeSpan ReplaceGrace = TimeSpan.FromSeconds(1);
 
+    private const int LogbookEntries = 10_000;
     private readonly AgentOptions _options;
     private readonly AgentParts _parts;
     private readonly AgentIdentity _identity;
@@ -154,6 +156,16 @@ internal sealed partial class TrainerAgent : IAsyncDisposable
     /// <summary>Appends logbook entries that the store does not hold yet.</summary>
     public Task RecordAsync(LogbookRequest request, CancellationToken ct) => RequireLog().RecordAsync(request.Entries, ct);
 
+    /// <summary>All that the store's logbook holds.</summary>
+    public async Task<LogbookPage> LogbookAsync(CancellationToken ct)
+    {
+        var entries = await RunHistory.LogbookAsync(RequireStore(), ct);
+        return new() { Total = entries.Count, Entries = [.. entries.TakeLast(LogbookEntries)] };
+    }
+
+    /// <summary>Step records of any epoch out of the store.</summary>
+    public Task<ArchivePage> ArchiveAsync(long epoch, int after, CancellationToken ct) => RunHistory.ArchiveAsync(RequireStore(), epoch, after, ct);
+
     /// <returns>Null when the request was handed to rank 0, else why not.</returns>
     public string? Control(ControlRequest request)
     {
@@ -187,7 +199,11 @@ internal sealed partial class TrainerAgent : IAsyncDisposable
         _log?.Dispose();
     }
 
-    private CommitLog RequireLog() => _log ?? throw new Stores.StoreException(Stores.StoreFault.NotFound, "OPT_STORE is not set: the job has no checkpoint store");
+    private CommitLog RequireLog() => _log ?? throw NoStore();
+
+    private Stores.ICheckpointStore RequireStore() => _parts.Store ?? throw NoStore();
+
+    private static Stores.StoreException NoStore() => new(Stores.StoreFault.NotFound, "OPT_STORE is not set: the job has no checkpoint store");
 
     /// <summary>One switch at a time: workers of an epoch start when those of the one before are gone and reaped.</summary>
     private async Task SwitchAsync(Task before, Launch? previous, Launch next)

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
+using Opt.Trainer.Agent;
 using Opt.Trainer.Checkpoints;
 using Opt.Trainer.Stores;
 
@@ -11,7 +12,7 @@ namespace Opt.Trainer.Reports;
 internal static class RunHistory
 {
     private const string Steps = "steps/";
-    private const int MaxPartBytes = 64 << 20;
+    private const int MaxPartBytes = 64 << 20, PageRecords = 2000, PageParts = 256, PartsAtOnce = 8;
 
     /// <summary>All step records, by epoch and attempt.</summary>
     public static async Task<IReadOnlyList<StepRecord>> StepsAsync(ICheckpointStore store, CancellationToken ct)
@@ -45,6 +46,26 @@ internal static class RunHistory
 
         // An outcome was learned after the entry, and is an entry of the log of its own.
         return [.. entries.Values.Select(e => e.Logbook).OfType<LogbookEntry>().GroupBy(e => (e.Time.ToUnixTimeMilliseconds(), e.Actor, e.What)).Select(g => g.Last()).OrderBy(e => e.Time)];
+    }
+
+    /// <summary>
+    /// What the store holds of one epoch after part <paramref name="after"/> (0 for all), a few thousand records at a time. Parts are numbered
+    /// without a gap, so nothing is listed.
+    /// </summary>
+    public static async Task<ArchivePage> ArchiveAsync(ICheckpointStore store, long epoch, int after, CancellationToken ct)
+    {
+        var (records, next) = (new List<StepRecord>(), after);
+        while (records.Count < PageRecords && next - after < PageParts)
+        {
+            string[] names = [.. Enumerable.Range(next + 1, PartsAtOnce).Select(part => StepArchive.NameOf(epoch, part))];
+            var parts = await Task.WhenAll(names.Select(name => store.TryReadAsync(name, MaxPartBytes, ct)));
+            var found = parts.TakeWhile(part => part is not null).Count();
+            for (var i = 0; i < found; i++) records.AddRange(Lines(names[i], Encoding.UTF8.GetString(parts[i]!).Split('\n')));
+            next += found;
+            if (found < PartsAtOnce) return new() { Next = next, Ended = true, Records = [.. records] };
+        }
+
+        return new() { Next = next, Ended = false, Records = [.. records] };
     }
 
     private static IReadOnlyList<StepRecord> Ordered(IEnumerable<StepRecord> records) => [.. records.OrderBy(r => r.Epoch).ThenBy(r => r.Attempt)];

@@ -1,5 +1,7 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
 using Opt.Operator.Dashboard;
 using Opt.Operator.Dashboard.Access;
 using Opt.Operator.Dashboard.Curves;
@@ -11,19 +13,29 @@ internal sealed class SampleData : IDashboardData
 {
     public static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
     private static readonly long[] Spikes = [11_300, 23_456, 46_200, 61_000, 98_765, 120_400];
-    private readonly StepColumns _curves = new();
+    private readonly RunRecord _record = new();
 
-    public SampleData(int steps = 143_000)
+    /// <param name="entries">Of the logbook, with the six that the status holds.</param>
+    public SampleData(int steps = 143_000, int entries = 300)
     {
         var random = new Random(175);
-        for (var step = 1; step <= steps; step++) _curves.Add(Record(step, random));
+        for (var step = 1; step <= steps; step++) _record.Columns.Add(Record(step, random));
+        _record.Note(Enumerable.Range(0, entries - Spikes.Length).Select(i => new LogbookEntry { Time = Start.AddHours(i), Epoch = 1 + i / 100, Step = 1 + i, Actor = "operator", What = $"kept watch {i}", Why = i == 7 ? "the oldest needle" : "nothing was wrong" }));
+        _record.Note(Entries());
     }
 
     public IReadOnlyList<JobPage> Jobs() => [Page("research", "opt-175b"), Page("team-b", "opt-1.3b")];
 
     public JsonObject? Detail(string @namespace, string name) => Jobs().FirstOrDefault(j => (j.Namespace, j.Name) == (@namespace, name)) is { } page ? Everything(page) : null;
 
-    public StepColumns Curves(string uid) => uid == "uid-opt-175b" ? _curves : new();
+    public RunRecord Record(string uid) => uid == "uid-opt-175b" ? _record : new();
+
+    /// <summary>The newest entries: what the status holds.</summary>
+    private static IEnumerable<LogbookEntry> Entries() => Spikes.Select((s, i) => new LogbookEntry
+    {
+        Time = Start.AddSeconds(s * 17), Epoch = i + 2, Step = s, Actor = i == 3 ? "policy loss-spike" : "operator",
+        What = i == 3 ? "rolled back to step 60900, learning rate x 0.66" : i == 4 ? "quarantined gpu-131" : $"launched epoch {i + 2}", Why = i == 4 ? "DeviceFailed: Xid 79 on gpu-131" : $"loss {4.4 + i / 10.0:0.0} is 1.9 above its trailing mean <script>alert(1)</script>",
+    });
 
     public static StepRecord Record(long step, Random random)
     {
@@ -50,11 +62,7 @@ internal sealed class SampleData : IDashboardData
     {
         var detail = page.Summary.DeepClone().AsObject();
         detail["conditions"] = new JsonArray();
-        detail["logbook"] = new JsonArray([.. Spikes.Select((s, i) => (JsonNode)new JsonObject
-        {
-            ["time"] = Start.AddSeconds(s * 17), ["epoch"] = i + 2, ["step"] = s, ["actor"] = i == 3 ? "policy loss-spike" : "operator",
-            ["what"] = i == 3 ? "rolled back to step 60900, learning rate x 0.66" : i == 4 ? "quarantined gpu-131" : $"launched epoch {i + 2}", ["why"] = i == 4 ? "DeviceFailed: Xid 79 on gpu-131" : $"loss {4.4 + i / 10.0:0.0} is 1.9 above its trailing mean <script>alert(1)</script>",
-        })]);
+        detail["logbook"] = new JsonArray([.. Entries().Select(e => JsonSerializer.SerializeToNode(e, ProtocolJson.Default.LogbookEntry))]);
         detail["lineage"] = new JsonArray([.. Enumerable.Range(1, 7).Select(e => (JsonNode)new JsonObject { ["epoch"] = e, ["revision"] = 0, ["parent"] = e - 1, ["created"] = Start.AddDays(e), ["reason"] = "WorkerFailed", ["message"] = $"rank {e} ended with signal 9", ["members"] = 124, ["resume"] = e == 1 ? null : new JsonObject { ["step"] = e * 1000, ["epoch"] = e - 1 } })]);
         detail["checkpoints"] = new JsonArray([.. Enumerable.Range(0, 8).Select(i => (JsonNode)new JsonObject { ["step"] = 142_200 + 100 * i, ["epoch"] = 7, ["committedAt"] = Start.AddDays(28), ["bytes"] = 2_100_000_000_000, ["location"] = $"checkpoints/{142_200 + 100 * i}", ["verdict"] = i == 7 ? "pending" : i == 2 ? "condemned" : "healthy" })]);
         detail["nodeMap"] = new JsonArray([.. Enumerable.Range(0, 130).Select(i => (JsonNode)new JsonObject { ["node"] = $"gpu-{i}", ["pod"] = $"opt-175b-{i}", ["rank"] = i < 124 ? i : null, ["phase"] = "Running", ["role"] = i < 124 ? "member" : i == 129 ? "quarantined" : "spare", ["ready"] = i != 57, ["quarantine"] = i == 129 ? "DeviceFailed" : null })]);

@@ -146,6 +146,7 @@ public sealed class PluginTests(SampleCluster sample) : IClassFixture<SampleClus
     [Theory]
     [InlineData(2, "--output", "status", "opt-tiny", "-o", "xml")]
     [InlineData(2, "Unrecognized", "status", "opt-tiny", "--frobnicate")]
+    [InlineData(2, "Unrecognized option '--frobnicate'", "status", "--frobnicate")]
     [InlineData(2, "--to", "rollback", "opt-tiny", "--to", "yesterday")]
     [InlineData(2, "--reason", "quarantine", "node-1", "--reason", "two words")]
     [InlineData(1, "not found", "status", "nobody")]

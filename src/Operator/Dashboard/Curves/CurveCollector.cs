@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using System.Text;
-using Opt.Api;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
 using Opt.Kubernetes;
 using Opt.Operator.Agents;
 using Opt.Operator.Cluster;
@@ -10,22 +12,18 @@ using Opt.Operator.Rendering;
 namespace Opt.Operator.Dashboard.Curves;
 
 /// <summary>
-/// Reads step records and catalogues for the curves, in every replica and apart from reconciling: a page must not need the leader, and a
+/// Reads step records, catalogues and logbooks for the pages, in every replica and apart from reconciling: a page must not need the leader, and a
 /// decision must not wait for a page. It only ever reads.
 /// </summary>
 internal sealed class CurveCollector(OperatorInformers informers, KubernetesClient client, IAgentClient agents, int agentPort, TimeProvider clock)
 {
-    private static readonly TimeSpan Period = TimeSpan.FromSeconds(3), Wait = TimeSpan.FromSeconds(15), CataloguePeriod = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Period = TimeSpan.FromSeconds(3), Wait = TimeSpan.FromSeconds(15), CataloguePeriod = TimeSpan.FromSeconds(30), PastAgain = TimeSpan.FromMinutes(5);
     private readonly ResourceClient<V1Secret> _secrets = client.Resource(Resources.Secrets);
     private readonly PlanReader _plans = new();
-    private readonly ConcurrentDictionary<string, StepColumns> _curves = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, EquatableList<CheckpointSummary>> _checkpoints = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, RunRecord> _records = new(StringComparer.Ordinal);
 
-    /// <summary>The curves of a job by uid; empty ones when nothing has been read.</summary>
-    public StepColumns Curves(string uid) => _curves.GetValueOrDefault(uid) ?? new();
-
-    /// <summary>The store's checkpoints as rank 0's agent last reported them.</summary>
-    public EquatableList<CheckpointSummary> Checkpoints(string uid) => _checkpoints.GetValueOrDefault(uid) ?? [];
+    /// <summary>What has been read of a job by uid; empty when nothing has.</summary>
+    public RunRecord Record(string uid) => _records.GetValueOrDefault(uid) ?? new();
 
     /// <summary>Run plans of a job, oldest first.</summary>
     public IReadOnlyList<RunPlan> Plans(string @namespace, string name, string uid) => [.. informers.Plans.Snapshot.By(Names.JobLabel, name)
@@ -65,19 +63,19 @@ internal sealed class CurveCollector(OperatorInformers informers, KubernetesClie
             await following[uid].Task;
             following[uid].Stop.Dispose();
             following.Remove(uid);
-            _curves.TryRemove(uid, out _);
-            _checkpoints.TryRemove(uid, out _);
+            _records.TryRemove(uid, out _);
         }
     }
 
     private async Task FollowAsync(ObjectKey job, string uid, CancellationToken ct)
     {
-        var columns = _curves.GetOrAdd(uid, _ => new());
-        var (epoch, after, catalogued) = (0L, 0L, DateTimeOffset.MinValue);
+        var record = _records.GetOrAdd(uid, _ => new());
+        var (epoch, after, catalogued, pastAt) = (0L, 0L, DateTimeOffset.MinValue, DateTimeOffset.MinValue);
         while (!ct.IsCancellationRequested)
         {
             try
             {
+                record.Note(InStatus(job));
                 if (await TargetAsync(job, uid, ct) is not { } rankZero)
                 {
                     await Task.Delay(Period, clock, ct);
@@ -85,10 +83,17 @@ internal sealed class CurveCollector(OperatorInformers informers, KubernetesClie
                 }
 
                 if (rankZero.Epoch != epoch) (epoch, after) = (rankZero.Epoch, 0);
-                if (clock.GetUtcNow() - catalogued >= CataloguePeriod) (_checkpoints[uid], catalogued) = ((await agents.GetCatalogueAsync(rankZero.Target, ct)).Checkpoints, clock.GetUtcNow());
+                if (clock.GetUtcNow() - catalogued >= CataloguePeriod) (record.Checkpoints, catalogued) = ((await agents.GetCatalogueAsync(rankZero.Target, ct)).Checkpoints, clock.GetUtcNow());
+                if (!record.IsWhole && clock.GetUtcNow() >= pastAt)
+                {
+                    pastAt = clock.GetUtcNow() + PastAgain;
+                    after = await ReadPastAsync(record, rankZero.Target, epoch, ct);
+                }
+
                 var page = await agents.GetStepsAsync(rankZero.Target, epoch, after, Wait, ct);
                 if (page.Epoch == epoch) after = page.Next;
-                foreach (var record in page.Records) columns.Add(record);
+                var columns = record.Columns;
+                foreach (var step in page.Records) columns.Add(step);
                 if (page.Records.Count == 0) await Task.Delay(TimeSpan.FromSeconds(1), clock, ct);
             }
             catch (Exception e) when (e is AgentException or KubernetesException)
@@ -99,6 +104,31 @@ internal sealed class CurveCollector(OperatorInformers informers, KubernetesClie
             {
                 return;
             }
+        }
+    }
+
+    /// <summary>What happened before this operator looked: an agent reads it out of the store.</summary>
+    private async Task<long> ReadPastAsync(RunRecord record, AgentTarget target, long epoch, CancellationToken ct)
+    {
+        record.Note((await agents.GetLogbookAsync(target, ct)).Entries);
+        var columns = new StepColumns();
+        record.Begin(columns);
+        var after = await PastReader.ReadAsync(columns, agents, target, epoch, ct);
+        record.Complete(columns);
+        return after;
+    }
+
+    /// <summary>The newest entries, which the status holds.</summary>
+    private IReadOnlyList<LogbookEntry> InStatus(ObjectKey job)
+    {
+        if (informers.Jobs.Snapshot.Find(job)?.Status?["logbook"] is not JsonArray entries) return [];
+        try
+        {
+            return [.. entries.Select(e => e.Deserialize(ProtocolJson.Default.LogbookEntry)).OfType<LogbookEntry>()];
+        }
+        catch (JsonException)
+        {
+            return [];   // written by an operator of another version; the store's copy will do
         }
     }
 

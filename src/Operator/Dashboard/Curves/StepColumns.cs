@@ -18,8 +18,14 @@ internal sealed class StepColumns
     private readonly List<double>[] _values = [.. Signals.Select(_ => new List<double>())];
     private long _epoch, _attempt;
 
-    /// <summary>Raised by one with every record; says cheaply whether anything is new.</summary>
-    public long Version { get; private set; }
+    /// <summary>How often a new epoch took back steps that were known.</summary>
+    public int Rewinds { get; private set; }
+
+    /// <summary>The newest step; 0 when there is none.</summary>
+    public long Newest
+    {
+        get { lock (_gate) return _steps.Count == 0 ? 0 : _steps[^1]; }
+    }
 
     public int Count
     {
@@ -33,7 +39,6 @@ internal sealed class StepColumns
             if ((record.Epoch, record.Attempt).CompareTo((_epoch, _attempt)) <= 0) return;
             if (record.Epoch > _epoch) TakeBack(record.Step);
             (_epoch, _attempt) = (record.Epoch, record.Attempt);
-            Version++;
             if (record.Skipped && _steps.Count > 0 && _steps[^1] >= record.Step)
             {
                 // A skipped attempt does not advance; what it changed, the loss scale, shows on the step it did not leave.
@@ -80,6 +85,7 @@ internal sealed class StepColumns
     private void TakeBack(long step)
     {
         var kept = Position(step);
+        if (kept < _steps.Count) Rewinds++;
         _steps.RemoveRange(kept, _steps.Count - kept);
         foreach (var column in _values) column.RemoveRange(kept, column.Count - kept);
     }

@@ -53,9 +53,12 @@ export function charts(holder, base) {
     u.ctx.save();
     u.ctx.strokeStyle = colour('--bad');
     u.ctx.setLineDash([4, 4]);
+    let drawn = -Infinity;
     for (const mark of marks) {
       const x = Math.round(u.valToPos(mark.step, 'x', true));
-      if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) continue;
+      // Many at one place are one line; hovering tells them apart.
+      if (x < u.bbox.left || x > u.bbox.left + u.bbox.width || Math.abs(x - drawn) < 3) continue;
+      drawn = x;
       u.ctx.beginPath();
       u.ctx.moveTo(x, u.bbox.top);
       u.ctx.lineTo(x, u.bbox.top + u.bbox.height);
@@ -101,6 +104,8 @@ export function charts(holder, base) {
 
   return {
     load,
+    /** The past has changed; a stretch that somebody looks at stays as it is. */
+    renew: () => { if (!zoomed) load(); },
     mark: entries => { marks = entries; if (columns.step.length > 0) for (const panel of panels) panel.plot.redraw(false); },
     append: added => {
       if (zoomed || added.step.length === 0) return;

@@ -12,19 +12,21 @@ export function el(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** A column whose header begins with # holds numbers. On a phone each row is a card (app.css); the roles say that it is a table still. */
 export function table(caption, headers, rows) {
-  const right = headers.map(h => h.startsWith('#'));
+  const right = headers.map(h => h.startsWith('#')), names = headers.map(h => h.replace('#', ''));
   return el('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption },
-    el('table', {}, el('caption', { class: 'sr' }, caption),
-      el('thead', {}, el('tr', {}, headers.map((h, i) => el('th', { scope: 'col', class: right[i] ? 'num' : null }, h.replace('#', ''))))),
-      el('tbody', {}, rows.map(row => el('tr', {}, row.map((cell, i) => el('td', { class: right[i] ? 'num' : null }, cell ?? '–')))))));
+    el('table', { role: 'table' }, el('caption', { class: 'sr' }, caption),
+      el('thead', { role: 'rowgroup' }, el('tr', { role: 'row' }, names.map((h, i) => el('th', { scope: 'col', role: 'columnheader', class: right[i] ? 'num' : null }, h)))),
+      el('tbody', { role: 'rowgroup' }, rows.map(row => el('tr', { role: 'row' }, row.map((cell, i) => el('td', { role: 'cell', 'data-name': names[i], class: right[i] ? 'num' : null }, cell ?? '–')))))));
 }
 
 const phases = { Running: 'good', Succeeded: 'good', Failed: 'bad', Recovering: 'warn', Paused: 'warn', Suspended: 'idle', healthy: 'good', condemned: 'bad', pending: 'idle' };
 export const badge = text => el('span', { class: `badge ${phases[text] ?? 'warn'}` }, text ?? 'Pending');
 
+const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 4 });
 export const number = (value, digits = 0) => value === null || value === undefined ? '–' : value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
-export const short = value => value === null || value === undefined ? '–' : value !== 0 && (Math.abs(value) < 0.01 || Math.abs(value) >= 1e5) ? value.toExponential(2) : String(+value.toPrecision(4));
+export const short = value => value === null || value === undefined ? '–' : Math.abs(value) >= 1e4 ? compact.format(value) : value !== 0 && Math.abs(value) < 0.01 ? value.toExponential(2) : String(+value.toPrecision(4));
 export const percent = share => `${(share * 100).toFixed(1)} %`;
 
 export function duration(seconds) {

@@ -17,7 +17,22 @@ export function jobView(content, base) {
   part.curves.append(el('h2', {}, 'Curves'), curves);
   content.replaceChildren(...Object.values(part));
   const plots = charts(curves, base);
-  let state = null;
+  const more = el('button', { hidden: true, onclick: () => { shownEntries = Infinity; drawLogbook(); search.focus(); } });
+  part.logbook.append(el('p', {}, more));
+  let state = null, known = {}, whole = null, shownEntries = 30;
+  const book = () => whole ?? state?.logbook ?? [];
+
+  /** The state holds the newest entries alone; all that the store remembers is asked for when there is something new. */
+  async function readLogbook() {
+    const answer = await fetch(`${base}/logbook`).catch(() => null);
+    if (!answer?.ok) return;
+    const { entries: all } = await answer.json();
+    if (all.length > 0) whole = all;
+    drawLogbook();
+    mark();
+  }
+
+  const mark = () => plots.mark(book().map(e => ({ step: e.step, what: e.what, why: e.why })));
 
   function drawTop() {
     const left = state.phase === 'Running' && state.stepSeconds ? duration((state.totalSteps - state.step) * state.stepSeconds) : null;
@@ -58,15 +73,18 @@ export function jobView(content, base) {
   }
 
   function tell(node, label) {
-    const past = (state.logbook ?? []).filter(e => node.node && `${e.what} ${e.why}`.includes(node.node));
+    const past = book().filter(e => node.node && `${e.what} ${e.why}`.includes(node.node));
     nodeDetail.replaceChildren(el('strong', {}, label), el('br'), past.length === 0 ? 'The logbook does not mention it.' : past.map(e => [`${e.time.slice(0, 19).replace('T', ' ')}: ${e.what}: ${e.why}`, el('br')]));
   }
 
   function drawLogbook() {
-    const wanted = search.value.toLowerCase(), all = state?.logbook ?? [];
-    const shown = all.filter(e => `${e.actor} ${e.what} ${e.why} ${e.epoch} ${e.step}`.toLowerCase().includes(wanted)).toReversed();
-    found.textContent = wanted ? `${shown.length} of ${all.length} entries` : `${all.length} newest entries; the checkpoint store keeps all`;
-    entries.replaceChildren(table('Logbook', ['When (UTC)', '#Epoch', '#Step', 'By', 'What', 'Why'], shown.map(e => [when(e.time), number(e.epoch), number(e.step), e.actor, e.what, e.why])));
+    const wanted = search.value.toLowerCase(), all = book();
+    const fitting = all.filter(e => `${e.actor} ${e.what} ${e.why} ${e.outcome ?? ''} ${e.epoch} ${e.step}`.toLowerCase().includes(wanted)).toReversed();
+    const shown = fitting.slice(0, shownEntries);
+    found.textContent = wanted ? `${number(fitting.length)} of ${number(all.length)} entries` : `${number(all.length)} entries`;
+    more.hidden = shown.length === fitting.length;
+    more.textContent = `Show ${number(fitting.length - shown.length)} older entries`;
+    entries.replaceChildren(table('Logbook', ['When (UTC)', '#Epoch', '#Step', 'By', 'What', 'Why'], shown.map(e => [when(e.time), number(e.epoch), number(e.step), e.actor, e.what, e.outcome ? `${e.why}. ${e.outcome}` : e.why])));
   }
 
   return {
@@ -77,7 +95,11 @@ export function jobView(content, base) {
         (state.checkpoints ?? []).toReversed().slice(0, 50).map(c => [number(c.step), number(c.epoch), badge(c.verdict), when(c.committedAt), bytes(c.bytes), (c.resumedBy ?? []).join(', '), c.location])));
       part.lineage.replaceChildren(el('h2', {}, 'Lineage'), table('Lineage', ['#Epoch', '#From', 'Resumed', '#Nodes', 'Made (UTC)', 'Cause', 'Why'],
         (state.lineage ?? []).toReversed().slice(0, 50).map(p => [p.revision > 0 ? `${p.epoch}.${p.revision}` : String(p.epoch), p.parent || null, p.resume ? `step ${number(p.resume.step)} of epoch ${p.resume.epoch}` : 'initial weights', number(p.members), when(p.created), p.reason, p.message])));
-      plots.mark((state.logbook ?? []).map(e => ({ step: e.step, what: e.what, why: e.why })));
+      mark();
+      const recorded = state.recorded ?? {};
+      if (recorded.logbook !== known.logbook) readLogbook();
+      if (known.curves !== undefined && recorded.curves !== known.curves) plots.renew();
+      known = recorded;
     },
     curves: () => plots.load(),
     append: plots.append,

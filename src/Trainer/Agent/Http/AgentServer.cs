@@ -66,6 +66,8 @@ internal static class AgentServer
         }));
         app.MapGet("/v1/status", (RequestDelegate)(context => StatusAsync(context, agent)));
         app.MapGet("/v1/steps", (RequestDelegate)(context => StepsAsync(context, agent)));
+        app.MapGet("/v1/archive", (RequestDelegate)(context => GuardAsync(context, () => ArchiveAsync(context, agent))));
+        app.MapGet("/v1/logbook", (RequestDelegate)(context => GuardAsync(context, async () => await WriteAsync(context, await agent.LogbookAsync(context.RequestAborted), ProtocolJson.Default.LogbookPage))));
         app.MapGet("/v1/catalogue", (RequestDelegate)(context => GuardAsync(context, async () => await WriteAsync(context, await agent.CatalogueAsync(context.RequestAborted), ProtocolJson.Default.Catalogue))));
         app.MapPut("/v1/checkpoints", (RequestDelegate)(context => GuardAsync(context, () => MarkAsync(context, agent))));
         app.MapPut("/v1/fence", (RequestDelegate)(context => GuardAsync(context, () => FenceAsync(context, agent))));
@@ -103,6 +105,17 @@ internal static class AgentServer
 
         var patience = TimeSpan.FromSeconds(Math.Min(wait, LongestPoll.TotalSeconds));
         await WriteAsync(context, await agent.StepsAsync(epoch, after, patience, context.RequestAborted), ProtocolJson.Default.StepsPage);
+    }
+
+    private static async Task ArchiveAsync(HttpContext context, TrainerAgent agent)
+    {
+        if (TryNumber(context, "epoch", out var epoch) && TryNumber(context, "after", out var after) && after <= 2_000_000_000)
+        {
+            await WriteAsync(context, await agent.ArchiveAsync(epoch, (int)after, context.RequestAborted), ProtocolJson.Default.ArchivePage);
+            return;
+        }
+
+        await RefuseAsync(context, StatusCodes.Status400BadRequest, "epoch and after must be whole numbers, after one of 0 to 2000000000");
     }
 
     private static async Task FenceAsync(HttpContext context, TrainerAgent agent)

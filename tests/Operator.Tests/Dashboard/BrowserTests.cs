@@ -1,0 +1,105 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using Opt.Api.V1Alpha1;
+using Opt.Operator.Dashboard;
+using Xunit;
+
+namespace Opt.Operator.Tests.Dashboard;
+
+/// <summary>The page in a real browser. <c>OPT_SCREENSHOTS=DIR</c> keeps its pictures.</summary>
+public sealed class BrowserTests
+{
+    private const string Drawn = "document.querySelectorAll('canvas').length === 6 && /steps drawn/.test(document.body.innerText)";
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task It_is_drawn_on_a_desk_on_a_phone_and_in_the_dark()
+    {
+        await using var server = await ServeAsync(new SampleData());
+        await using var browser = await Browser.StartAsync();
+        foreach (var (name, width, dark) in new[] { ("phone", 390, false), ("desktop", 1400, false), ("dark", 1400, true) })
+        {
+            await browser.LookAsync(width, 900, dark);
+            await browser.OpenAsync($"{server.Address}#/research/opt-175b");
+            await browser.UntilAsync($"{Drawn} && /300 entries/.test(document.body.innerText)");
+            Assert.True((await browser.AskAsync($"document.documentElement.scrollWidth <= {width}"))!.GetValue<bool>(), $"{name}: wider than the screen");
+            if (Environment.GetEnvironmentVariable("OPT_SCREENSHOTS") is { Length: > 0 } folder) await File.WriteAllBytesAsync(Path.Combine(folder, $"dashboard-{name}.png"), await browser.PictureAsync(), Cancelled);
+        }
+
+        AssertShown((string)(await browser.AskAsync("document.documentElement.outerHTML"))!);
+        Assert.Empty(browser.Faults);
+    }
+
+    [Fact]
+    public async Task Keys_read_the_curves_the_mouse_explains_interventions_and_what_is_new_comes_by_itself()
+    {
+        var data = new SampleData(steps: 12_000);
+        await using var server = await ServeAsync(data);
+        await using var browser = await Browser.StartAsync();
+        await browser.LookAsync(1400, 900);
+        await browser.OpenAsync($"{server.Address}#/research/opt-175b");
+        await browser.UntilAsync($"{Drawn} && document.querySelector('#live').textContent === 'live'");
+
+        await ByKeysAsync(browser);
+        await ByMouseAsync(browser);
+        await SearchAsync(browser);
+        await LiveAsync(browser, data);
+        Assert.Empty(browser.Faults);
+    }
+
+    private static async Task ByKeysAsync(Browser browser)
+    {
+        const string Said = "document.querySelector('p.sr[role=status]').textContent";
+        await browser.PressAsync("Tab");
+        Assert.Equal("Skip to content", (string?)await browser.AskAsync("document.activeElement.textContent"));
+        await browser.AskAsync("document.querySelector('.chart').focus()");
+        await browser.PressAsync("Home");
+        await browser.UntilAsync($"/^Loss .* at step 1: /.test({Said})");
+        await browser.PressAsync("ArrowRight");
+        await browser.UntilAsync($"!/ at step 1: /.test({Said})");
+        await browser.PressAsync("End");
+        await browser.UntilAsync($"/ at step 12000: /.test({Said})");
+        await browser.PressAsync("Tab");
+        Assert.Equal("Learning rate", ((string?)await browser.AskAsync("document.activeElement.getAttribute('aria-label')"))!.Split(':')[0]);
+    }
+
+    private static async Task ByMouseAsync(Browser browser)
+    {
+        await browser.HoverAsync(".chart .u-over", 11_300.0 / 12_000);
+        await browser.UntilAsync("/step 11,300: launched epoch 2/.test(document.querySelector('.chart .tip:not([hidden])')?.textContent)");
+        await browser.HoverAsync("h1", 0.5);
+        await browser.UntilAsync("document.querySelectorAll('.tip:not([hidden])').length === 0");
+    }
+
+    private static async Task SearchAsync(Browser browser)
+    {
+        await browser.UntilAsync("/Show 270 older entries/.test(document.body.innerText)");
+        await browser.AskAsync("document.querySelector('#search').focus()");
+        await browser.TypeAsync("needle");
+        await browser.UntilAsync("/1 of 300 entries/.test(document.body.innerText) && /the oldest needle/.test(document.body.innerText)");
+    }
+
+    private static async Task LiveAsync(Browser browser, SampleData data)
+    {
+        const string Label = "document.querySelector('.chart').getAttribute('aria-label')";
+        var record = data.Record("uid-opt-175b");
+        record.Columns.Add(SampleData.Record(12_001, new(1)) with { Loss = 1.25 });
+        await browser.UntilAsync($"/: now 1.25,/.test({Label})");
+        record.Columns.Add(SampleData.Record(11_001, new(1)) with { Epoch = 9, Loss = 1.5 });   // went back a thousand steps
+        await browser.UntilAsync($"/: now 1.5,/.test({Label}) && /of 11,001 steps/.test(document.body.innerText)");
+        record.Note([new LogbookEntry { Time = SampleData.Start.AddYears(1), Epoch = 9, Step = 11_001, Actor = "user", What = "took a haystack away", Why = "to find the needle" }]);
+        await browser.UntilAsync("/2 of 301 entries/.test(document.body.innerText)");
+    }
+
+    private static void AssertShown(string dom)
+    {
+        Assert.Equal(130, ((string[])["member", "spare", "quarantined", "trouble"]).Sum(kind => dom.Split($"<button class=\"{kind}\"").Length - 1));
+        Assert.Contains("of 143,000 steps drawn", dom, StringComparison.Ordinal);
+        Assert.Contains("Goodput: productive 98.0 %", dom, StringComparison.Ordinal);
+        Assert.Contains("rolled back to step 60900", dom, StringComparison.Ordinal);
+        Assert.Contains("&lt;script&gt;alert(1)&lt;/script&gt;", dom, StringComparison.Ordinal);   // text stays text
+    }
+
+    private static Task<DashboardServer> ServeAsync(SampleData data) => DashboardServer.StartAsync(IPAddress.Loopback, 0, data, new TokenAccess(null), TimeProvider.System, Cancelled);
+}
