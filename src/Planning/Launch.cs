@@ -64,7 +64,8 @@ internal static class Launch
         var order = s.Plan?.Rollback;
         var resume = ResumePoint.Choose(catalogue, distrusted, s.Plan);
         if (order is { To: not null } && resume is null && order.To.Otherwise is MissingTarget.Pause) return NoTarget(s, order);
-        if (resume is null && order?.To is null && (s.Plan?.Resume is not null || catalogue.Checkpoints.Count > 0))
+        // One that lay in the nodes' memory alone and is lost, with none in the store yet, is no more than a late start.
+        if (resume is null && order?.To is null && (s.Seen.Plans.Any(p => p.Plan.Resume is { IsDurable: true }) || catalogue.Checkpoints.Any(c => c.IsDurable)))
         {
             return Stopping.Fail(s, "NoCheckpoint", $"The job has trained before, but none of the {catalogue.Checkpoints.Count} checkpoints in the store can be used; starting again from nothing would lose the run. {cause.Message}");
         }

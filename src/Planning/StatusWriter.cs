@@ -40,6 +40,7 @@ internal static class StatusWriter
             TotalSteps = (s.Plan?.Training ?? s.Desired).HyperParameters.TotalSteps,
             LastCheckpoint = Checkpoint(s, s.Seen.Steps.Committed ?? s.Plan?.Resume) ?? old?.LastCheckpoint,
             LastHealthyCheckpoint = Checkpoint(s, s.Seen.Steps.Healthy) ?? old?.LastHealthyCheckpoint,
+            Restore = ended ? null : Restoring.Of(s),
             Nodes = NodesOf(s, ended),
             Restarts = restarts,
             GoodputHistory = history,

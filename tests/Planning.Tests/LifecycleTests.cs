@@ -42,6 +42,28 @@ public sealed class LifecycleTests
         Assert.Equal(Budgets.RelaunchInPlace, Assert.Single(world.Plan.Budgets).Budget);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_job_whose_only_checkpoint_is_lost_begins_again_if_it_lay_in_memory_and_asks_people_if_it_was_in_the_store(bool inMemory)
+    {
+        var world = new SimulatedWorld(Make.Job(), nodes: 2) { CommitsToMemory = inMemory };
+        world.RunUntil(w => w.Step > 0);
+        world.Agents.Last().Fail(WorkerExit.Internal, world.Now, "boom");
+        world.RunUntil(w => w.Plan is { Epoch: 2, Resume: not null } && w.Agents.Any(a => a.State == AgentState.Launching));
+        world.Agents.First().Fail(WorkerExit.Checkpoint, world.Now, "no checkpoint can be restored");
+
+        world.RunUntil(w => w.Status.Epoch == 3 || w.Status.Phase == JobPhase.Failed);
+        if (!inMemory)
+        {
+            Assert.Equal("NoCheckpoint", world.Status.Conditions.Single(c => c.Type == ConditionTypes.Failed).Reason);
+            return;
+        }
+
+        Assert.Null(world.Plan!.Resume);
+        world.RunUntil(w => w.Status is { Epoch: 3, Phase: JobPhase.Running });
+    }
+
     [Fact]
     public void A_dead_node_is_quarantined_and_its_pod_comes_back_elsewhere_with_its_rank()
     {

@@ -171,6 +171,7 @@ internal static class FieldLimits
         ["OptTrainingJobStatus.LostTime"] = new() { MaxItems = 33 },
         ["OptTrainingJobStatus.Logbook"] = new() { MaxItems = 20 },
         ["OptTrainingJobStatus.NodeTests"] = new() { MaxItems = 32 },
+        ["RestoreStatus.Slowest"] = new() { MaxItems = 8 },
         ["NodesStatus.Quarantined"] = new() { MaxItems = 32 },
         ["Condition.Message"] = new() { MaxLength = 4096 },
         ["Condition.Status"] = new() { Values = ["True", "False", "Unknown"] },

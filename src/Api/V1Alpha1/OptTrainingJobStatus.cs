@@ -57,6 +57,9 @@ public sealed record OptTrainingJobStatus
     /// <summary>The newest checkpoint that is Healthy.</summary>
     public CheckpointStatus? LastHealthyCheckpoint { get; init; }
 
+    /// <summary>How far the workers are with the checkpoint; absent unless they are restoring one.</summary>
+    public RestoreStatus? Restore { get; init; }
+
     /// <summary>Counts of machines, and those put aside.</summary>
     public NodesStatus Nodes { get; set; } = new();
 

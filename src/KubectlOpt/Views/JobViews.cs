@@ -36,6 +36,7 @@ internal static class JobViews
             ("Name", $"{job.Text("metadata", "namespace")}/{job.Name()}"),
             ("Phase", $"{status.Text("phase") ?? "Pending"}{(job.Flag("spec", "suspend") ? " (suspended by the spec)" : "")}"),
             ("Progress", $"{Show.Bar(share, 30)} {Show.Percent(share)}  step {Progress(status)}{Remaining(status)}"),
+            .. Restore(status.At("restore")),
             ("Loss", $"{Show.Loss(status.Number("loss"))}   learning rate {Show.Short(status.Number("learningRate"))}   loss scale {Show.Short(status.Number("lossScale"))}   gradient norm {Show.Short(status.Number("gradientNorm"))}"),
             ("Speed", $"{Show.Whole(status.Number("tokensPerSecond"))} tokens/s, {Show.Short(status.Number("stepSeconds"))} s a step, {Productive(status)} of the time productive"),
             ("Nodes", $"{Ready(status)} ready, {Show.Whole(status.Number("nodes", "sparesReady"))} spares, {status.Items("nodes", "quarantined").Count()} quarantined"),
@@ -90,6 +91,16 @@ internal static class JobViews
     private static string Remaining(JsonNode? status) =>
         status.Text("phase") is "Running" && status.Number("stepSeconds") is > 0 and var seconds && status.Number("totalSteps") - status.Number("step") is > 0 and var left
             ? $", {Show.Duration(TimeSpan.FromSeconds(seconds * left))} left at this speed" : "";
+
+    /// <summary>While a checkpoint is restored: how far all workers are, and which of them hold the others up.</summary>
+    private static (string, string)[] Restore(JsonNode? restore)
+    {
+        if (restore is null) return [];
+        var share = restore.Number("progress") ?? 0;
+        var left = restore.Number("secondsLeft") is { } seconds ? $", about {Show.Duration(TimeSpan.FromSeconds(seconds))} left" : "";
+        var slowest = string.Join(", ", restore.Items("slowest").Take(3).Select(s => $"rank {Show.Whole(s.Number("rank"))} on {s.Text("pod")} {Show.Percent(s.Number("progress") ?? 0)}"));
+        return [("Restoring", $"{Show.Bar(share, 30)} {Show.Percent(share)}  step {Show.Whole(restore.Number("step"))}: {Show.Whole(restore.Number("done"))} of {Show.Whole(restore.Number("workers"))} workers done{left}; slowest: {slowest}")];
+    }
 
     private static string CheckpointStep(JsonNode? checkpoint) => Show.Whole(checkpoint.Number("step"));
 

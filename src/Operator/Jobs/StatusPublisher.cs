@@ -25,10 +25,11 @@ internal sealed class StatusPublisher(KubernetesClient client, EventRecorder eve
         return null;
     }
 
-    /// <summary>What people and programs wait for: phase, epoch, conditions that flip, logbook entries.</summary>
+    /// <summary>What people and programs wait for: phase, epoch, conditions that flip, the begin and the end of a restore, logbook entries.</summary>
     private static bool IsTransition(OptTrainingJobStatus? old, OptTrainingJobStatus now) => old is null
         || (old.Phase, old.Epoch, old.Revision, old.ObservedGeneration) != (now.Phase, now.Epoch, now.Revision, now.ObservedGeneration)
         || old.Logbook != now.Logbook
+        || (old.Restore is null) != (now.Restore is null)
         || !old.Conditions.Select(c => (c.Type, c.Status, c.Reason)).SequenceEqual(now.Conditions.Select(c => (c.Type, c.Status, c.Reason)));
 
     private async Task WriteAsync(JobObject job, OptTrainingJobStatus status, CancellationToken ct)

@@ -79,6 +79,9 @@ internal sealed class SimulatedWorld
     /// <summary>Good steps after which a checkpoint is healthy; null for never.</summary>
     public int? HealthyAfter { get; init; }
 
+    /// <summary>Checkpoints go to the nodes' memory alone.</summary>
+    public bool CommitsToMemory { get; set; }
+
     public IReadOnlyList<CheckpointSummary> Commits => [.. _commits.Select(c => c.Checkpoint)];
     public EquatableList<string> TemplateFaults { get; set; } = [];
     public OptTrainingJobStatus Status => Job.Status ?? new();
@@ -437,7 +440,7 @@ internal sealed class SimulatedWorld
             return;
         }
 
-        _commits.Add((plan.Epoch, Make.Checkpoint(step, _commits.Count + 1) with { Epoch = plan.Epoch }));
+        _commits.Add((plan.Epoch, Make.Checkpoint(step, _commits.Count + 1) with { Epoch = plan.Epoch, Tiers = CommitsToMemory ? [CheckpointTier.Node, CheckpointTier.Peer] : null }));
     }
 
     private void CheckStatus()

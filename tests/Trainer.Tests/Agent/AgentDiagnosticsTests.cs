@@ -19,7 +19,7 @@ public sealed class AgentDiagnosticsTests
         await using var agent = await AgentUnderTest.StartAsync();
         Assert.Empty((await agent.StatusAsync()).Diagnostics!);
         Assert.Equal(HttpStatusCode.Accepted, (await PostAsync(agent, new() { Id = "a" })).Code);
-        var done = (await agent.UntilAsync(s => s.Diagnostics is [{ State: not DiagnosticsState.Running }], seconds: 90)).Diagnostics![0];
+        var done = (await agent.UntilAsync(s => s.Diagnostics is [{ State: not DiagnosticsState.Running }])).Diagnostics![0];
         Assert.Equal(("a", DiagnosticsState.Passed), (done.Id, done.State));
         Assert.Contains(done.Tests, t => t is { Test: DiagnosticTests.MatrixProduct, Outcome: DiagnosticOutcome.Passed });
         Assert.Equal(HttpStatusCode.OK, (await PostAsync(agent, new() { Id = "a" })).Code);   // known: nothing is done again

@@ -38,7 +38,7 @@ internal sealed class AgentUnderTest : IAsyncDisposable
         };
         if (diagnose is not null) Options = Options with { DiagnoseCommand = diagnose };
         _agent = new(Options, new(Store, rendezvous ?? new NoRendezvous(), _spawner, Output, TimeProvider.System, NullLogger.Instance));
-        _http = new() { BaseAddress = new($"http://127.0.0.1:{Port}"), Timeout = TimeSpan.FromSeconds(30) };
+        _http = new() { BaseAddress = new($"http://127.0.0.1:{Port}"), Timeout = TimeSpan.FromMinutes(2) };
         _http.DefaultRequestHeaders.Authorization = new("Bearer", Token);
     }
 
@@ -66,7 +66,7 @@ internal sealed class AgentUnderTest : IAsyncDisposable
     public async Task<AgentStatus> StatusAsync() => JsonSerializer.Deserialize(await _http.GetByteArrayAsync("/v1/status"), ProtocolJson.Default.AgentStatus)!;
 
     /// <summary>Polls until the status is as wanted.</summary>
-    public async Task<AgentStatus> UntilAsync(Func<AgentStatus, bool> wanted, int seconds = 20)
+    public async Task<AgentStatus> UntilAsync(Func<AgentStatus, bool> wanted, int seconds = 120)
     {
         var clock = TimeProvider.System;
         var start = clock.GetTimestamp();

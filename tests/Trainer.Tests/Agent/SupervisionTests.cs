@@ -72,7 +72,7 @@ public sealed class SupervisionTests
         Assert.Equal(25, done.LastStep!.Step);
 
         byte[]? part = null;
-        for (var i = 0; i < 200 && part is null; i++)
+        for (var i = 0; i < 6000 && part is null; i++)
         {
             part = await agent.Store.TryReadAsync("steps/epoch-000007/part-00000001.jsonl", 1 << 20, default);
             await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
@@ -118,6 +118,28 @@ public sealed class SupervisionTests
     }
 
     [Fact]
+    public async Task While_workers_restore_the_status_shows_each_ones_share_and_an_estimate_and_then_no_more()
+    {
+        // Rank 1 has nothing yet: no estimate. It trains on once a file says so.
+        var script = """
+            echo '{"state":"restoring"}' >&"$OPT_CHANNEL_FD"
+            if [ "$OPT_RANK" = 0 ]; then echo '{"restoreProgress":0.25}' >&"$OPT_CHANNEL_FD"; while [ ! -e "$OPT_RUN_DIR/go" ]; do sleep 0.05; done; echo '{"state":"training"}' >&"$OPT_CHANNEL_FD"; fi
+            sleep 1000
+            """;
+        await using var agent = await AgentUnderTest.StartAsync(AgentUnderTest.Shell(script), workers: 2);
+        await agent.PutPlanAsync(await agent.PlanAsync(1));
+        var status = await agent.UntilAsync(s => s.Workers.All(w => w.State == WorkerState.Restoring) && s.Workers[0].RestoreProgress is not null);
+        Assert.Equal([0.25, null], status.Workers.Select(w => w.RestoreProgress));
+        Assert.Null(status.Workers[1].RestoreSecondsLeft);
+        Assert.InRange(status.Workers[0].RestoreSecondsLeft!.Value, 0, double.MaxValue);
+        Assert.Contains("opt_worker_restore_progress{rank=\"0\"} 0.25\n", await agent.Http.GetStringAsync(new Uri("/metrics", UriKind.Relative)), StringComparison.Ordinal);
+
+        await File.WriteAllTextAsync(Path.Combine(agent.Options.RunDirectory, "go"), "");
+        var trains = await agent.UntilAsync(s => s.Workers[0].State == WorkerState.Training);
+        Assert.Equal((null, null), (trains.Workers[0].RestoreProgress, trains.Workers[0].RestoreSecondsLeft));
+    }
+
+    [Fact]
     public async Task A_program_that_cannot_be_started_is_a_failure_of_its_rank()
     {
         await using var agent = await AgentUnderTest.StartAsync(["/nonexistent/opt-trainer", "worker"]);
@@ -157,7 +179,7 @@ public sealed class SupervisionTests
 
         agent.Kill();
         await agent.WaitForExitAsync();
-        for (var i = 0; i < 200 && pids.Any(IsAlive); i++) await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System);
+        for (var i = 0; i < 2400 && pids.Any(IsAlive); i++) await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System);
         Assert.DoesNotContain(pids, IsAlive);
     }
 

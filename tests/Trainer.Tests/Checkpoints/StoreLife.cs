@@ -20,8 +20,8 @@ internal sealed class StoreLife(int seed, ICheckpointStore store, Func<Func<int,
     private readonly TestNodes _nodes = new();
     private readonly List<(long Epoch, TestRun Run)> _overtaken = [];
     private readonly SortedDictionary<long, LogEntry> _entries = [];
+    private readonly long[] _lostAt = new long[TestNodes.Count];   // end of the log when the node was lost last
     private long _committed, _step;
-    private bool _memoryLost;
 
     /// <summary>Commits by kind.</summary>
     public int[] Commits { get; } = new int[2];
@@ -44,9 +44,9 @@ internal sealed class StoreLife(int seed, ICheckpointStore store, Func<Func<int,
 
     private async Task LiveEpochAsync(int epoch)
     {
-        LoseNodes();
-        _nodes.Epoch = epoch;
         using var log = Log();
+        LoseNodes((await log.ReadAsync(default)).Entry);
+        _nodes.Epoch = epoch;
         await log.FenceAsync(epoch, adopt: false, default);
         var (dataParallel, tensorParallel) = (_random.Next(1, 4), _random.Next(1, 3));
         var spec = TestRun.Spec(last: _random.Next(1, 4), afterSteps: 3);
@@ -60,27 +60,38 @@ internal sealed class StoreLife(int seed, ICheckpointStore store, Func<Func<int,
     }
 
     /// <summary>One node, whose partner holds its objects; or all of them, now and then.</summary>
-    private void LoseNodes()
+    private void LoseNodes(long end)
     {
         var drawn = _random.Next(12);
-        _memoryLost = drawn == 0;
-        if (_memoryLost) _nodes.LoseAll();
-        else if (drawn < 6) _nodes.Lose(drawn);
+        for (var node = 0; node < TestNodes.Count; node++)
+        {
+            if (drawn > 5 || (drawn != 0 && node != drawn % TestNodes.Count)) continue;
+            _nodes.Lose(node);
+            _lostAt[node] = end;
+        }
+    }
+
+    /// <summary>Whether a rank's node and its partner's were both lost since that checkpoint, which lies nowhere else.</summary>
+    private async Task<bool> IsLostAsync(KnownCheckpoint checkpoint)
+    {
+        if (!checkpoint.Commit.InMemory) return false;
+        var ranks = (await CheckpointReader.OpenAsync(store, checkpoint.ToSummary(), default)).Manifest.WorldSize;
+        return Enumerable.Range(0, ranks).Any(rank => _lostAt[TestNodes.NodeOf(rank)] >= checkpoint.Entry && _lostAt[TestNodes.PartnerOf(rank)] >= checkpoint.Entry);
     }
 
     private async Task ResumeAsync(TestRun run, KnownCheckpoint newest)
     {
+        var lost = await IsLostAsync(newest);
         try
         {
             var restored = await run.RestoreAsync(newest.ToSummary());
-            var lost = _memoryLost && newest.Commit.InMemory;
             Assert.True(lost != (newest.Commit.Step == restored.Checkpoint.Step), $"restored step {restored.Checkpoint.Step} instead of {newest.Commit.Step}: {string.Join("; ", restored.Skipped)}");
         }
         catch (StoreException)
         {
             // the run would end with exit code Store and be launched again
         }
-        catch (CheckpointException) when (_memoryLost && _committed == 0)
+        catch (CheckpointException) when (lost && _committed == 0)
         {
             // all there was lay in memory: the run would begin again
         }
@@ -126,7 +137,7 @@ internal sealed class StoreLife(int seed, ICheckpointStore store, Func<Func<int,
         foreach (var name in Foreign) Assert.Equal("not ours"u8.ToArray(), await store.TryReadAsync(name, 100, default));
         await NoteEntriesAsync();
         CheckOrder(state);
-        if (state.Checkpoints.Values.LastOrDefault() is not { } newest) return;
+        if (state.Checkpoints.Values.LastOrDefault() is not { } newest || await IsLostAsync(newest)) return;
         await using var loader = TestRun.Start(store, Epochs, TestModel.World(2, 1, step: null), limits: Limits, nearby: rank => _nodes.Of(rank, Epochs));
         Assert.Equal(newest.Commit.Step, (await loader.RestoreAsync(newest.ToSummary())).Checkpoint.Step);
     }

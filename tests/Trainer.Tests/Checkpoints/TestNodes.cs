@@ -7,28 +7,27 @@ namespace Opt.Trainer.Tests.Checkpoints;
 /// <summary>Nodes with memory for copies, without a network: rank r lives on node r, its partner is half of them away.</summary>
 internal sealed class TestNodes : IDisposable
 {
-    private const int Count = 4;
+    public const int Count = 4;
     private readonly TestDirectory[] _folders = [.. Enumerable.Range(0, Count).Select(_ => new TestDirectory())];
 
     /// <summary>Epoch of the workers that live: an agent ends those of an older one, and keeps nothing for those elsewhere.</summary>
     public long Epoch { get; set; }
 
+    public static int NodeOf(int rank) => rank % Count;
+
+    public static int PartnerOf(int rank) => (rank + Count / 2) % Count;
+
     /// <summary>What a rank has near by.</summary>
     public IReadOnlyList<INearbyCopies> Of(int rank, long epoch)
     {
-        var others = Enumerable.Range(0, Count).Where(n => n != rank % Count).Select(Copies).ToArray();
-        return [new Guarded(this, epoch, CheckpointTier.Node, Copies(rank), [Copies(rank)]), new Guarded(this, epoch, CheckpointTier.Peer, Copies(rank + Count / 2), others)];
+        var others = Enumerable.Range(0, Count).Where(n => n != NodeOf(rank)).Select(Copies).ToArray();
+        return [new Guarded(this, epoch, CheckpointTier.Node, Copies(NodeOf(rank)), [Copies(NodeOf(rank))]), new Guarded(this, epoch, CheckpointTier.Peer, Copies(PartnerOf(rank)), others)];
     }
 
     /// <summary>A node is replaced.</summary>
     public void Lose(int node)
     {
-        foreach (var folder in Directory.GetDirectories(_folders[node % Count].Path)) Directory.Delete(folder, recursive: true);
-    }
-
-    public void LoseAll()
-    {
-        for (var node = 0; node < Count; node++) Lose(node);
+        foreach (var folder in Directory.GetDirectories(_folders[node].Path)) Directory.Delete(folder, recursive: true);
     }
 
     public void Dispose()
@@ -36,7 +35,7 @@ internal sealed class TestNodes : IDisposable
         foreach (var folder in _folders) folder.Dispose();
     }
 
-    private NodeCopies Copies(int node) => new([_folders[node % Count].Path]);
+    private NodeCopies Copies(int node) => new([_folders[node].Path]);
 
     private sealed class Guarded(TestNodes nodes, long epoch, CheckpointTier tier, NodeCopies keeper, IReadOnlyList<NodeCopies> all) : INearbyCopies
     {

