@@ -40,12 +40,12 @@ public sealed class Cluster(Stages stages, Random random, string jobUid, int spa
         if (machine.Alive) (machine.Alive, machine.DeadSince) = (false, now);
     }
 
-    /// <summary>The provider takes everything away. After the outage there are 124 sound machines, and 16 that fail their checks; spares follow two days later.</summary>
+    /// <summary>The provider takes everything away. After the outage there are as many sound machines as members, and 16 that fail their checks; spares follow two days later.</summary>
     public void DeleteAll(double now)
     {
         foreach (var machine in Machines) Kill(machine, now);
         _deliveries.Clear();
-        for (var i = 0; i < 124 + 16 + spares; i++) _deliveries.Add((now + stages.ClusterOutage + (i < 140 ? 0 : 2 * 86400), i < 16 ? Quality.FailsItsCheck : Quality.Sound, null));
+        for (var i = 0; i < Scene.Nodes + 16 + spares; i++) _deliveries.Add((now + stages.ClusterOutage + (i < Scene.Nodes + 16 ? 0 : 2 * 86400), i < 16 ? Quality.FailsItsCheck : Quality.Sound, null));
     }
 
     /// <summary>The provider takes a quarantined machine away when it delivers another for it.</summary>

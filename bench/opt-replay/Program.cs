@@ -1,11 +1,11 @@
 // OPT-175B's run replayed: 124 nodes of 8 GPUs, spares, 143,000 steps of 20 s, and the failures its logbook tells of, under the shipped planner.
-// Usage: opt-replay [base] [store] [interval] [seeds] [rates] [sensitivity] [--seed N] [--steps N] [--svg FILE] [--store-alone]; without a
+// Usage: opt-replay [base] [store] [interval] [seeds] [rates] [sensitivity] [--seed N] [--steps N] [--spares N] [--min-nodes N] [--svg FILE] [--store-alone]; without a
 // section, all of them. --store-alone: no checkpoints in the nodes' memory in any table.
 using System.Globalization;
 using Opt.Replay;
 
 var stages = new Stages();
-var scene = new Scene(stages, Seed: (int)Number("--seed", 1), Steps: Number("--steps", 143_000), Memory: !args.Contains("--store-alone"));
+var scene = new Scene(stages, Seed: (int)Number("--seed", 1), Steps: Number("--steps", 143_000), Memory: !args.Contains("--store-alone"), Spares: (int)Number("--spares", 6), Fewest: Argument("--min-nodes") is { } fewest ? int.Parse(fewest, CultureInfo.InvariantCulture) : null);
 string[] sections = ["base", "store", "interval", "seeds", "rates", "sensitivity"];
 var wanted = args.Intersect(sections).ToArray() is { Length: > 0 } some ? some : sections;
 if (wanted.Contains("base")) Base();
@@ -21,6 +21,7 @@ void Base()
     var run = new Replay(scene with { StepsPerPass = 10 }).Run();
     Report.Line("opt-replay base", run);
     Report.Details(run);
+    Report.Ceiling(run, scene);
     if (Argument("--svg") is { } path) File.WriteAllText(path, Timeline.Draw(run));
 }
 

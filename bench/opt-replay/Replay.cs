@@ -8,8 +8,12 @@ namespace Opt.Replay;
 /// <summary>What is replayed.</summary>
 /// <param name="Every">Checkpoint interval; null for the default, "auto".</param>
 /// <param name="Memory">Checkpoints in the nodes' memory, with a copy at a partner; false for the store alone.</param>
+/// <param name="Fewest"><c>topology.minNodes</c>: machines to go on with when there are no more; null for all.</param>
 /// <param name="StepsPerPass">Steps between two passes of the operator while nothing happens; 1 as in reality, more to save time.</param>
-public sealed record Scene(Stages Stages, int Seed = 1, double Rate = 1, int Spares = 6, int? Every = null, long Steps = 143_000, bool Memory = true, int StepsPerPass = 50);
+public sealed record Scene(Stages Stages, int Seed = 1, double Rate = 1, int Spares = 6, int? Every = null, long Steps = 143_000, bool Memory = true, int StepsPerPass = 50, int? Fewest = null)
+{
+    public const int Nodes = 124;
+}
 
 /// <summary>
 /// One run of OPT-175B under the operator's planner, second by second where something happens and step by step where nothing does. The
@@ -39,7 +43,7 @@ public sealed class Replay
         _job = Job(scene);
         _podDigest = PodInputs.Digest(_job.Spec);
         _cluster = new(scene.Stages, _random, _job.Metadata.Uid, scene.Spares);
-        for (var i = 0; i < 124 + scene.Spares; i++) _cluster.Add();
+        for (var i = 0; i < Scene.Nodes + scene.Spares; i++) _cluster.Add();
         _training = new(scene.Stages, scene.Memory, _random, _cluster, At);
         _faults = new(History.Draw(scene.Seed, days: 120, scene.Rate));
     }
@@ -71,7 +75,7 @@ public sealed class Replay
     {
         if (_training.IsSteady(_now) && Status.Phase is JobPhase.Running && _cluster.Pods.All(p => p.Agent is not null || p.Machine is null))
         {
-            var until = Math.Min(Math.Min(_training.NextStep + (_scene.StepsPerPass - 1) * _scene.Stages.Step, _training.BreaksAt), Math.Min(_faults.TryPeek(out var fault) ? fault.At : double.MaxValue, _cluster.NextChange));
+            var until = Math.Min(Math.Min(_training.NextStep + (_training.IsShort ? 0 : (_scene.StepsPerPass - 1) * _scene.Stages.Step), _training.BreaksAt), Math.Min(_faults.TryPeek(out var fault) ? fault.At : double.MaxValue, _cluster.NextChange));
             _now = Math.Max(_now + 0.001, until);
             _wake = _now;
             return;
@@ -176,7 +180,7 @@ public sealed class Replay
         Nodes = [.. machines.Select(m => new NodeState { Name = m.Name, Uid = m.Name, Ready = _cluster.IsReady(m, _now), Quarantine = m.Quarantine, History = m.History })],
         Plans = [.. _plans],
         Agents = [.. _cluster.Pods.Where(p => p.Agent is not null).Select(p => p.View)],
-        Steps = new() { Newest = _training.Newest, AdvancedAt = At(_training.AdvancedAt), MedianSeconds = _training.Newest is null ? 0 : _scene.Stages.Step, New = [.. _training.Fresh], Committed = _training.Commits.Count == 0 ? null : _training.Commits[^1].Checkpoint },
+        Steps = new() { Newest = _training.Newest, AdvancedAt = At(_training.AdvancedAt), MedianSeconds = _training.Newest is null ? 0 : _training.StepSeconds, New = [.. _training.Fresh], Committed = _training.Commits.Count == 0 ? null : _training.Commits[^1].Checkpoint },
         PodDigest = _podDigest,
         QuarantineRoom = new QuarantineBreaker().Room(_cluster.Machines.Count(m => !m.Removed), machines.Count(m => m.Quarantine is not null)),
         Memory = _memory,
@@ -197,6 +201,7 @@ public sealed class Replay
             case QuarantineNode a: Quarantine(a); break;
             case NoteOffences a: _cluster.Machines.First(m => m.Name == a.Node).History = a.History; break;
             case DeletePod a: Delete(a); break;
+            case SendControl { Request.Command: ControlCommand.Drain }: _training.Drain(); break;
             case DeletePlan a: _plans.RemoveAll(p => p.Uid == a.Uid); break;
             case RecordLogbook a: _memory = _memory.Recording(a.Entries); break;
             default: throw new NotSupportedException(action.ToString());
@@ -266,7 +271,7 @@ public sealed class Replay
         Spec = new()
         {
             Model = new() { Preset = "opt-175b" },
-            Topology = new() { Nodes = 124, SpareNodes = scene.Spares, AcceleratorsPerNode = 8, TensorParallel = 8 },
+            Topology = new() { Nodes = Scene.Nodes, MinNodes = scene.Fewest, SpareNodes = scene.Spares, AcceleratorsPerNode = 8, TensorParallel = 8 },
             Pod = new() { Image = "opt-trainer:1" },
             Data = new() { Train = [new() { Path = "train" }] },
             Training = new() { TotalTokens = scene.Steps * 2031616 },

@@ -31,6 +31,20 @@ public static class Report
         foreach (var (at, why) in o.Interventions) Text($"  a person was asked on day {at / 86400:0.00}: {why}");
     }
 
+    /// <summary>
+    /// What these stages allow at best: faults found at once, a machine always there, saves at Young's interval; and what of the measured loss costs most.
+    /// </summary>
+    public static void Ceiling(Outcome o, Scene scene)
+    {
+        var s = scene.Stages;
+        var rate = o.Faults.Count / o.Seconds;
+        var (restore, commit) = scene.Memory ? (s.RestoreNearby, s.CopyNearby) : (s.Restore, s.Upload);
+        var interval = Math.Max(commit, Math.Sqrt(2 * s.Stall / rate));
+        var lost = s.Stall / interval + rate * (interval / 2 + commit + s.StopWorkers + s.StartWorkers + s.Rendezvous + restore);
+        var most = o.Status.Goodput.Where(a => a.Account is not (Accounts.Productive or Accounts.Provision)).MaxBy(a => a.Seconds)!;
+        Text($"ceiling by arithmetic for {rate * 86400:0.0} faults a day, saves every {interval:0} s: {100 * (1 - lost):0.00} %; of what is lost while there are machines, {most.Account} is the most, {o.Share(most.Account):0.00} %");
+    }
+
     /// <summary>Seconds a launch, by what caused it.</summary>
     private static void ByCause(Outcome o)
     {

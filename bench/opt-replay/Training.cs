@@ -17,6 +17,8 @@ public sealed class Training(Stages stages, bool memory, Random random, Cluster 
     private bool _stuck;
     private long _entries;
     private double _breaks = double.MaxValue;
+    private bool _draining;
+    private double _leaves = double.MaxValue;
 
     public List<StepRecord> Fresh { get; } = [];
     /// <summary>What was committed and is not forgotten, oldest first.</summary>
@@ -32,7 +34,13 @@ public sealed class Training(Stages stages, bool memory, Random random, Cluster 
     public List<double> Intervals { get; } = [];
 
     /// <summary>Steps advance and nothing is wrong yet.</summary>
-    public bool IsSteady(double now) => !Ended && !_stuck && now >= _stepsFrom && _members.All(m => m.Answers);
+    public bool IsSteady(double now) => !Ended && !_stuck && !_draining && _leaves == double.MaxValue && now >= _stepsFrom && _members.All(m => m.Answers);
+
+    /// <summary>A step: fewer machines share the same batch.</summary>
+    public double StepSeconds => stages.Step * Scene.Nodes / Math.Max(1, _members.Length);
+
+    /// <summary>It runs on fewer machines than it wants.</summary>
+    public bool IsShort => _members.Length < Scene.Nodes;
 
     public double NextStep => _next;
     public double BreaksAt => _breaks;
@@ -40,14 +48,14 @@ public sealed class Training(Stages stages, bool memory, Random random, Cluster 
     /// <summary>All members took the plan: workers start.</summary>
     public void Launch(RunPlan plan, double now)
     {
-        (_plan, Ended, _stuck, _copy, _upload, _stall, Newest) = (plan, false, false, null, null, 0, null);
+        (_plan, Ended, _stuck, _copy, _upload, _stall, Newest, _draining, _leaves) = (plan, false, false, null, null, 0, null, false, double.MaxValue);
         _members = [.. plan.Members.Select(m => cluster.Pods.First(p => p.Uid == m.PodUid))];
         _restoresFrom = now + stages.StopWorkers + stages.StartWorkers + stages.Rendezvous;
         var stalled = random.NextDouble() < History.ReadStalls ? stages.ReadStall : 0;
         var nearby = Commits.Find(c => c.Checkpoint == plan.Resume) is { IsNearby: true };
         _stepsFrom = _restoresFrom + (plan.Resume is null ? 0 : nearby ? stages.RestoreNearby : stages.Restore + stalled);
         _uploadedFrom = _stepsFrom;
-        _next = _stepsFrom + stages.Step;
+        _next = _stepsFrom + StepSeconds;
         _saved = new(plan.Resume?.Step ?? 0, TimeSpan.Zero);
         var failing = _members.Where(m => m.Machine!.FailsAfter is not null).Select(m => m.Machine!.FailsAfter!.Value).DefaultIfEmpty(double.MaxValue).Min();
         _breaks = Math.Min(failing, _members.Any(m => m.Machine!.Hangs) ? 300 + 900 * random.NextDouble() : double.MaxValue);
@@ -62,6 +70,7 @@ public sealed class Training(Stages stages, bool memory, Random random, Cluster 
         if (_members.Any(m => !m.Answers)) { Ended = true; return; }   // survivors wait in a collective, and say nothing
         if (now >= _restoresFrom && now < _stepsFrom) SetWorkers(WorkerState.Restoring);
         while (Math.Min(now, _breaks) >= _next && !Ended) Step();
+        if (now >= _leaves && !Ended) Finish(Newest!.Step, _leaves);
         if (now >= _breaks && !Ended) Break(now);
     }
 
@@ -78,7 +87,8 @@ public sealed class Training(Stages stages, bool memory, Random random, Cluster 
     {
         if (Ended || _stuck) return;
         _stuck = true;
-        if (culprit is not null) culprit.Agent = culprit.Agent! with { LastAttempt = Math.Max(0, culprit.Agent.LastAttempt - 1) };
+        var newest = Newest?.Attempt ?? 0;
+        foreach (var pod in _members.Where(m => m.Agent is { State: AgentState.Running })) pod.Agent = pod.Agent! with { LastAttempt = pod == culprit ? Math.Max(0, newest - 1) : newest };
     }
 
     public Pod Member(double draw) => _members[(int)(draw * _members.Length)];
@@ -92,7 +102,7 @@ public sealed class Training(Stages stages, bool memory, Random random, Cluster 
 
     private void Step()
     {
-        var (seconds, ends) = (stages.Step + _stall, _next);
+        var (seconds, ends) = (StepSeconds + _stall, _next);
         Commit(ends);
         var step = (Newest?.Step ?? _plan!.Resume?.Step ?? 0) + 1;
         var live = _plan!.Training.HyperParameters;
@@ -105,18 +115,26 @@ public sealed class Training(Stages stages, bool memory, Random random, Cluster 
         Fresh.Add(Newest);
         if (step == 1 + (_plan.Resume?.Step ?? 0)) SetWorkers(WorkerState.Training);
         var done = step >= live.TotalSteps;
-        Save(step, ends, done);
-        if (done) Finish(step, ends);
-        _next = ends + stages.Step + _stall;
+        if (done || _draining)
+        {
+            (_next, _leaves) = (double.MaxValue, Math.Max(ends, Math.Max(_copy?.Ends ?? 0, _upload?.Ends ?? 0)) + stages.Stall + stages.Upload);
+            return;
+        }
+
+        Save(step, ends);
+        _next = ends + StepSeconds + _stall;
     }
 
+    /// <summary>After the step under way the workers save to the store, behind what is being uploaded, and leave.</summary>
+    public void Drain() => _draining = !Ended;
+
     /// <summary>Saves to the nodes' memory at the automatic interval; to the store as well when its own interval has passed and no upload is under way.</summary>
-    private void Save(long step, double ends, bool done)
+    private void Save(long step, double ends)
     {
         var now = new SavePoint(step, TimeSpan.FromSeconds(ends - _stepsFrom));
         var (stall, upload) = (TimeSpan.FromSeconds(stages.Stall), TimeSpan.FromSeconds(memory ? stages.CopyNearby : stages.Upload));
         var auto = SaveSchedule.Auto(stall, upload, _members.Length);
-        if ((memory ? _copy : _upload) is not null || !(done || SaveSchedule.IsDue(_plan!.Training.Checkpoint.Every, _saved, now, auto))) return;
+        if ((memory ? _copy : _upload) is not null || !SaveSchedule.IsDue(_plan!.Training.Checkpoint.Every, _saved, now, auto)) return;
         Intervals.Add((now.Elapsed - _saved.Elapsed).TotalSeconds);
         (_saved, _stall) = (now, stages.Stall);
         if (memory) _copy = (step, ends + stages.CopyNearby);

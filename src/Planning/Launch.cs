@@ -90,7 +90,7 @@ internal static class Launch
 
     private static RunPlan Build(Situation s, PlanCause cause, EquatableList<BudgetUse> uses, EquatableList<string> distrusted, CheckpointSummary? resume, int size)
     {
-        var members = RankAssignment.Assign(s.Plan?.Members ?? [], Swap.Eligible(s, cause), size)!;
+        var members = RankAssignment.Assign(s.Plan?.Members ?? [], Swap.Eligible(s, cause), size, p => Suspicion.Doubt(s, p.Node!))!;
         var epoch = s.Fence!.Epoch;
         // An unchanged spec keeps the values pinned in the last plan: a newer operator's defaults never reach a running job. So does one whose
         // edit touched what is immutable, should it have come past the API server.

@@ -9,7 +9,8 @@ internal static class RankAssignment
     /// <summary>Pods in rank order; null when there are too few.</summary>
     /// <param name="previous">The members of the plan before, in rank order.</param>
     /// <param name="candidates">Pods that can be members, by ordinal.</param>
-    public static EquatableList<PodState>? Assign(IReadOnlyList<PlanMember> previous, IReadOnlyList<PodState> candidates, int nodes)
+    /// <param name="doubt">How much was held against a pod's node: the least doubtful spare takes over.</param>
+    public static EquatableList<PodState>? Assign(IReadOnlyList<PlanMember> previous, IReadOnlyList<PodState> candidates, int nodes, Func<PodState, double> doubt)
     {
         if (candidates.Count < nodes) return null;
         var blocks = new PodState?[nodes];
@@ -18,7 +19,7 @@ internal static class RankAssignment
         var placed = blocks.OfType<PodState>().Select(p => p.Uid).ToHashSet(StringComparer.Ordinal);
         // Old members whose block is gone (a smaller job) before spares that never trained.
         var old = previous.Select(p => p.PodUid).ToHashSet(StringComparer.Ordinal);
-        var free = new Queue<PodState>(candidates.Where(c => !placed.Contains(c.Uid)).OrderBy(c => old.Contains(c.Uid) ? 0 : 1).ThenBy(c => c.Ordinal));
+        var free = new Queue<PodState>(candidates.Where(c => !placed.Contains(c.Uid)).OrderBy(c => old.Contains(c.Uid) ? 0 : 1).ThenBy(doubt).ThenBy(c => c.Ordinal));
         return [.. blocks.Select(b => b ?? free.Dequeue())];
     }
 }

@@ -8,6 +8,9 @@ namespace Opt.Planning;
 /// </summary>
 internal static class Sizing
 {
+    /// <summary>Missing machines are waited for no longer: a smaller run, and growing back, cost about as much as that, and a lost machine is away for hours.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+
     /// <summary>Machines that came back must stay for so long before a run is interrupted for them.</summary>
     private static readonly TimeSpan Steadiness = TimeSpan.FromMinutes(1);
 
@@ -16,7 +19,8 @@ internal static class Sizing
     public static int? Of(Situation s, int able)
     {
         if (able >= s.Nodes) return s.Nodes;
-        var waited = s.Seen.Memory.ShortSince is { } since && s.Now - since >= s.Policy.ProvisionDeadline;
+        var patience = s.Policy.ProvisionDeadline < Patience ? s.Policy.ProvisionDeadline : Patience;
+        var waited = s.Seen.Memory.ShortSince is { } since && s.Now - since >= patience;
         // A run that is short already does not wait again for what it did without.
         return able >= s.Fewest && (waited || (IsShort(s) && able >= s.Plan!.Members.Count)) ? able : null;
     }

@@ -18,6 +18,9 @@ internal static class Suspicion
     /// <summary>How often the node was named, this cause not counted; by any job, fading with time.</summary>
     public static bool IsKnown(Situation s, string node, string causeId) => Named(s, node, causeId).Any();
 
+    /// <summary>What is held against a node: one for each time that it was named within a day, less for older ones.</summary>
+    public static double Doubt(Situation s, string node) => Named(s, node, "").Sum(o => NodeMemory.Weight(s.Now - o.At));
+
     private static IEnumerable<Offence> Named(Situation s, string node, string causeId)
     {
         var history = s.NodeNamed(node)?.History ?? NodeHistory.Empty;

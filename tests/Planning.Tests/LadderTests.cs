@@ -41,6 +41,21 @@ public sealed class LadderTests
     }
 
     [Fact]
+    public void A_spare_that_was_named_before_takes_over_last()
+    {
+        var world = new SimulatedWorld(Make.Job(nodes: 3, spares: 2, totalSteps: 2000), nodes: 5);
+        world.RunUntil(w => w.Status is { Phase: JobPhase.Running, Step: >= 12, Nodes.SparesReady: 2 });
+        var suspect = world.Plan!.Members[1].Node;
+        Hang(world);
+        world.RunUntil(w => w.Status is { Epoch: 2, Phase: JobPhase.Running, Nodes.SparesReady: 2 });   // its pod, of a lower ordinal, is a spare now
+        var dead = world.Nodes.Single(n => n.Name == world.Plan.Members[0].Node);
+        (dead.Alive, dead.DeadSince) = (false, world.Now);
+        world.RunUntil(w => w.Status is { Epoch: 3, Phase: JobPhase.Running });
+
+        Assert.DoesNotContain(suspect, world.Plan.Members.Select(m => m.Node));
+    }
+
+    [Fact]
     public void An_operator_that_no_agent_answers_any_more_leaves_the_training_alone_however_long_it_lasts()
     {
         var world = new SimulatedWorld(Make.Job(nodes: 3, spares: 1, totalSteps: 9000), nodes: 5);

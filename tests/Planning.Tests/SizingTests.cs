@@ -16,7 +16,7 @@ public sealed class SizingTests
         var since = world.Now;
         world.RunUntil(w => w.Status is { Epoch: 2, Phase: JobPhase.Running }, limit: 2400);
         Assert.Equal(2, world.Plan!.Members.Count);
-        Assert.InRange(world.Plan.CreatedAt - since, TimeSpan.FromMinutes(30), TimeSpan.FromMinutes(33));
+        Assert.InRange(world.Plan.CreatedAt - since, TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(8));
         Assert.Equal(("False", "Short"), Placed(world));
 
         world.Run(20);

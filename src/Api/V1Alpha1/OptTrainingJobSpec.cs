@@ -85,8 +85,8 @@ public sealed record TopologySpec
     public required int Nodes { get; init; }
 
     /// <summary>
-    /// Fewest machines to run on. Where not all of nodes can be placed within failurePolicy.provisionDeadline the job goes on with those it has, the batch
-    /// unchanged and split over them, and grows back when the others are there. Check with "opt-trainer plan" that the state fits. Default: nodes. Live.
+    /// Fewest machines to run on. Where not all of nodes can be placed within 5 minutes, or failurePolicy.provisionDeadline if that is shorter, the job goes on
+    /// with those it has, the batch unchanged and split over them, and grows back when the others are there. Check with "opt-trainer plan" that the state fits. Default: nodes. Live.
     /// </summary>
     public int? MinNodes { get; init; }
 
