@@ -33,6 +33,8 @@ public sealed class SpecValidationTests
     [InlineData("topology: {}", "spec.topology.nodes: (absent) is not allowed; required: an integer from 1 to 4096")]
     [InlineData("topology: {nodes: 2, acceleratorsPerNode: 8, tensorParallel: 3}", "spec.topology.tensorParallel: 3 is not allowed; must divide acceleratorsPerNode 8")]
     [InlineData("topology: {nodes: 2, acceleratorsPerNode: 8, tensorParallel: 8}", "spec.topology.tensorParallel: 8 is not allowed; must divide the 12 attention heads")]
+    [InlineData("model: {preset: opt-350m}\ntopology: {nodes: 2, acceleratorsPerNode: 8, tensorParallel: 2}", "spec.topology.tensorParallel: 2 is not allowed; must be 1 for opt-350m")]
+    [InlineData("model: {layers: 2, hiddenSize: 64, heads: 4, vocabSize: 50265}\ntopology: {nodes: 2, acceleratorsPerNode: 8, tensorParallel: 2}", "spec.topology.tensorParallel: 2 is not allowed; must divide the vocabulary 50265")]
     [InlineData("training: {batchTokens: 5000}", "spec.training.batchTokens: 5000 is not allowed; must be a multiple of the sequence length 2048")]
     [InlineData("training: {sequenceLength: 4096, batchTokens: 8192}", "spec.training.sequenceLength: 4096 is not allowed; must be at most the model's maxPositions 2048")]
     [InlineData("training: {precision: fp8}", "spec.training.precision: \"fp8\" is not allowed; must be one of fp32, fp16, bf16")]

@@ -42,6 +42,9 @@ internal static class CrossFieldRules
         if (heads % parallel != 0) yield return new("spec.topology.tensorParallel", given, $"must divide the {heads} attention heads");
         var ffn = Preset(spec)?.Dimensions.FfnSize ?? spec.Model.FfnSize ?? 4 * spec.Model.HiddenSize ?? parallel;
         if (ffn % parallel != 0) yield return new("spec.topology.tensorParallel", given, $"must divide the feed-forward width {ffn}");
+        var vocabulary = Preset(spec)?.Dimensions.VocabSize ?? spec.Model.VocabSize ?? ModelPreset.VocabSize;
+        if (vocabulary % parallel != 0) yield return new("spec.topology.tensorParallel", given, $"must divide the vocabulary {vocabulary}");
+        if (parallel > 1 && Preset(spec)?.Dimensions is { } d && d.EmbeddingSize != d.HiddenSize) yield return new("spec.topology.tensorParallel", given, $"must be 1 for {spec.Model.Preset}: its embedding has a width of its own");
     }
 
     private static IEnumerable<SpecFault> Batch(OptTrainingJobSpec spec)

@@ -44,8 +44,7 @@ internal static class PlanCommand
     {
         var world = r.GetValue(s_nodes) * r.GetValue(s_accelerators);
         var chosen = Chosen(r, world);
-        var faults = LayoutRules.Check(chosen.Model, chosen.Length, world, chosen.Tensor);
-        if (faults.Count > 0) throw new TrainerException(WorkerExit.Configuration, string.Join("; ", faults));
+        LayoutRules.Require(chosen.Model, chosen.Length, chosen.Tokens, r.GetValue(s_micro) ?? 1, world, chosen.Tensor);
         var data = world / chosen.Tensor;
         if (data % (r.GetValue(s_shard) ?? data) != 0) throw new TrainerException(WorkerExit.Configuration, $"--data-parallel-shard: {r.GetValue(s_shard)} does not divide the {data} data-parallel ranks");
         var share = Math.Max(1, (int)((chosen.Tokens / chosen.Length + data - 1) / data));

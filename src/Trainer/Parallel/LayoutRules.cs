@@ -31,11 +31,16 @@ public static class LayoutRules
     }
 
     /// <exception cref="TrainerException">Configuration, with all faults in one line.</exception>
-    public static void Require(TrainingConfig config, int worldSize)
+    public static void Require(TrainingConfig config, int worldSize) =>
+        Require(config.Model, config.SequenceLength, config.BatchTokens, config.MicroBatchSequences, worldSize, config.TensorParallel);
+
+    /// <exception cref="TrainerException">Configuration, with all faults in one line.</exception>
+    public static void Require(ModelDimensions model, int sequenceLength, long batchTokens, int microBatch, int worldSize, int tensorParallel)
     {
-        List<string> faults = [.. Check(config.Model, config.SequenceLength, worldSize, config.TensorParallel)];
-        Positive(faults, "training.batchTokens / training.sequenceLength", config.BatchSequences);
-        Positive(faults, "training.microBatchSequences", config.MicroBatchSequences);
+        List<string> faults = [.. Check(model, sequenceLength, worldSize, tensorParallel)];
+        Positive(faults, "training.batchTokens", batchTokens);
+        Positive(faults, "training.microBatchSequences", microBatch);
+        if (sequenceLength > 0 && batchTokens % sequenceLength != 0) faults.Add($"training.batchTokens: {batchTokens} is not a multiple of training.sequenceLength {sequenceLength}");
         if (faults.Count > 0) throw new TrainerException(WorkerExit.Configuration, string.Join("; ", faults));
     }
 

@@ -100,7 +100,7 @@ public sealed class KubectlTests : IAsyncLifetime
         Assert.Contains("Server Version: v1.36.2", await KubectlAsync("version"), StringComparison.Ordinal);
         Assert.Contains("kubernetes", await KubectlAsync("get", "all"), StringComparison.Ordinal);
         Assert.Equal("Error from server (BadRequest): Unable to find \"/v1, Resource=pods\" that match label selector \"\", field selector \"foo=bar\": field label not supported: foo\n", await FailAsync("get", "pods", "--field-selector=foo=bar"));
-        Assert.Matches(@"^NAME +VALUE +GLOBAL-DEFAULT +AGE +PREEMPTIONPOLICY\nsystem-cluster-critical +2000000000 +false +\d+s +PreemptLowerPriority\nsystem-node-critical +2000001000 +false ", await KubectlAsync("get", "priorityclasses"));
+        Assert.Matches(@"^NAME +VALUE +GLOBAL-DEFAULT +AGE +PREEMPTIONPOLICY\nsystem-cluster-critical +2000000000 +false +\S+ +PreemptLowerPriority\nsystem-node-critical +2000001000 +false ", await KubectlAsync("get", "priorityclasses"));
         Assert.Contains("is running at", await KubectlAsync("cluster-info"), StringComparison.Ordinal);
         Assert.Contains("deployment.apps/d created", await KubectlAsync("create", "deployment", "d", "--image=example.com/d:1"), StringComparison.Ordinal);
         Assert.Contains("data:", await KubectlAsync("get", "cm", "a", "-o", "yaml"), StringComparison.Ordinal);

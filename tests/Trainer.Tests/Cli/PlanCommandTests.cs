@@ -39,6 +39,10 @@ public sealed class PlanCommandTests
 
     [Theory]
     [InlineData("does not divide model.heads 12", "--model", "opt-125m", "--accelerators", "8", "--tensor", "8")]
+    [InlineData("training.batchTokens: 5000 is not a multiple of training.sequenceLength 2048", "--model", "opt-125m", "--batch-tokens", "5000")]
+    [InlineData("training.microBatchSequences: 0 is not allowed", "--model", "opt-125m", "--micro-batch", "0")]
+    [InlineData("training.sequenceLength: 4096 is longer than model.maxPositions 2048", "--model", "opt-125m", "--sequence-length", "4096")]
+    [InlineData("the 350M layout", "--model", "opt-350m", "--tensor", "2")]
     [InlineData("opt-9000m", "--model", "opt-9000m")]
     [InlineData("--data-parallel-shard: 3 does not divide the 8", "--model", "opt-125m", "--accelerators", "8", "--data-parallel-shard", "3")]
     [InlineData("give exactly one of", "--nodes", "2")]

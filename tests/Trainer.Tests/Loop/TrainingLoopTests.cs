@@ -77,6 +77,8 @@ public sealed class TrainingLoopTests : IDisposable
             OnStep = record =>
             {
                 if (record.Attempt == 6) channel.Requests.Enqueue(new() { Epoch = 3, Revision = 1, HyperParameters = record.HyperParameters, Checkpoint = changed with { Store = new() { Directory = new() { Path = "/elsewhere" } } } });
+                // Steps take a millisecond and a save may take many: the turns of those in between would all fall together.
+                if (record.Attempt is 12 or 16) UntilCommitted(record.Attempt / 4 - 2);
             },
         };
         var steps = ThreadRanks.Train(config, 2, channel, store: _folder["store"])[0].Steps;
@@ -100,6 +102,7 @@ public sealed class TrainingLoopTests : IDisposable
             OnStep = record =>
             {
                 if (record.Attempt is 5 or 6 or 9) channel.Requests.Enqueue(new() { Epoch = 3, Revision = 1, Command = ControlCommand.Checkpoint });
+                if (record.Attempt == 13) UntilCommitted(1);   // or the second would wait for the first, and come later
                 if (record.Attempt == 14) channel.Requests.Enqueue(new() { Epoch = 3, Revision = 2, Command = ControlCommand.Checkpoint });
             },
         };
@@ -132,6 +135,12 @@ public sealed class TrainingLoopTests : IDisposable
         var config = TinyRun.Config(_folder.Path) with { Precision = Precision.Fp16, BatchSequences = 1 };
         var failure = Assert.Throws<TrainerException>(() => ThreadRanks.Train(config, 1, afterBackward: (_, _, gradient) => gradient.AsSpan<float>()[0] = float.NaN));
         Assert.Equal(WorkerExit.Numerical, failure.Exit);
+    }
+
+    private void UntilCommitted(long count)
+    {
+        using var log = new Opt.Trainer.Checkpoints.CommitLog(ThreadRanks.OpenStore(_folder["store"]), "test", "test", TimeProvider.System);
+        Assert.True(SpinWait.SpinUntil(() => log.ReadAsync(default).GetAwaiter().GetResult().Checkpoints.Count >= count, TimeSpan.FromMinutes(1)), $"{count} saves were not committed");
     }
 
     private static double Correlation(float[] a, float[] b)
