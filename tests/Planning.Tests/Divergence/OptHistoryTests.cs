@@ -84,7 +84,7 @@ public sealed class OptHistoryTests
         for (var i = 0; i < curve.Count; i++)
         {
             if (rough == 0 && (i == 200 || random.NextDouble() < 1 / 700.0)) rough = 5;
-            var overflows = rough > 0 || random.NextDouble() < 0.0008 * scale;
+            var overflows = rough > 0 || random.NextDouble() < 0.0003 * scale * scale;
             rough = Math.Max(0, rough - 1);
             scaled.Add(curve[i] with { LossScale = scale, Skipped = overflows, GradientNorm = overflows ? null : curve[i].GradientNorm });
             if (overflows) (scale, lastOverflow) = (Math.Max(0.25, scale / 2), i);
