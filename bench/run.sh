@@ -32,7 +32,8 @@ faults() { # each fault on real processes, 20 times: time to the next optimizer 
     for fault in worker-kill worker-stop worker-stop-tested worker-throttle agent-kill node-kill node-cut operator-kill; do dotnet run --project bench/Faults -c Release -- "$fault"; done
 }
 
-divergence() { # real divergences on local workers, with policies, without, in Shadow; pictures in artifacts/divergence
+divergence() { # four real divergences on local workers, with policies, without, in Shadow: how each ended, seconds from onset to training; pictures in artifacts/divergence
+    eng/corpus.sh
     mkdir -p artifacts/divergence
     OPT_SOAK=1 OPT_PICTURES="$ROOT/artifacts/divergence" dotnet artifacts/bin/EndToEnd/release/Opt.EndToEnd.dll -class '*DivergenceTests'
 }
@@ -50,5 +51,5 @@ for line in open(sys.argv[1]):
     if line.startswith("{"):
         figure = json.loads(line)
         name = figure.pop("name", figure.pop("bench", ""))
-        print(f"  {name:40}", "  ".join(f"{k} {v}" for k, v in figure.items()))
+        print(f"  {name:48}", "  ".join(f"{k} {v}" for k, v in figure.items()))
 P

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Opt.Api;
 using Opt.Api.Protocol;
 using Opt.Api.Validation;
@@ -69,6 +70,9 @@ internal static class SpecChanges
             ("loss-scale window", old.LossScaleWindow, now.LossScaleWindow), ("loss-scale floor", old.LossScaleFloor, now.LossScaleFloor), ("loss-scale rule", old.LossScaleWindowRule, now.LossScaleWindowRule),
             ("total steps", old.TotalSteps, now.TotalSteps), ("first loss scale", old.LossScaleInitial, now.LossScaleInitial),
         };
-        return string.Join(", ", values.Where(v => !v.Old.Equals(v.New)).Select(v => FormattableString.Invariant($"{v.Name} {v.Old} -> {v.New}")));
+        return string.Join(", ", values.Where(v => !v.Old.Equals(v.New)).Select(v => $"{v.Name} {Text(v.Old)} -> {Text(v.New)}"));
     }
+
+    /// <summary>Nine digits, since a product of two values written by people rarely has more.</summary>
+    private static string Text(object value) => value is double number ? number.ToString("G9", CultureInfo.InvariantCulture) : FormattableString.Invariant($"{value}");
 }

@@ -96,7 +96,7 @@ internal static class TrainingPlot
             svg.AppendLine(Text($"<text x=\"{X(step, steps):F1}\" y=\"{bottom + 16}\" text-anchor=\"middle\">{step:0}</text>"));
         }
 
-        svg.AppendLine(Text($"<text x=\"{Left - 6}\" y=\"{bottom + 16}\" text-anchor=\"end\">step</text>"));
+        svg.AppendLine(Text($"<text x=\"{Left - 16}\" y=\"{bottom + 16}\" text-anchor=\"end\">step</text>"));
     }
 
     /// <summary>A line for each place where somebody intervened, with the numbers of what is written below the picture.</summary>
