@@ -35,7 +35,9 @@ internal static class IncidentDetection
         foreach (var member in s.Members)
         {
             var evidence = member.Pod ?? s.Seen.Evidence.FirstOrDefault(p => p.Uid == member.Planned.PodUid);
-            if (evidence is { Phase: "Failed" or "Succeeded" }) return FailedPod(s, member, evidence);
+            // An agent never ends by itself: a pod that succeeded was told to end, by whoever deleted it, and its machine did nothing wrong.
+            if (evidence is { Phase: "Succeeded" }) return Of(s, member, $"pod-{member.Planned.PodUid}", Reasons.PodLost, Severity.Planned, $"pod {member.Planned.Pod} was ended from outside{Because(evidence)}");
+            if (evidence is { Phase: "Failed" }) return FailedPod(s, member, evidence);
             if (member.Pod is { Terminating: false }) continue;
             // Terminating on a dead node lasts for ever; the node is what failed then.
             if (member is { Pod.Terminating: true, Node.Ready: false, Agent.SilentSince: not null }) return DeadNode(s, member);

@@ -15,7 +15,7 @@ internal static class Provisioning
         if (!s.Seen.Owned.Service) actions.Add(new ApplyService());
         if (!s.Seen.Owned.DisruptionBudget) actions.Add(new ApplyDisruptionBudget());
         if (s.Seen.StatefulSet is null) actions.Add(new ApplyStatefulSet(s.Replicas, s.Seen.PodDigest));
-        return actions.Count == 0 ? null : Waiting(s, s.Seen.StatefulSet is null ? Fact.False(ConditionTypes.MembersPlaced, "Creating") : null) with { Actions = [.. actions] };
+        return actions.Count == 0 ? null : Waiting(s, s.Seen.StatefulSet is null ? Fact.False(ConditionTypes.MembersPlaced, "Creating", "the job's StatefulSet is being made") : null) with { Actions = [.. actions] };
     }
 
     /// <summary>

@@ -41,6 +41,19 @@ public sealed class LadderTests
     }
 
     [Fact]
+    public void A_pod_that_somebody_deletes_is_replaced_and_its_node_is_not_blamed()
+    {
+        var world = new SimulatedWorld(Make.Job(nodes: 3, totalSteps: 2000), nodes: 3);
+        world.RunUntil(w => w.Status is { Phase: JobPhase.Running, Step: >= 12 });
+        var member = world.Plan!.Members[1];
+        world.Pods.Single(p => p.Uid == member.PodUid).Ended = true;
+        world.RunUntil(w => w.Status is { Epoch: 2, Phase: JobPhase.Running }, limit: 300);
+
+        Assert.All(world.Nodes, n => Assert.Null(n.Quarantine));
+        Assert.NotEqual(member.PodUid, world.Plan.Members[1].PodUid);
+    }
+
+    [Fact]
     public void A_spare_that_was_named_before_takes_over_last()
     {
         var world = new SimulatedWorld(Make.Job(nodes: 3, spares: 2, totalSteps: 2000), nodes: 5);

@@ -35,5 +35,7 @@ internal sealed class SimulatedPod
     public DateTimeOffset? BoundAt { get; set; }
     public bool Terminating { get; set; }
     public bool Failed { get; set; }
+    /// <summary>Its agent was told to end, as by <c>kubectl delete pod</c>, and did.</summary>
+    public bool Ended { get; set; }
     public SimulatedAgent? Agent { get; set; }
 }

@@ -194,7 +194,7 @@ internal sealed class SimulatedWorld
     {
         foreach (var pod in Pods.Where(p => p.Agent is not null))
         {
-            var answers = pod is { Node.Alive: true, Failed: false } && !Unreachable.Contains(pod.Uid);
+            var answers = pod is { Node.Alive: true, Failed: false, Ended: false } && !Unreachable.Contains(pod.Uid);
             if (answers) _silentSince.Remove(pod.Uid);
             else _silentSince.TryAdd(pod.Uid, Now);
             if (answers && (pod.Agent!.Epoch, pod.Agent.LastAttempt).CompareTo(_furthest) > 0 && pod.Agent.LastAttempt > 0) (_furthest, _advancedAt) = ((pod.Agent.Epoch, pod.Agent.LastAttempt), Now);
@@ -229,7 +229,7 @@ internal sealed class SimulatedWorld
     private static PodState StateOf(SimulatedPod pod) => new()
     {
         Name = pod.Name, Uid = pod.Uid, Ordinal = pod.Ordinal, Node = pod.Node?.Name, Ip = pod.Agent is null ? null : "10.0.0.1",
-        Phase = pod.Failed ? "Failed" : pod.Agent is null ? "Pending" : "Running", Revision = pod.Revision, Terminating = pod.Terminating,
+        Phase = pod.Failed ? "Failed" : pod.Ended ? "Succeeded" : pod.Agent is null ? "Pending" : "Running", Revision = pod.Revision, Terminating = pod.Terminating,
     };
 
     private void Execute(PlannedAction action)
@@ -336,8 +336,8 @@ internal sealed class SimulatedWorld
     private void MoveCluster()
     {
         if (Set is null) return;
-        foreach (var pod in Pods.Where(p => p.Failed || p.Ordinal >= Set.Replicas)) pod.Terminating = true;
-        foreach (var pod in Pods.Where(p => p.Failed)) _evidence.TryAdd(pod.Uid, StateOf(pod));
+        foreach (var pod in Pods.Where(p => p.Failed || p.Ended || p.Ordinal >= Set.Replicas)) pod.Terminating = true;
+        foreach (var pod in Pods.Where(p => p.Failed || p.Ended)) _evidence.TryAdd(pod.Uid, StateOf(pod));
         Pods.RemoveAll(p => p.Terminating && p.Node is not { Alive: false });
         for (var ordinal = 0; ordinal < Set.Replicas; ordinal++)
         {
