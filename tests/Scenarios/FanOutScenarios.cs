@@ -16,6 +16,11 @@ public sealed class FanOutScenarios
     [Fact]
     public Task A_rollback_reaches_64_agents_within_five_seconds_of_its_decision() => FanOutAsync(64);
 
+    public static bool Soaks => Environment.GetEnvironmentVariable("OPT_SOAK") == "1";
+
+    [Fact(SkipUnless = nameof(Soaks), Skip = "minutes long: set OPT_SOAK=1")]
+    public Task A_rollback_reaches_2048_agents_within_five_seconds_of_its_decision() => FanOutAsync(2048);
+
     private static Task FanOutAsync(int agents) => Scenario.RunAsync(agents, async world =>
     {
         world.Agents.Shape = r => r.Epoch == 1 && r.Step >= 12 ? r with { Loss = null } : r;
