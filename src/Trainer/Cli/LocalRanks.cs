@@ -72,7 +72,7 @@ internal sealed partial class LocalRanks(TimeProvider time)
     private static Process Start(int rank, int workers, string planFile, string dataRoot, string runDirectory, IReadOnlyList<string> arguments)
     {
         var info = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardInput = true, UseShellExecute = false };
-        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet") info.ArgumentList.Add(typeof(LocalRanks).Assembly.Location);
+        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet") info.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, $"{typeof(LocalRanks).Assembly.GetName().Name}.dll"));
         info.ArgumentList.Add("worker");
         info.ArgumentList.Add("--local");
         foreach (var argument in arguments) info.ArgumentList.Add(argument);
