@@ -15,8 +15,9 @@ system() { # apply to first step, SIGKILL to training again, what the operator c
     dotnet run --project bench/System -c Release
 }
 
-checkpoints() { # stall, transfers beside the Azure SDK and cp, restores from each tier
+checkpoints() { # stall, transfers beside the Azure SDK and cp, restores from each tier; what saves cost a training that goes on
     dotnet run --project bench/Checkpoints -c Release
+    /usr/bin/python3 bench/save_cost.py --trainer bin/opt-trainer
 }
 
 replay() { # OPT-175B's failures under the planner: ETTR and its breakdown, seeds, rates, spares, sensitivity
