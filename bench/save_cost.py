@@ -10,19 +10,11 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import tempfile
 
-from trainer_speed import HERE, MODELS, threads, write_config, write_corpus
+from trainer_speed import HERE, MODELS, records, threads, write_config, write_corpus
 
 SHORTEST_INTERVAL = 60   # seconds between saves that checkpoint.every: auto never falls below
-
-
-def records(trainer, config, folder):
-    steps = os.path.join(folder, "steps.jsonl")
-    subprocess.run([trainer, "train", "--config", config, "--steps-out", steps, "--quiet", "--device", "cpu"], check=True, env=threads(1))
-    with open(steps, encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
 
 
 def main():
@@ -45,7 +37,7 @@ def main():
                 write_config(config, corpus, dict(m, micro=m["batch"]), args.steps + args.warmup, "none")
             with open(saving, "a", encoding="utf-8") as file:
                 file.write(f"checkpoint: {{store: {{directory: {{path: {folder}/store}}}}, every: {{steps: {args.every}}}, keep: {{last: 2}}}}\n")
-            without, with_saves = (records(args.trainer, config, folder)[args.warmup:] for config in (bare, saving))
+            without, with_saves = (records(args.trainer, config, 1, folder, threads(1))[args.warmup:] for config in (bare, saving))
         alone = statistics.median(r["seconds"] for r in without)
         plain.append(alone)
         # The stall has a row of its own: what is left is what the background takes from computing.

@@ -45,11 +45,16 @@ maxSteps: {steps}
 """)
 
 
-def ours(trainer, config, workers, warmup, folder, environment):
+def records(trainer, config, workers, folder, environment):
+    """The step records of one run."""
     steps = os.path.join(folder, "steps.jsonl")
     subprocess.run([trainer, "train", "--config", config, "--workers", str(workers), "--steps-out", steps, "--quiet", "--device", "cpu"], check=True, env=environment)
     with open(steps, encoding="utf-8") as file:
-        return [json.loads(line)["seconds"] for line in file][warmup:]
+        return [json.loads(line) for line in file]
+
+
+def ours(trainer, config, workers, warmup, folder, environment):
+    return [record["seconds"] for record in records(trainer, config, workers, folder, environment)][warmup:]
 
 
 def theirs(m, peer, world, steps, warmup):
