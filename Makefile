@@ -6,7 +6,7 @@ SHELL := bash
 help: ## show the targets
 	@grep -hE '^[a-z][a-z0-9-]*:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
 
-run: ## train a small OPT through the operator on this machine (STORE=azurite: checkpoints in Azure Blob Storage)
+run: ## train a small OPT through the operator on this machine (STORE=azurite: checkpoints in Azure Blob Storage; KEEP=1: look around after the end)
 	@eng/install.sh run && eng/build.sh && eng/run.sh
 
 test: ## install what is missing, build, run every test (at most 15 minutes on two cores)

@@ -4,6 +4,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 eng/build-native.sh
+[ -d artifacts/bin/Operator ] || say "build the programs: some minutes the first time"
 dotnet build OptOperator.sln -c Release -v q -nologo -consoleLoggerParameters:NoSummary "$@"
 
 mkdir -p bin

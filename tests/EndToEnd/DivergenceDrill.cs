@@ -65,11 +65,24 @@ internal sealed class DivergenceDrill(LocalSystem system)
     /// <summary>Who set a hyper-parameter.</summary>
     public static string? SetBy(JsonNode status, string name) => (string?)status["hyperParameters"]!.AsArray().Single(h => (string?)h!["name"] == name)!["setBy"];
 
+    /// <summary>How every drill ends: reported, healed where the policy may act, and otherwise left alone.</summary>
+    /// <returns>The status of a run that was healed; null of one that nobody was to heal.</returns>
+    public async Task<JsonNode?> AssertEndAsync(string what, string mode, string policy)
+    {
+        var (enforced, ended) = (mode == "Enforce", await EndedAsync(mode));
+        var (status, loss) = (await StatusAsync(), ended ? await LossAsync() : double.PositiveInfinity);
+        await ReportAsync(what, mode, ended ? loss : null, recovered: enforced);
+        Assert.Equal(enforced, loss < Clean + Margin);
+        if (enforced) return status;
+        AssertOnlyRecorded(status, mode, policy);
+        return null;
+    }
+
     /// <summary>
     /// Nothing was done about it: one epoch, no machine put aside, every value the spec's. In Shadow the logbook says what that policy would have done;
     /// without policies it says nothing of one.
     /// </summary>
-    public static void AssertOnlyRecorded(JsonNode status, string mode, string policy)
+    private static void AssertOnlyRecorded(JsonNode status, string mode, string policy)
     {
         Assert.Equal((1, 0), ((int)status["epoch"]!, status["nodes"]!["quarantined"]?.AsArray().Count ?? 0));
         Assert.All(status["hyperParameters"]!.AsArray(), h => Assert.Equal("spec", (string?)h!["setBy"]));

@@ -50,13 +50,8 @@ public sealed class DivergenceTests : IAsyncLifetime
         await _drill.ApplyAsync(DivergenceDrill.Manifest(mode, nodes));
         await _drill.StepReachedAsync(DivergenceDrill.Untroubled);
         await _drill.EditAsync("""{"learningRate":{"peak":3.0}}""");
-        var ended = await _drill.EndedAsync(mode);
 
-        var (status, loss) = (await _drill.StatusAsync(), ended ? await _drill.LossAsync() : double.PositiveInfinity);
-        await _drill.ReportAsync($"rate too high, {nodes} workers", mode, ended ? loss : null, recovered: mode == "Enforce");
-        Assert.Equal(mode == "Enforce", loss < DivergenceDrill.Clean + DivergenceDrill.Margin);
-        if (mode == "Enforce") Assert.Equal((2, "policy explosion"), ((int)status["epoch"]!, DivergenceDrill.SetBy(status, "peakLearningRate")));
-        else DivergenceDrill.AssertOnlyRecorded(status, mode, "explosion");
+        if (await _drill.AssertEndAsync($"rate too high, {nodes} workers", mode, "explosion") is { } status) Assert.Equal((2, "policy explosion"), ((int)status["epoch"]!, DivergenceDrill.SetBy(status, "peakLearningRate")));
     }
 
     [Theory(SkipUnless = nameof(Soaks), Skip = NeedsSoak)]
@@ -66,13 +61,8 @@ public sealed class DivergenceTests : IAsyncLifetime
         await _drill.PoisonAsync(fromStep: 40, steps: 20);
         await _drill.ApplyAsync(DivergenceDrill.Manifest(mode).Replace("- learningRate: {multiply: 0.001, floor: 1.0e-4}", "- skipData: {alsoNext: 20}", StringComparison.Ordinal)
             .Replace("root: /data", "root: /checkpoints/data\n    order: sequential", StringComparison.Ordinal));
-        await _drill.EndedAsync("Enforce");
 
-        var (status, loss) = (await _drill.StatusAsync(), await _drill.LossAsync());
-        await _drill.ReportAsync("poisoned data", mode, loss, recovered: mode == "Enforce");
-        Assert.Equal(mode == "Enforce", loss < DivergenceDrill.Clean + DivergenceDrill.Margin);
-        if (mode == "Enforce") Assert.Equal((2, "spec"), ((int)status["epoch"]!, DivergenceDrill.SetBy(status, "peakLearningRate")));
-        else DivergenceDrill.AssertOnlyRecorded(status, mode, "explosion");
+        if (await _drill.AssertEndAsync("poisoned data", mode, "explosion") is { } status) Assert.Equal((2, "spec"), ((int)status["epoch"]!, DivergenceDrill.SetBy(status, "peakLearningRate")));
     }
 
     [Theory(SkipUnless = nameof(Soaks), Skip = NeedsSoak)]
@@ -83,13 +73,9 @@ public sealed class DivergenceTests : IAsyncLifetime
         await _drill.StepReachedAsync(DivergenceDrill.Untroubled);
         // The scale doubles at every step until gradients overflow, and may not come down again.
         await _drill.EditAsync("""{"lossScale":{"window":1,"floor":16777216}}""");
-        var ended = await _drill.EndedAsync(mode);   // the policy acts after 20 attempts
 
-        var (status, loss) = (await _drill.StatusAsync(), ended ? await _drill.LossAsync() : double.PositiveInfinity);
-        await _drill.ReportAsync("overflow storm", mode, ended ? loss : null, recovered: mode == "Enforce");
-        Assert.Equal(mode == "Enforce", loss < DivergenceDrill.Clean + DivergenceDrill.Margin);
-        if (mode == "Enforce") Assert.Equal(("policy overflow-storm", "spec", 1), (DivergenceDrill.SetBy(status, "lossScaleFloor"), DivergenceDrill.SetBy(status, "peakLearningRate"), (int)status["epoch"]!));
-        else DivergenceDrill.AssertOnlyRecorded(status, mode, "overflow-storm");
+        // The policy acts after 20 attempts.
+        if (await _drill.AssertEndAsync("overflow storm", mode, "overflow-storm") is { } status) Assert.Equal(("policy overflow-storm", "spec", 1), (DivergenceDrill.SetBy(status, "lossScaleFloor"), DivergenceDrill.SetBy(status, "peakLearningRate"), (int)status["epoch"]!));
     }
 
     [Theory(SkipUnless = nameof(Soaks), Skip = NeedsSoak)]
@@ -99,17 +85,8 @@ public sealed class DivergenceTests : IAsyncLifetime
         await _drill.ApplyAsync(DivergenceDrill.Manifest(mode).Replace("          - name: trainer\n", "          - name: trainer\n            env:\n              - {name: OPT_FAULT_FOLDER, value: /checkpoints/faults}\n", StringComparison.Ordinal));
         await _drill.StepReachedAsync(DivergenceDrill.Untroubled);
         await _drill.FlipBitAsync(rank: 1);
-        var ended = await _drill.EndedAsync(mode);
 
-        var (status, loss) = (await _drill.StatusAsync(), ended ? await _drill.LossAsync() : double.PositiveInfinity);
-        await _drill.ReportAsync("flipped bit", mode, ended ? loss : null, recovered: mode == "Enforce");
-        Assert.Equal(mode == "Enforce", loss < DivergenceDrill.Clean + DivergenceDrill.Margin);
-        if (mode != "Enforce")
-        {
-            DivergenceDrill.AssertOnlyRecorded(status, mode, "explosion");
-            return;
-        }
-
+        if (await _drill.AssertEndAsync("flipped bit", mode, "explosion") is not { } status) return;
         Assert.Equal((1, "spec"), (status["nodes"]!["quarantined"]?.AsArray().Count ?? 0, DivergenceDrill.SetBy(status, "peakLearningRate")));
         Assert.Equal("DivergenceHardware", (string?)Assert.Single(status["restarts"]!["byCause"]!.AsArray())!["cause"]);
     }

@@ -115,12 +115,14 @@ internal static class ReadCommands
     {
         var name = new Argument<string>("NAME") { Description = "the job" };
         var decision = new Argument<string?>("DECISION") { Description = "ID of a logbook entry (or its beginning), or an epoch; without it, the newest entry", Arity = ArgumentArity.ZeroOrOne };
-        var command = new Command("explain", "One decision in full: evidence, cause, plan, budgets.\n\n  kubectl opt explain opt-175b 3fa9c1d2") { name, decision };
+        var output = Arguments.Output();
+        var command = new Command("explain", "One decision in full: evidence, cause, plan, outcome, budgets.\n\n  kubectl opt explain opt-175b 3fa9c1d2\n  kubectl opt explain opt-175b 7 -o yaml      # the launch of epoch 7, with its whole plan") { name, decision, output };
         run.Handle(command, async (parsed, cluster, terminal, ct) =>
         {
             var job = await cluster.GetAsync(parsed.GetValue(name), ct);
-            var text = Explanation.Of(job, await cluster.PlansAsync(job, ct), parsed.GetValue(decision), terminal.Clock.GetUtcNow());
-            terminal.Out.Write(text ?? throw new CommandException(parsed.GetValue(decision) is { } given ? $"{job.Name()} has no decision \"{given}\"; kubectl opt logbook {job.Name()} lists them" : $"{job.Name()} has no decisions yet"));
+            var found = Explanation.Of(job, await cluster.PlansAsync(job, ct), parsed.GetValue(decision))
+                ?? throw new CommandException(parsed.GetValue(decision) is { } given ? $"{job.Name()} has no decision \"{given}\"; kubectl opt logbook {job.Name()} lists them" : $"{job.Name()} has no decisions yet");
+            terminal.Print(parsed.GetValue(output), found.ToJson(), () => found.ToText(terminal.Clock.GetUtcNow()));
             return ExitCodes.Done;
         });
         return command;

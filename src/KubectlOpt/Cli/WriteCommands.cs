@@ -119,6 +119,8 @@ internal static class WriteCommands
 
     private static async Task<int> RequestAsync(JobCluster cluster, Terminal terminal, JsonObject job, string request, string? argument, TimeSpan patience, bool dryRun, CancellationToken ct)
     {
+        if (job.Flag("spec", "suspend")) throw new CommandException($"{job.Name()} is suspended, and nobody would answer; kubectl opt resume {job.Name()} first");
+        if (JobViews.IsFinished(job)) throw new CommandException($"{job.Name()} has ended ({job.Text("status", "phase")}), and nobody would answer");
         var id = terminal.Clock.GetUtcNow().ToString("yyyyMMdd'T'HHmmss.fff'Z'", CultureInfo.InvariantCulture);
         var value = argument is null ? id : $"{id} {argument}";
         await cluster.PatchAsync(job, new() { ["metadata"] = new JsonObject { ["annotations"] = new JsonObject { [$"{RequestPrefix}/{request}"] = value } } }, dryRun, ct);

@@ -1,27 +1,49 @@
-using System.Text;
 using System.Text.Json.Nodes;
 
 namespace Opt.KubectlOpt.Views;
 
-/// <summary>One decision in full: what was done, on what evidence, by which plan, and what it used up.</summary>
-internal static class Explanation
+/// <summary>One decision in full: what was done, on what evidence, by which plan, what came of it, and what it used up.</summary>
+/// <param name="Entry">Of the logbook; null where an epoch was asked for.</param>
+/// <param name="Plan">In force then; null where it is not kept any more.</param>
+internal sealed record Explanation(JsonObject? Entry, JsonObject? Plan)
 {
     /// <param name="decision">A logbook id (or its beginning), an epoch number, or null for the newest entry.</param>
     /// <returns>Null when there is no such decision.</returns>
-    public static string? Of(JsonObject job, IReadOnlyList<JsonObject> plans, string? decision, DateTimeOffset now)
+    public static Explanation? Of(JsonObject job, IReadOnlyList<JsonObject> plans, string? decision)
     {
         var entries = job.At("status").Items("logbook").ToArray();
         var entry = decision is null ? entries.LastOrDefault() : entries.LastOrDefault(e => JobViews.Id(e).StartsWith(decision, StringComparison.OrdinalIgnoreCase));
         var epoch = entry?.Number("epoch") ?? (double.TryParse(decision, System.Globalization.CultureInfo.InvariantCulture, out var number) ? number : null);
         var plan = plans.LastOrDefault(p => p.Number("epoch") == epoch && (entry?.Time("time") is not { } time || p.Time("createdAt") is not { } created || created <= time.AddSeconds(60))) ?? plans.LastOrDefault(p => p.Number("epoch") == epoch);
-        if (entry is null && plan is null) return null;
-        var text = new StringBuilder();
-        if (entry is not null) text.Append(Table.Fields([("Decision", JobViews.Id(entry)), ("When", $"{Show.Time(entry.Time("time"))} UTC ({Show.Age(entry.Time("time"), now)} ago)"), ("By", entry.Text("actor") ?? ""), ("What", JobViews.OneLine(entry.Text("what"))), ("Why", JobViews.OneLine(entry.Text("why"))), ("At step", Show.Whole(entry.Number("step")))]));
-        if (plan is not null) text.Append(entry is null ? "" : "\n").Append(Plan(plan));
-        return text.ToString();
+        return entry is null && plan is null ? null : new(entry, plan);
     }
 
-    private static string Plan(JsonObject plan)
+    /// <summary>For programs: the two objects as they are, the entry with its id.</summary>
+    public JsonObject ToJson()
+    {
+        var decision = Entry?.DeepClone().AsObject();
+        if (decision is not null) decision["id"] = JobViews.Id(Entry!);
+        return new() { ["decision"] = decision, ["plan"] = Plan?.DeepClone() };
+    }
+
+    public string ToText(DateTimeOffset now) => string.Join('\n', new[] { Entry is null ? null : Decision(Entry, now), Plan is null ? null : InForce(Plan) }.OfType<string>());
+
+    private static string Decision(JsonObject entry, DateTimeOffset now)
+    {
+        var fields = new List<(string, string)>
+        {
+            ("Decision", JobViews.Id(entry)),
+            ("When", $"{Show.Time(entry.Time("time"))} UTC ({Show.Age(entry.Time("time"), now)} ago)"),
+            ("By", entry.Text("actor") ?? ""),
+            ("What", JobViews.OneLine(entry.Text("what"))),
+            ("Why", JobViews.OneLine(entry.Text("why"))),
+            ("At step", Show.Whole(entry.Number("step"))),
+        };
+        if (entry.Text("outcome") is { } outcome) fields.Add(("Outcome", JobViews.OneLine(outcome)));
+        return Table.Fields(fields);
+    }
+
+    private static string InForce(JsonObject plan)
     {
         var members = plan.Items("members").ToArray();
         var fields = new List<(string, string)>

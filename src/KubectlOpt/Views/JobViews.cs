@@ -65,7 +65,7 @@ internal static class JobViews
         var total = accounts.Sum(a => a.Seconds);
         if (total <= 0) return "No time is accounted for yet.\n";
         return Table.Of(["ACCOUNT", "TIME", "SHARE", ""], accounts.Where(a => a.Seconds > 0).OrderByDescending(a => a.Seconds)
-            .Select(a => (IReadOnlyList<string>)[a.Name, Show.Duration(TimeSpan.FromSeconds(a.Seconds)), Show.Percent(a.Seconds / total), Show.Bar(a.Seconds / total, 30)]));
+            .Select(a => (IReadOnlyList<string>)[a.Name, a.Seconds < 1 ? "<1s" : Show.Duration(TimeSpan.FromSeconds(a.Seconds)), Show.Percent(a.Seconds / total), Show.Bar(a.Seconds / total, 30)]));
     }
 
     public static bool IsFinished(JsonObject job) => job.Text("status", "phase") is "Succeeded" or "Failed";

@@ -51,7 +51,7 @@ internal static class PlanViews
             var node = row.Pod.Text("spec", "nodeName");
             return (IReadOnlyList<string>)
             [
-                node ?? Show.Unknown, row.Pod.Name(), row.Rank == int.MaxValue ? "spare" : "member", row.Rank == int.MaxValue ? Show.Unknown : $"{row.Rank * perMember}-{(row.Rank + 1) * perMember - 1}",
+                node ?? Show.Unknown, row.Pod.Name(), row.Rank == int.MaxValue ? "spare" : "member", row.Rank == int.MaxValue ? Show.Unknown : perMember == 1 ? $"{row.Rank}" : $"{row.Rank * perMember}-{(row.Rank + 1) * perMember - 1}",
                 row.Pod.At("metadata", "deletionTimestamp") is null ? row.Pod.Text("status", "phase") ?? "Pending" : "Terminating", Show.Whole(row.Pod.Items("status", "containerStatuses").Sum(c => c.Number("restartCount") ?? 0)),
                 Show.Age(row.Pod.Time("metadata", "creationTimestamp"), now), node is not null && nodes.TryGetValue(node, out var found) ? State(found) : Show.Unknown,
             ];

@@ -1,8 +1,8 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Opt.Api.V1Alpha1;
 using Opt.Kubernetes;
+using Opt.Operator.Jobs;
 
 namespace Opt.Operator.Checkpoints;
 
@@ -19,22 +19,10 @@ public sealed record CheckpointObject : OpenRecord, IKubernetesObject
     public JsonObject? Status { get; init; }
 
     /// <summary>What is asked; nothing where it cannot be read.</summary>
-    public OptCheckpointSpec ReadSpec() => Read(Spec, SpecJson.Default.OptCheckpointSpec) ?? new();
+    public OptCheckpointSpec ReadSpec() => Spec.ReadOrNull(SpecJson.Default.OptCheckpointSpec) ?? new();
 
     /// <summary>The status; null when there is none that can be read: it is written anew.</summary>
-    public OptCheckpointStatus? ReadStatus() => Read(Status, SpecJson.Default.OptCheckpointStatus);
-
-    private static T? Read<T>(JsonObject? json, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type) where T : class
-    {
-        try
-        {
-            return json?.Deserialize(type);
-        }
-        catch (JsonException)
-        {
-            return null;   // another version wrote it
-        }
-    }
+    public OptCheckpointStatus? ReadStatus() => Status.ReadOrNull(SpecJson.Default.OptCheckpointStatus);
 }
 
 /// <summary>Serializer of <see cref="CheckpointObject"/>, with the options the Kubernetes library asks for.</summary>

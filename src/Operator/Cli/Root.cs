@@ -16,7 +16,7 @@ internal static class Root
         var statusInterval = new Option<TimeSpan>("--status-interval") { Description = "write numbers in status at most this often (e.g. 5s); transitions are written at once", DefaultValueFactory = _ => TimeSpan.FromSeconds(15), CustomParser = Duration };
         var healthPort = new Option<int>("--health-port") { Description = "port of /healthz and /readyz; 0 for none" };
         var metricsPort = new Option<int>("--metrics-port") { Description = "port of /metrics; 0 for none" };
-        var bindAddress = new Option<IPAddress?>("--bind-address") { Description = "address that both ports listen on; without it, every one", CustomParser = Address };
+        var bindAddress = new Option<IPAddress?>("--bind-address") { Description = "address that all ports listen on; without it, every one", CustomParser = Address };
         var leaderElect = new Option<bool>("--leader-elect") { Description = "act only while holding a lease, so that several replicas can run" };
         var leaderNamespace = new Option<string?>("--leader-election-namespace") { Description = "namespace of the lease; without it, the pod's own" };
         var leaderId = new Option<string>("--leader-election-id") { Description = "name of the lease", DefaultValueFactory = _ => "opt-operator" };

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Opt.Api.V1Alpha1;
@@ -36,17 +35,7 @@ public sealed record JobObject : OpenRecord, IKubernetesObject
     };
 
     /// <summary>The status, or null when there is none or it cannot be read: it is a cache, and is written anew.</summary>
-    public OptTrainingJobStatus? ReadStatus()
-    {
-        try
-        {
-            return Status?.Deserialize(SpecJson.Default.OptTrainingJobStatus);
-        }
-        catch (JsonException)
-        {
-            return null;   // another version wrote it
-        }
-    }
+    public OptTrainingJobStatus? ReadStatus() => Status.ReadOrNull(SpecJson.Default.OptTrainingJobStatus);
 }
 
 /// <summary>Serializer of <see cref="JobObject"/>, with the options the Kubernetes library asks for.</summary>

@@ -24,6 +24,7 @@ public sealed class BrowserTests
             await browser.OpenAsync($"{server.Address}#/research/opt-175b");
             await browser.UntilAsync($"{Drawn} && /300 entries/.test(document.body.innerText)");
             Assert.True((await browser.AskAsync($"document.documentElement.scrollWidth <= {width}"))!.GetValue<bool>(), $"{name}: wider than the screen");
+            await ExplainAsync(browser);
             if (Environment.GetEnvironmentVariable("OPT_SCREENSHOTS") is { Length: > 0 } folder) await File.WriteAllBytesAsync(Path.Combine(folder, $"dashboard-{name}.png"), await browser.PictureAsync(), Cancelled);
         }
 
@@ -42,10 +43,50 @@ public sealed class BrowserTests
         await browser.UntilAsync($"{Drawn} && document.querySelector('#live').textContent === 'live'");
 
         await ByKeysAsync(browser);
+        await NodesByKeysAsync(browser);
         await ByMouseAsync(browser);
         await SearchAsync(browser);
         await LiveAsync(browser, data);
         Assert.Empty(browser.Faults);
+    }
+
+    /// <summary>How long a visitor waits, with as much as a job ever has; the figures are printed (<c>-showLiveOutput</c>) and belong in docs/measurements.md.</summary>
+    [Fact]
+    public async Task The_largest_run_opens_zooms_and_searches()
+    {
+        Assert.SkipUnless(Environment.GetEnvironmentVariable("OPT_SOAK") == "1", "takes its time: OPT_SOAK=1");
+        await using var server = await ServeAsync(new SampleData(entries: 20_000));
+        await using var browser = await Browser.StartAsync();
+        await browser.LookAsync(1400, 900);
+        for (var round = 1; round <= 5; round++)
+        {
+            await browser.OpenAsync($"{server.Address}#/research/opt-175b");
+            await browser.UntilAsync($"{Drawn} && /20,000 entries/.test(document.body.innerText)");
+            var opened = (double)(await browser.AskAsync("performance.now()"))!;
+            var zoomed = await TookAsync(browser, "document.querySelector('.chart').dispatchEvent(new KeyboardEvent('keydown', { key: '+' }))", "/^(?!1,3)[\\d,]+ of 143,000 steps drawn/.test(document.querySelector('.toolbar').innerText) && !document.querySelector('.toolbar button').hidden");
+            var read = await TookAsync(browser, "document.querySelector('.chart').dispatchEvent(new KeyboardEvent('keydown', { key: 'Home' }))", "/^Loss .* at step/.test(document.querySelector('p.sr[role=status]').textContent)");
+            var searched = await TookAsync(browser, "document.querySelector('#search').value = 'needle', document.querySelector('#search').dispatchEvent(new Event('input'))", "/^1 of 20,000 entries/.test(document.querySelector('#search + span').textContent)");
+            TestContext.Current.TestOutputHelper!.WriteLine($"open {opened:0} ms, zoom {zoomed:0} ms, read a point {read:0} ms, search {searched:0} ms");
+        }
+
+        Assert.Empty(browser.Faults);
+    }
+
+    /// <summary>Milliseconds from an action to the first frame in which its effect is there.</summary>
+    private static async Task<double> TookAsync(Browser browser, string act, string shows)
+    {
+        await browser.AskAsync($"(() => {{ window.took = 0; const from = performance.now(); const look = () => {{ if ({shows}) window.took = performance.now() - from; else requestAnimationFrame(look); }}; {act}; requestAnimationFrame(look); }})()");
+        await browser.UntilAsync("window.took > 0");
+        return (double)(await browser.AskAsync("window.took"))!;
+    }
+
+    /// <summary>An intervention by the mouse and a machine by a click: what README's picture shows.</summary>
+    private static async Task ExplainAsync(Browser browser)
+    {
+        await browser.AskAsync("[...document.querySelectorAll('.nodes button')].find(b => /^gpu-17: /.test(b.title)).click()");
+        await browser.UntilAsync("/^gpu-17: quarantined.*2026-01-03 .*launched epoch 2/s.test(document.querySelector('#node-detail').innerText)");
+        await browser.HoverAsync(".chart .u-over", 61_000.0 / 143_000);
+        await browser.UntilAsync("/rolled back to step 60900/.test(document.querySelector('.chart .tip:not([hidden])')?.textContent)");
     }
 
     private static async Task ByKeysAsync(Browser browser)
@@ -64,10 +105,24 @@ public sealed class BrowserTests
         Assert.Equal("Learning rate", ((string?)await browser.AskAsync("document.activeElement.getAttribute('aria-label')"))!.Split(':')[0]);
     }
 
+    /// <summary>The node map is one stop of the Tab key, and what comes in live leaves the machine that one is at.</summary>
+    private static async Task NodesByKeysAsync(Browser browser)
+    {
+        Assert.Equal(1, (int)(await browser.AskAsync("document.querySelectorAll('.nodes button[tabindex=\"0\"]').length"))!);
+        await browser.AskAsync("document.querySelector('.nodes button[tabindex=\"0\"]').focus()");
+        foreach (var key in (string[])["End", "ArrowLeft"]) await browser.PressAsync(key);
+        Assert.StartsWith("gpu-17: quarantined", (string?)await browser.AskAsync("document.activeElement.title"), StringComparison.Ordinal);
+        await browser.PressAsync("Home");
+        await browser.AskAsync("document.activeElement.click()");
+        // gpu-0 is not in what is said of gpu-125 or gpu-129
+        await browser.UntilAsync("/^gpu-0: member 0.*The logbook does not mention it/s.test(document.querySelector('#node-detail').innerText)");
+    }
+
     private static async Task ByMouseAsync(Browser browser)
     {
         await browser.HoverAsync(".chart .u-over", 11_300.0 / 12_000);
         await browser.UntilAsync("/step 11,300: launched epoch 2/.test(document.querySelector('.chart .tip:not([hidden])')?.textContent)");
+        Assert.Equal(1, (int)(await browser.AskAsync("document.querySelectorAll('.tip:not([hidden])').length"))!);   // six charts share the cursor, one explains
         await browser.HoverAsync("h1", 0.5);
         await browser.UntilAsync("document.querySelectorAll('.tip:not([hidden])').length === 0");
     }
@@ -89,7 +144,10 @@ public sealed class BrowserTests
         record.Columns.Add(SampleData.Record(11_001, new(1)) with { Epoch = 9, Loss = 1.5 });   // went back a thousand steps
         await browser.UntilAsync($"/: now 1.5,/.test({Label}) && /of 11,001 steps/.test(document.body.innerText)");
         record.Note([new LogbookEntry { Time = SampleData.Start.AddYears(1), Epoch = 9, Step = 11_001, Actor = "user", What = "took a haystack away", Why = "to find the needle" }]);
-        await browser.UntilAsync("/2 of 301 entries/.test(document.body.innerText)");
+        await browser.AskAsync("document.querySelector('.nodes button[tabindex=\"0\"]').focus()");
+        record.Note([new LogbookEntry { Time = SampleData.Start.AddYears(1), Epoch = 9, Step = 11_001, Actor = "operator", What = "looked at gpu-0", Why = "a needle fell" }]);
+        await browser.UntilAsync("/3 of 302 entries/.test(document.body.innerText) && /looked at gpu-0/.test(document.querySelector('#node-detail').innerText)");
+        Assert.StartsWith("gpu-0: ", (string?)await browser.AskAsync("document.activeElement.title"), StringComparison.Ordinal);
     }
 
     private static void AssertShown(string dom)
@@ -101,5 +159,5 @@ public sealed class BrowserTests
         Assert.Contains("&lt;script&gt;alert(1)&lt;/script&gt;", dom, StringComparison.Ordinal);   // text stays text
     }
 
-    private static Task<DashboardServer> ServeAsync(SampleData data) => DashboardServer.StartAsync(IPAddress.Loopback, 0, data, new TokenAccess(null), TimeProvider.System, Cancelled);
+    private static Task<DashboardServer> ServeAsync(SampleData data) => DashboardServer.StartAsync(IPAddress.Loopback, 0, data, new TokenAccess(null), new SampleClock(), Cancelled);
 }

@@ -12,7 +12,17 @@ namespace Opt.Operator.Tests.Dashboard;
 internal sealed class SampleData : IDashboardData
 {
     public static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    public static readonly DateTimeOffset Now = Start.AddSeconds(143_000 * 17 + 600);
     private static readonly long[] Spikes = [11_300, 23_456, 46_200, 61_000, 98_765, 120_400];
+    private static readonly (string Actor, string What, string Why, string Reason)[] Incidents =
+    [
+        ("operator", "launched epoch 2", "gpu-17 quarantined: Xid 79; the spare gpu-125 takes rank block 17", "DeviceFailed"),
+        ("operator", "launched epoch 3", "no step for 102 s, six times the median; rank 408 on gpu-51 is behind all others", "Hang"),
+        ("operator", "launched epoch 4", "rank 96 on gpu-12 ended with signal 9", "WorkerFailed"),
+        ("policy loss-spike", "rolled back to step 60900, learning rate x 0.66", "loss 4.71 is 9.3 robust sigmas above the 200 before, for 20 attempts", "Divergence"),
+        ("operator", "quarantined gpu-129", "DeviceFailed: row remapping failed on gpu-129; the spare gpu-124 takes its rank block", "DeviceFailed"),
+        ("user alice@example.com", "diagnose requested", "all 128 nodes passed; nobody is to blame", "DiagnosticsRequested"),
+    ];
     private readonly RunRecord _record = new();
 
     /// <param name="entries">Of the logbook, with the six that the status holds.</param>
@@ -20,7 +30,10 @@ internal sealed class SampleData : IDashboardData
     {
         var random = new Random(175);
         for (var step = 1; step <= steps; step++) _record.Columns.Add(Record(step, random));
-        _record.Note(Enumerable.Range(0, entries - Spikes.Length).Select(i => new LogbookEntry { Time = Start.AddHours(i), Epoch = 1 + i / 100, Step = 1 + i, Actor = "operator", What = $"kept watch {i}", Why = i == 7 ? "the oldest needle" : "nothing was wrong" }));
+        _record.Note(Enumerable.Range(0, entries - Spikes.Length).Select(i => new LogbookEntry
+        {
+            Time = Start.AddHours(i / 8.0), Epoch = 1, Step = 1 + i, Actor = "operator", What = $"kept watch {i}", Why = i switch { 7 => "the oldest needle", 290 => "heard <script>alert(1)</script>", _ => "nothing was wrong" },
+        }));
         _record.Note(Entries());
     }
 
@@ -33,8 +46,7 @@ internal sealed class SampleData : IDashboardData
     /// <summary>The newest entries: what the status holds.</summary>
     private static IEnumerable<LogbookEntry> Entries() => Spikes.Select((s, i) => new LogbookEntry
     {
-        Time = Start.AddSeconds(s * 17), Epoch = i + 2, Step = s, Actor = i == 3 ? "policy loss-spike" : "operator",
-        What = i == 3 ? "rolled back to step 60900, learning rate x 0.66" : i == 4 ? "quarantined gpu-131" : $"launched epoch {i + 2}", Why = i == 4 ? "DeviceFailed: Xid 79 on gpu-131" : $"loss {4.4 + i / 10.0:0.0} is 1.9 above its trailing mean <script>alert(1)</script>",
+        Time = Start.AddSeconds(s * 17), Epoch = i + 2, Step = s, Actor = Incidents[i].Actor, What = Incidents[i].What, Why = Incidents[i].Why,
     });
 
     public static StepRecord Record(long step, Random random)
@@ -53,7 +65,7 @@ internal sealed class SampleData : IDashboardData
     private static JobPage Page(string space, string name) => new(space, name, $"uid-{name}", new()
     {
         ["namespace"] = space, ["name"] = name, ["uid"] = $"uid-{name}", ["created"] = Start, ["phase"] = "Running", ["step"] = 143_000, ["totalSteps"] = 147_700, ["loss"] = 2.2216, ["learningRate"] = 3.2e-5, ["lossScale"] = 8, ["gradientNorm"] = 0.24,
-        ["tokensPerSecond"] = 119_870, ["stepSeconds"] = 17, ["epoch"] = 7, ["nodes"] = new JsonObject { ["desired"] = 124, ["ready"] = 124, ["sparesReady"] = 4, ["quarantined"] = new JsonArray(new JsonObject { ["name"] = "gpu-131", ["reason"] = "DeviceFailed" }) },
+        ["tokensPerSecond"] = 119_870, ["stepSeconds"] = 17, ["epoch"] = 7, ["nodes"] = new JsonObject { ["desired"] = 124, ["ready"] = 124, ["sparesReady"] = 4, ["quarantined"] = new JsonArray([.. new[] { "gpu-17", "gpu-129" }.Select(n => (JsonNode)new JsonObject { ["name"] = n, ["reason"] = "DeviceFailed" })]) },
         ["restarts"] = new JsonObject { ["total"] = 6 }, ["lastCheckpoint"] = new JsonObject { ["step"] = 142_900, ["epoch"] = 7, ["committedAt"] = Start.AddSeconds(142_900 * 17), ["bytes"] = 2_100_000_000_000, ["location"] = "checkpoints/142900", ["verdict"] = "pending" },
         ["goodput"] = new JsonArray([.. new (string, double)[] { ("productive", 2_380_000), ("recompute", 21_000), ("restore", 9_500), ("provision", 5_400), ("rendezvous", 2_100), ("detect", 3_900), ("checkpointStall", 7_000) }.Select(a => (JsonNode)new JsonObject { ["account"] = a.Item1, ["seconds"] = a.Item2 })]),
     });
@@ -63,11 +75,30 @@ internal sealed class SampleData : IDashboardData
         var detail = page.Summary.DeepClone().AsObject();
         detail["conditions"] = new JsonArray();
         detail["logbook"] = new JsonArray([.. Entries().Select(e => JsonSerializer.SerializeToNode(e, ProtocolJson.Default.LogbookEntry))]);
-        detail["lineage"] = new JsonArray([.. Enumerable.Range(1, 7).Select(e => (JsonNode)new JsonObject { ["epoch"] = e, ["revision"] = 0, ["parent"] = e - 1, ["created"] = Start.AddDays(e), ["reason"] = "WorkerFailed", ["message"] = $"rank {e} ended with signal 9", ["members"] = 124, ["resume"] = e == 1 ? null : new JsonObject { ["step"] = e * 1000, ["epoch"] = e - 1 } })]);
-        detail["checkpoints"] = new JsonArray([.. Enumerable.Range(0, 8).Select(i => (JsonNode)new JsonObject { ["step"] = 142_200 + 100 * i, ["epoch"] = 7, ["committedAt"] = Start.AddDays(28), ["bytes"] = 2_100_000_000_000, ["location"] = $"checkpoints/{142_200 + 100 * i}", ["verdict"] = i == 7 ? "pending" : i == 2 ? "condemned" : "healthy" })]);
-        detail["nodeMap"] = new JsonArray([.. Enumerable.Range(0, 130).Select(i => (JsonNode)new JsonObject { ["node"] = $"gpu-{i}", ["pod"] = $"opt-175b-{i}", ["rank"] = i < 124 ? i : null, ["phase"] = "Running", ["role"] = i < 124 ? "member" : i == 129 ? "quarantined" : "spare", ["ready"] = i != 57, ["quarantine"] = i == 129 ? "DeviceFailed" : null })]);
+        detail["lineage"] = new JsonArray([.. Enumerable.Range(1, 7).Select(e => (JsonNode)new JsonObject
+        {
+            ["epoch"] = e, ["revision"] = 0, ["parent"] = e - 1, ["created"] = e == 1 ? Start : Start.AddSeconds(Spikes[e - 2] * 17), ["members"] = 124,
+            ["reason"] = e == 1 ? "Start" : Incidents[e - 2].Reason, ["message"] = e == 1 ? "first launch" : Incidents[e - 2].Why, ["resume"] = e == 1 ? null : new JsonObject { ["step"] = Spikes[e - 2] / 100 * 100 - 100, ["epoch"] = e - 1 },
+        })]);
+        detail["checkpoints"] = new JsonArray([.. Enumerable.Range(0, 8).Select(i => (JsonNode)new JsonObject
+        {
+            ["step"] = 142_200 + 100 * i, ["epoch"] = 7, ["committedAt"] = Start.AddSeconds((142_200 + 100 * i) * 17L), ["bytes"] = 2_100_000_000_000, ["location"] = $"checkpoints/{142_200 + 100 * i}", ["verdict"] = i == 7 ? "pending" : i == 2 ? "condemned" : "healthy",
+        })]);
+        detail["nodeMap"] = new JsonArray([.. Enumerable.Range(0, 124).Select(rank => Machine(rank switch { 17 => 125, _ => rank }, rank)), .. new[] { 124, 126, 127, 128 }.Select(n => Machine(n, null)), .. new[] { 17, 129 }.Select(n => Machine(n, null, "DeviceFailed"))]);
         return detail;
     }
+
+    private static JsonNode Machine(int number, int? rank, string? quarantine = null) => new JsonObject
+    {
+        ["node"] = $"gpu-{number}", ["pod"] = quarantine is null ? $"opt-175b-{rank ?? number}" : null, ["rank"] = rank, ["phase"] = quarantine is null ? "Running" : null,
+        ["role"] = quarantine is not null ? "quarantined" : rank is not null ? "member" : "spare", ["ready"] = number != 57, ["quarantine"] = quarantine,
+    };
+}
+
+/// <summary>A clock that stands at the moment of the sample; timers run.</summary>
+internal sealed class SampleClock : TimeProvider
+{
+    public override DateTimeOffset GetUtcNow() => SampleData.Now;
 }
 
 /// <summary>Lets in whoever has the token "good".</summary>

@@ -47,10 +47,12 @@ public sealed class PluginTests(SampleCluster sample) : IClassFixture<SampleClus
         var byId = await SaidAsync("explain", "opt-tiny", id);
         var byEpoch = await SaidAsync("explain", "opt-tiny", "2");
         var unknown = await RunAsync("explain", "opt-tiny", "zzzz");
+        var json = JsonNode.Parse(await SaidAsync("explain", "opt-tiny", id, "-o", "json"))!;
 
         Assert.Contains("WorkerFailed (cause-3)", byId, StringComparison.Ordinal);
         Assert.Contains("relaunchInPlace: 1 in its window", byId, StringComparison.Ordinal);
         Assert.Contains("NodeLost (cause-2)", byEpoch, StringComparison.Ordinal);
+        Assert.Equal((id, "cause-3"), ((string?)json["decision"]!["id"], (string?)json["plan"]!["cause"]!["id"]));
         Assert.Equal((ExitCodes.Failed, "error: opt-tiny has no decision \"zzzz\"; kubectl opt logbook opt-tiny lists them\n"), (unknown.ExitCode, unknown.Error));
     }
 
@@ -74,6 +76,7 @@ public sealed class PluginTests(SampleCluster sample) : IClassFixture<SampleClus
         Assert.Equal("opttrainingjob.training.opt-operator.io/opt-tiny suspended\n", await SaidAsync("suspend", "opt-tiny"));
         Assert.Equal("true", await FieldAsync("{.spec.suspend}"));
         Assert.Equal("opttrainingjob.training.opt-operator.io/opt-tiny already suspended\n", await SaidAsync("suspend", "opt-tiny"));
+        Assert.Equal((1, "", "error: opt-tiny is suspended, and nobody would answer; kubectl opt resume opt-tiny first\n"), await RunAsync("checkpoint-now", "opt-tiny"));
         await SaidAsync("resume", "opt-tiny");
         Assert.Equal("", await FieldAsync("{.spec.suspend}", whenFalse: ""));
     }

@@ -1,6 +1,7 @@
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging.Abstractions;
+using Opt.Api.V1Alpha1;
 using Opt.Kubernetes;
 using Opt.Operator.Tests.Live;
 using Opt.Operator.Webhooks;
@@ -33,6 +34,21 @@ public sealed class WebhookServerTests : IAsyncLifetime
         Assert.Contains("spec.training.sequenceLength: 128 is not allowed; must be at most the model's maxPositions 64", refused.Error, StringComparison.Ordinal);
         Assert.Contains("spec.data.train[0].path: \"../kjv\" is not allowed; must stay below the data root", refused.Error, StringComparison.Ordinal);
         Assert.Equal("admin", await EditorAsync());
+    }
+
+    [Fact]
+    public async Task Every_example_is_taken_by_the_definition_and_by_the_webhooks()
+    {
+        await using var webhooks = await ServeAsync(new(), failurePolicy: "Fail");
+        var sizes = ModelPreset.All.Select(p => p.Name).Where(n => File.Exists(Repo.PathOf("examples", $"{n}.yaml"))).ToArray();
+
+        await _cluster.KubectlAsync(["apply", .. sizes.Append("opt-tiny").SelectMany(s => (string[])["-f", Repo.PathOf("examples", $"{s}.yaml")])]);
+        await _cluster.KubectlAsync("delete", "otj", "opt-tiny");
+        await _cluster.KubectlAsync("apply", "-f", Repo.PathOf("examples", "opt-tiny-azurite.yaml"));
+
+        Assert.True(sizes.Length >= 9, string.Join(", ", sizes));
+        var names = (await _cluster.KubectlAsync("get", "otj", "-o", "jsonpath={.items[*].metadata.name}")).Split(' ');
+        Assert.Equal(sizes.Append("opt-tiny").Select(s => s.Replace('.', '-')).Order(StringComparer.Ordinal), names.Order(StringComparer.Ordinal));
     }
 
     [Fact]

@@ -22,7 +22,7 @@ internal sealed record JobView
     public string? Problem { get; init; }
     public IReadOnlyList<(string Cause, int Count)> Causes { get; init; } = [];
     public IReadOnlyList<(string Account, double Seconds)> Goodput { get; init; } = [];
-    public IReadOnlyList<string> Quarantined { get; init; } = [];
+    public IReadOnlyList<(string Node, string Reason)> Quarantined { get; init; } = [];
     public IReadOnlyList<LogEntry> Logbook { get; init; } = [];
 
     public bool IsFinished => Phase is "Succeeded" or "Failed";
@@ -49,7 +49,7 @@ internal sealed record JobView
             Problem = Items(status["conditions"]).Where(IsProblem).Select(c => $"{c["type"]}: {c["message"]}").FirstOrDefault(),
             Causes = [.. Items(status["restarts"]?["byCause"]).Select(c => ((string?)c["cause"] ?? "", (int)Whole(c["count"])))],
             Goodput = [.. Items(status["goodput"]).Select(a => ((string?)a["account"] ?? "", Number(a["seconds"]) ?? 0))],
-            Quarantined = [.. Items(status["nodes"]?["quarantined"]).Select(n => $"{n["name"]} ({n["reason"]})")],
+            Quarantined = [.. Items(status["nodes"]?["quarantined"]).Select(n => ((string?)n["name"] ?? "", (string?)n["reason"] ?? ""))],
             Logbook = [.. Items(status["logbook"]).Select(LogEntry.Of)],
         };
     }

@@ -1,3 +1,4 @@
+using System.Net;
 using Opt.LocalCluster.Kubelet.Processes;
 
 namespace Opt.LocalCluster.Cli.Run;
@@ -16,13 +17,14 @@ internal sealed class OperatorProcess : IAsyncDisposable
     public Task<int> Exited => _process.Exited;
 
     /// <exception cref="UsageException">There is no such program.</exception>
-    public static OperatorProcess Start(string program, string kubeconfig, string logFile, string instance, TimeProvider clock)
+    public static OperatorProcess Start(string program, string kubeconfig, DashboardLink? dashboard, string logFile, string instance, TimeProvider clock)
     {
         var path = Path.GetFullPath(program);
         if (!File.Exists(path)) throw new UsageException($"--operator: {program} is not there; run `make build` first");
         var environment = Environment.GetEnvironmentVariables().Keys.Cast<string>().ToDictionary(name => name, name => Environment.GetEnvironmentVariable(name)!);
         var log = new ContainerLog(logFile, clock);
-        string[] arguments = ["run", "--kubeconfig", kubeconfig, "--status-interval", "1s"];
+        string[] page = dashboard is null ? [] : ["--bind-address", $"{IPAddress.Loopback}", "--dashboard-port", $"{dashboard.Port}"];
+        string[] arguments = ["run", "--kubeconfig", kubeconfig, "--status-interval", "1s", .. page];
         return new(ContainerProcess.Start(new(path, arguments, environment, Environment.CurrentDirectory, $"{instance}/opt-operator"), log, clock), log, clock);
     }
 

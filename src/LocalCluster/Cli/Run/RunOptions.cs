@@ -9,6 +9,9 @@ internal sealed record RunOptions
     public double? KillWorkerAt { get; init; }
     public double? FailNodeAt { get; init; }
     public bool Keep { get; init; }
+
+    /// <summary>Null for no dashboard.</summary>
+    public DashboardLink? Dashboard { get; init; }
     public required string StateDirectory { get; init; }
     public required string Kubeconfig { get; init; }
 }

@@ -17,14 +17,14 @@ internal static class Summary
         }
 
         output.WriteLine($"  restarts     {view.Restarts}{(view.Causes.Count > 0 ? ": " + string.Join(", ", view.Causes.Select(c => $"{c.Count} x {c.Cause}")) : "")}");
-        if (view.Quarantined.Count > 0) output.WriteLine($"  quarantined  {string.Join(", ", view.Quarantined)}");
+        if (view.Quarantined.Count > 0) output.WriteLine($"  quarantined  {string.Join(", ", view.Quarantined.Select(q => $"{q.Node} ({q.Reason})"))}");
         WriteGoodput(output, view);
         output.WriteLine($"  checkpoints  {view.CheckpointLocation ?? "none"}{(view.CheckpointStep is { } step ? $" (newest: step {step})" : "")}");
         if (view.Logbook.Count > 0) output.WriteLine("  logbook");
         foreach (var entry in view.Logbook) output.WriteLine($"    step {entry.Step,5}  {entry.What}: {entry.Why}");
         output.WriteLine(options.Keep
             ? $"  look around  export KUBECONFIG={options.Kubeconfig}; kubectl get otj; kubectl describe otj {job}; kubectl get pods,nodes,events"
-            : "  the cluster ends with this command; with --keep it goes on, for kubectl");
+            : "  the cluster ends with this command; with --keep (make run KEEP=1) it goes on, for kubectl and the dashboard");
         output.WriteLine($"  logs         {options.StateDirectory}");
     }
 

@@ -33,17 +33,25 @@ export function charts(holder, base) {
     new ResizeObserver(size).observe(box);
 
     function hover(u) {
-      const at = u.cursor.idx;
-      value.textContent = at === null || at === undefined ? `now ${short(last(columns[key]))}` : `step ${number(u.data[0][at])}: ${short(u.data[1][at])}`;
-      const near = u.cursor.left >= 0 ? marks.filter(m => Math.abs(u.valToPos(m.step, 'x') - u.cursor.left) < 6) : [];
+      const point = u.cursor.idx;
+      value.textContent = point === null || point === undefined ? `now ${short(last(columns[key]))}` : `step ${number(u.data[0][point])}: ${short(u.data[1][point])}`;
+      // The cursor is common; what happened is told once, where the visitor is, and beside the mark.
+      const here = box === (holder.querySelector('.chart:hover') ?? document.activeElement);
+      const near = here && u.cursor.left >= 0 ? marks.filter(m => Math.abs(u.valToPos(m.step, 'x') - u.cursor.left) < 6) : [];
       tip.hidden = near.length === 0;
       if (near.length === 0) return;
       tip.replaceChildren(...near.slice(-4).map(m => el('div', {}, el('strong', {}, `step ${number(m.step)}: ${m.what}`), el('br'), m.why)));
-      tip.style.left = `${Math.min(u.cursor.left + 70, Math.max(0, box.clientWidth - 330))}px`;
+      const at = u.over.offsetLeft + u.cursor.left + 8, right = u.cursor.left < u.over.clientWidth / 2;
+      tip.style.left = right ? `${at + 14}px` : 'auto';
+      tip.style.right = right ? 'auto' : `${box.clientWidth - at + 14}px`;
+      tip.style.maxWidth = `${Math.max(180, (right ? box.clientWidth - at : at) - 22)}px`;
       tip.style.top = '40px';
     }
     return { key, title, plot, box, hover, logarithmic };
   });
+
+  const scheme = matchMedia('(prefers-color-scheme: dark)'), repaint = () => { for (const panel of panels) panel.plot.redraw(false); };
+  scheme.addEventListener('change', repaint);
 
   function axis() {
     return { stroke: () => colour('--faint'), grid: { stroke: () => colour('--rule'), width: 1 }, ticks: { show: false }, font: '11px system-ui' };
@@ -67,8 +75,13 @@ export function charts(holder, base) {
     u.ctx.restore();
   }
 
-  /** Arrow keys move the cursor from point to point, Home and End to the ends; what is there is said. */
+  /** Arrow keys move the cursor from point to point, Home and End to the ends; what is there is said. Plus zooms to the quarter around it, Escape shows all. */
   function move(event, plot, title, key) {
+    if (event.key === '+' && columns.step.length > 8) {
+      const at = columns.step[plot.cursor.idx ?? columns.step.length - 1], half = Math.ceil((last(columns.step) - columns.step[0]) / 8);
+      return void load(at - half, at + half);
+    }
+    if (event.key === 'Escape' && zoomed) return void load();
     const size = columns.step.length, page = Math.max(1, Math.floor(size / 20));
     const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -page, PageDown: page, Home: -size, End: size }[event.key];
     if (!step || size === 0) return;
@@ -84,7 +97,7 @@ export function charts(holder, base) {
       const values = columns[panel.key] ?? [];
       panel.plot.setData([columns.step, panel.logarithmic ? values.map(v => v > 0 ? v : null) : values]);
       const present = values.filter(v => v !== null);
-      panel.box.setAttribute('aria-label', present.length === 0 ? `${panel.title}: no values yet` : `${panel.title}: now ${short(last(values))}, from ${short(present.reduce((a, b) => Math.min(a, b)))} to ${short(present.reduce((a, b) => Math.max(a, b)))} over ${present.length} points. Arrow keys read them.`);
+      panel.box.setAttribute('aria-label', present.length === 0 ? `${panel.title}: no values yet` : `${panel.title}: now ${short(last(values))}, from ${short(present.reduce((a, b) => Math.min(a, b)))} to ${short(present.reduce((a, b) => Math.max(a, b)))} over ${present.length} points. Arrow keys read them, plus zooms, Escape shows all.`);
       panel.hover(panel.plot);
     }
   }
@@ -106,7 +119,7 @@ export function charts(holder, base) {
     load,
     /** The past has changed; a stretch that somebody looks at stays as it is. */
     renew: () => { if (!zoomed) load(); },
-    mark: entries => { marks = entries; if (columns.step.length > 0) for (const panel of panels) panel.plot.redraw(false); },
+    mark: entries => { marks = entries; if (columns.step.length > 0) repaint(); },
     append: added => {
       if (zoomed || added.step.length === 0) return;
       // An epoch that went back takes its steps with it; many new points are thinned by the server again.
@@ -114,7 +127,7 @@ export function charts(holder, base) {
       for (const key of Object.keys(added)) columns[key] = (columns[key] ?? []).concat(added[key]);
       draw();
     },
-    close: () => { for (const panel of panels) panel.plot.destroy(); },
+    close: () => { scheme.removeEventListener('change', repaint); for (const panel of panels) panel.plot.destroy(); },
   };
 }
 

@@ -6,6 +6,7 @@ import { jobView } from './job.js';
 const content = document.getElementById('content');
 const crumbs = document.getElementById('crumbs');
 const live = document.getElementById('live');
+const leave = document.getElementById('leave');
 let stream = null, view = null;
 
 function status(text, kind) {
@@ -17,6 +18,7 @@ async function open() {
   stream?.close();
   view?.close?.();
   view = null;
+  await signInByLink();
   const [namespace, name] = location.hash.replace(/^#\/?/, '').split('/').map(decodeURIComponent);
   crumbs.replaceChildren(el('a', { href: '#/' }, 'opt-operator'), ...(name ? [' / ', el('span', { 'aria-current': 'page' }, `${namespace}/${name}`)] : []));
   document.title = name ? `${name} – opt-operator` : 'opt-operator';
@@ -24,6 +26,7 @@ async function open() {
   const answer = await fetch(name ? base : `${base}/jobs`).catch(() => null);
   if (!answer?.ok) return refuse(answer);
   const state = await answer.json();
+  leave.hidden = false;
   view = name ? jobView(content, base) : jobList(content);
   view.show(state);
   const after = await view.curves?.() ?? -1;
@@ -40,8 +43,17 @@ async function open() {
   });
 }
 
+/** A link that ends in `#token=...`, as a program on this machine prints it; browsers send that part to nobody. The token does not stay in the address. */
+async function signInByLink() {
+  const token = /^#token=(.+)$/.exec(location.hash)?.[1];
+  if (!token) return;
+  history.replaceState(null, '', `${location.pathname}${location.search}#/`);
+  await fetch('api/v1/login', { method: 'POST', body: decodeURIComponent(token) }).catch(() => null);
+}
+
 async function refuse(answer) {
-  status(answer ? 'not signed in' : 'no connection', 'off');
+  leave.hidden = answer?.status === 401;
+  status(!answer ? 'no connection' : answer.status === 401 ? 'not signed in' : 'not available', 'off');
   if (answer?.status === 401) return signIn();
   const said = await answer?.json().catch(() => null);
   content.replaceChildren(el('h1', {}, answer?.status === 404 ? 'Not found' : 'Not available'), el('p', {}, said?.error ?? 'The operator does not answer.'), el('p', {}, el('button', { onclick: open }, 'Try again')));
@@ -63,5 +75,9 @@ function signIn() {
   token.focus();
 }
 
+leave.addEventListener('click', async () => {
+  await fetch('api/v1/logout', { method: 'POST' }).catch(() => null);
+  open();
+});
 addEventListener('hashchange', open);
 open();
