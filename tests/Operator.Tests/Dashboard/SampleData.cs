@@ -88,7 +88,7 @@ internal sealed class SampleData : IDashboardData
         return detail;
     }
 
-    private static JsonNode Machine(int number, int? rank, string? quarantine = null) => new JsonObject
+    private static JsonObject Machine(int number, int? rank, string? quarantine = null) => new JsonObject
     {
         ["node"] = $"gpu-{number}", ["pod"] = quarantine is null ? $"opt-175b-{rank ?? number}" : null, ["rank"] = rank, ["phase"] = quarantine is null ? "Running" : null,
         ["role"] = quarantine is not null ? "quarantined" : rank is not null ? "member" : "spare", ["ready"] = number != 57, ["quarantine"] = quarantine,

@@ -1,7 +1,7 @@
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging.Abstractions;
-using Opt.Api.V1Alpha1;
+using Opt.Api;
 using Opt.Kubernetes;
 using Opt.Operator.Tests.Live;
 using Opt.Operator.Webhooks;
