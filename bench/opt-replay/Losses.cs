@@ -1,30 +1,30 @@
 using Opt.Api;
+using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
 using Opt.Planning;
 
 namespace Opt.Replay;
 
 /// <summary>
-/// What each cause cost, from the ledger: time up to a plan counts for the plan's cause, and so does what follows its launch (rendezvous, restore, steps
+/// What each stop cost, from the ledger: time up to a plan counts for the plan's cause, and so does what follows its launch (rendezvous, restore, steps
 /// done over) until the next cause shows.
 /// </summary>
 public sealed class Losses
 {
     private static readonly EquatableList<string> BeforePlan = [Accounts.Detect, Accounts.Diagnose, Accounts.Provision];
     private readonly Dictionary<string, double> _open = [];
-    private readonly Dictionary<string, Dictionary<string, double>> _byCause = [];
-    private readonly Dictionary<string, int> _launches = [];
-    private string _cause = Reasons.Start;
+    private readonly List<Stop> _stops = [new(0, Reasons.Start, null, "", [])];
 
-    /// <summary>Seconds by cause and account.</summary>
-    public IReadOnlyDictionary<string, Dictionary<string, double>> ByCause => _byCause;
+    /// <summary>In the order in which they happened.</summary>
+    public IReadOnlyList<Stop> Stops => _stops;
 
-    public int Launches(string cause) => _launches.GetValueOrDefault(cause);
+    /// <summary>Stops and seconds by account of each cause.</summary>
+    public IEnumerable<(string Cause, int Launches, Dictionary<string, double> Seconds)> ByCause => _stops.GroupBy(s => s.Cause)
+        .Select(g => (g.Key, g.Count(), g.SelectMany(s => s.Seconds).GroupBy(s => s.Key).ToDictionary(s => s.Key, s => s.Sum(p => p.Value))));
 
-    public void Launched(string cause)
+    public void Launched(double now, PlanCause cause)
     {
-        _cause = cause;
-        _launches[cause] = _launches.GetValueOrDefault(cause) + 1;
+        if (cause.Reason is not Reasons.Start) _stops.Add(new(now, cause.Reason, cause.Node, cause.Message, []));
         foreach (var (account, seconds) in _open) Add(account, seconds);
         _open.Clear();
     }
@@ -41,9 +41,12 @@ public sealed class Losses
         }
     }
 
-    private void Add(string account, double seconds)
-    {
-        if (!_byCause.TryGetValue(_cause, out var of)) _byCause[_cause] = of = [];
-        of[account] = of.GetValueOrDefault(account) + seconds;
-    }
+    private void Add(string account, double seconds) => _stops[^1].Seconds[account] = _stops[^1].Seconds.GetValueOrDefault(account) + seconds;
+}
+
+/// <param name="At">When the plan after it was made, in seconds since the start.</param>
+/// <param name="Seconds">By account of the ledger.</param>
+public sealed record Stop(double At, string Cause, string? Node, string Message, Dictionary<string, double> Seconds)
+{
+    public double All => Seconds.Values.Sum();
 }

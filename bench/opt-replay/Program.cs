@@ -1,5 +1,5 @@
 // OPT-175B's run replayed: 124 nodes of 8 GPUs, spares, 143,000 steps of 20 s, and the failures its logbook tells of, under the shipped planner.
-// Usage: opt-replay [base] [store] [interval] [seeds] [rates] [sensitivity] [--seed N] [--steps N] [--spares N] [--min-nodes N] [--svg FILE] [--store-alone]; without a
+// Usage: opt-replay [base] [store] [interval] [seeds] [rates] [sensitivity] [--seed N] [--steps N] [--spares N] [--min-nodes N] [--svg FILE] [--store-alone] [--stops]; without a
 // section, all of them. --store-alone: no checkpoints in the nodes' memory in any table.
 using System.Globalization;
 using Opt.Replay;
@@ -22,6 +22,7 @@ void Base()
     Report.Line("opt-replay base", run);
     Report.Details(run);
     Report.Ceiling(run, scene);
+    if (args.Contains("--stops")) Report.Stops(run);
     if (Argument("--svg") is { } path) File.WriteAllText(path, Timeline.Draw(run));
 }
 

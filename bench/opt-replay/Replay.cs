@@ -222,7 +222,7 @@ public sealed class Replay
     private void Create(RunPlan plan)
     {
         _plans.Add(new($"plan-{plan.Epoch}", $"plan-{plan.Epoch}", plan));
-        Result.Losses.Launched(plan.Cause.Reason);
+        Result.Losses.Launched(_now, plan.Cause);
     }
 
     private void Send(SendPlan action)

@@ -50,10 +50,19 @@ public static class Report
     {
         string[] accounts = [Accounts.Detect, Accounts.Diagnose, Accounts.Provision, Accounts.Rendezvous, Accounts.Restore, Accounts.Recompute];
         Text($"| cause | launches | {string.Join(" | ", accounts)} | all, s a launch | % of the run |\n|---{string.Concat(Enumerable.Repeat("|---", accounts.Length + 3))}|");
-        foreach (var (cause, seconds) in o.Losses.ByCause.OrderByDescending(c => c.Value.Values.Sum()))
+        foreach (var (cause, launches, seconds) in o.Losses.ByCause.OrderByDescending(c => c.Seconds.Values.Sum()))
         {
-            var launches = Math.Max(1, o.Losses.Launches(cause));
             Text($"| {cause} | {launches} | {string.Join(" | ", accounts.Select(a => (seconds.GetValueOrDefault(a) / launches).ToString("0", CultureInfo.InvariantCulture)))} | {seconds.Values.Sum() / launches:0} | {100 * seconds.Values.Sum() / o.Seconds:0.000} |");
+        }
+    }
+
+    /// <summary>Every stop of the run, the dearest first.</summary>
+    public static void Stops(Outcome o)
+    {
+        foreach (var stop in o.Losses.Stops.OrderByDescending(s => s.All))
+        {
+            var seconds = string.Join(" ", stop.Seconds.OrderByDescending(s => s.Value).Select(s => FormattableString.Invariant($"{s.Key} {s.Value:0}")));
+            Text($"{stop.All,6:0} s  day {stop.At / 86400:00.000}  {stop.Cause} {stop.Node}: {seconds}  ({stop.Message})");
         }
     }
 

@@ -37,7 +37,7 @@ internal static class Recovery
     {
         Severity.Planned => false,
         Severity.Node => true,
-        Severity.Process when Suspicion.Falls(s, incident) => true,
+        Severity.Process when Suspicion.Falls(s, incident) || Swap.PutsAside(s, incident) => true,
         _ when Budgets.Allows(s, Without(s, incident), Budgets.RelaunchInPlace) => false,
         Severity.Process when incident.Node is not null => true,
         _ => null,

@@ -8,8 +8,11 @@ namespace Opt.Planning;
 /// </summary>
 internal static class Sizing
 {
-    /// <summary>Missing machines are waited for no longer: a smaller run, and growing back, cost about as much as that, and a lost machine is away for hours.</summary>
+    /// <summary>Pods that start are waited for no longer: a smaller run, and growing back, cost about as much as that, and a lost machine is away for hours.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+
+    /// <summary>A pod that is missing has been given a machine by then, if there is one.</summary>
+    private static readonly TimeSpan Binding = TimeSpan.FromSeconds(30);
 
     /// <summary>Machines that came back must stay for so long before a run is interrupted for them.</summary>
     private static readonly TimeSpan Steadiness = TimeSpan.FromMinutes(1);
@@ -19,10 +22,18 @@ internal static class Sizing
     public static int? Of(Situation s, int able)
     {
         if (able >= s.Nodes) return s.Nodes;
-        var patience = s.Policy.ProvisionDeadline < Patience ? s.Policy.ProvisionDeadline : Patience;
+        var wanted = IsComing(s) ? Patience : Binding;
+        var patience = s.Policy.ProvisionDeadline < wanted ? s.Policy.ProvisionDeadline : wanted;
         var waited = s.Seen.Memory.ShortSince is { } since && s.Now - since >= patience;
         // A run that is short already does not wait again for what it did without.
         return able >= s.Fewest && (waited || (IsShort(s) && able >= s.Plan!.Members.Count)) ? able : null;
+    }
+
+    /// <summary>A pod is on its way to take part: it starts, or ends, on a machine in service. Else no machine is free, and those that are missing come when they come.</summary>
+    private static bool IsComing(Situation s)
+    {
+        var here = s.Candidates.Select(p => p.Uid).ToHashSet(StringComparer.Ordinal);
+        return s.Seen.Pods.Any(p => !here.Contains(p.Uid) && p.Ordinal < s.Replicas && s.NodeOf(p) is { Ready: true } && (p.Terminating || !s.IsOnQuarantinedNode(p)));
     }
 
     /// <summary>The current plan has fewer members than the spec asks for, because there were no more.</summary>

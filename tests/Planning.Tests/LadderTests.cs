@@ -26,9 +26,30 @@ public sealed class LadderTests
     }
 
     [Fact]
-    public void A_node_named_by_its_first_hang_gives_its_place_to_a_warm_spare_and_is_not_quarantined()
+    public void A_node_named_by_its_first_hang_gives_its_place_to_a_warm_spare_and_is_put_aside()
     {
-        var world = new SimulatedWorld(Make.Job(nodes: 3, spares: 1, totalSteps: 2000), nodes: 4);
+        var world = new SimulatedWorld(Make.Job(nodes: 3, spares: 2, totalSteps: 2000), nodes: 5);
+        world.RunUntil(w => w.Status is { Phase: JobPhase.Running, Step: >= 12, Nodes.SparesReady: 2 });
+        var before = world.Plan!.Members;
+        Hang(world);
+        world.RunUntil(w => w.Status is { Epoch: 2, Phase: JobPhase.Running });
+
+        Assert.Equal([before[0], before[2]], [world.Plan.Members[0], world.Plan.Members[2]]);
+        Assert.Equal(before[1].Node, Assert.Single(world.Nodes, n => n.Quarantine is not null).Name);
+        world.Run(120);
+        var dead = world.Nodes.Single(n => n.Name == world.Plan.Members[0].Node);
+        (dead.Alive, dead.DeadSince) = (false, world.Now);
+        world.RunUntil(w => w.Status is { Epoch: 3, Phase: JobPhase.Running });
+        Assert.DoesNotContain(before[1].Node, world.Plan.Members.Select(m => m.Node));
+    }
+
+    [Theory]
+    [InlineData(0, 24)]   // the breaker is open
+    [InlineData(9, 0)]    // nodes may not be replaced
+    public void Where_a_node_may_not_be_put_aside_one_named_by_its_first_hang_gives_its_place_to_a_warm_spare_and_stays(int room, int limit)
+    {
+        var job = Make.Job(nodes: 3, spares: 1, totalSteps: 2000);
+        var world = new SimulatedWorld(job with { Spec = job.Spec with { FailurePolicy = job.Spec.FailurePolicy with { ReplaceNode = new() { Limit = limit, Window = TimeSpan.FromDays(1) } } } }, nodes: 4) { QuarantineRoom = room };
         world.RunUntil(w => w.Status is { Phase: JobPhase.Running, Step: >= 12, Nodes.SparesReady: 1 });
         var before = world.Plan!.Members;
         Hang(world);
@@ -59,8 +80,10 @@ public sealed class LadderTests
         var world = new SimulatedWorld(Make.Job(nodes: 3, spares: 2, totalSteps: 2000), nodes: 5);
         world.RunUntil(w => w.Status is { Phase: JobPhase.Running, Step: >= 12, Nodes.SparesReady: 2 });
         var suspect = world.Plan!.Members[1].Node;
+        world.QuarantineRoom = 0;
         Hang(world);
         world.RunUntil(w => w.Status is { Epoch: 2, Phase: JobPhase.Running, Nodes.SparesReady: 2 });   // its pod, of a lower ordinal, is a spare now
+        world.QuarantineRoom = int.MaxValue;
         var dead = world.Nodes.Single(n => n.Name == world.Plan.Members[0].Node);
         (dead.Alive, dead.DeadSince) = (false, world.Now);
         world.RunUntil(w => w.Status is { Epoch: 3, Phase: JobPhase.Running });

@@ -16,7 +16,7 @@ public sealed class SizingTests
         var since = world.Now;
         world.RunUntil(w => w.Status is { Epoch: 2, Phase: JobPhase.Running }, limit: 2400);
         Assert.Equal(2, world.Plan!.Members.Count);
-        Assert.InRange(world.Plan.CreatedAt - since, TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(8));
+        Assert.InRange(world.Plan.CreatedAt - since, TimeSpan.FromSeconds(60), TimeSpan.FromMinutes(3));   // until the node is known to be gone, and no pod is on its way
         Assert.Equal(("False", "Short"), Placed(world));
 
         world.Run(20);
@@ -27,6 +27,18 @@ public sealed class SizingTests
         Assert.Equal(before, world.Status.Goodput.Single(a => a.Account == Accounts.Recompute).Seconds);   // saved first
         Assert.Equal(("True", "Placed"), Placed(world));
         Assert.DoesNotContain(world.Done.OfType<ScaleStatefulSet>(), s => s.Replicas == 0);
+    }
+
+    [Fact]
+    public void A_pod_that_starts_on_a_new_machine_is_waited_for()
+    {
+        var job = Make.Job(nodes: 3, totalSteps: 20000);
+        var world = new SimulatedWorld(job with { Spec = job.Spec with { Topology = job.Spec.Topology with { MinNodes = 2 } } }, nodes: 4);
+        world.RunUntil(w => w.Status is { Phase: JobPhase.Running, Step: >= 12 });
+        world.PodStart = TimeSpan.FromMinutes(4);
+        Kill(world, member: 1);
+        world.RunUntil(w => w.Status is { Epoch: 2, Phase: JobPhase.Running }, limit: 2400);
+        Assert.Equal(3, world.Plan!.Members.Count);
     }
 
     [Fact]

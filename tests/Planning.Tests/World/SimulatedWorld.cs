@@ -52,6 +52,9 @@ internal sealed class SimulatedWorld
 
     public int CommitEvery { get; init; } = 5;
 
+    /// <summary>From a machine for a pod to its agent.</summary>
+    public TimeSpan PodStart { get; set; } = TimeSpan.FromSeconds(2);
+
     /// <summary>How long the workers wait for their last save before they leave.</summary>
     public TimeSpan LastSave { get; init; }
 
@@ -347,7 +350,7 @@ internal sealed class SimulatedWorld
         foreach (var pod in Pods.Where(p => p.Agent is null && !p.Terminating).OrderBy(p => p.Ordinal))
         {
             if (pod.Node is null && Nodes.FirstOrDefault(n => n.IsReady(Now) && n.Quarantine is null && (n.Departure is not { IsClosed: true } || ToleratesCordons) && Pods.All(p => p.Node != n)) is { } node) (pod.Node, pod.BoundAt) = (node, Now);
-            else if (pod.Node is { Alive: true } && Now - pod.BoundAt >= TimeSpan.FromSeconds(2)) pod.Agent = NewAgent(pod);
+            else if (pod.Node is { Alive: true } && Now - pod.BoundAt >= PodStart) pod.Agent = NewAgent(pod);
         }
     }
 
