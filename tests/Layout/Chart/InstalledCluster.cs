@@ -17,9 +17,12 @@ public sealed class InstalledCluster : IAsyncDisposable
     {
         (_server, _host) = (server, host);
         _kubeconfig = Path.Combine(Path.GetTempPath(), $"opt-layout-{Guid.NewGuid():N}.kubeconfig");
-        Kubeconfig.Write(_kubeconfig, host.AdminKubeconfig());
+        LocalCluster.ApiServer.Http.Kubeconfig.Write(_kubeconfig, host.AdminKubeconfig());
         _environment = new(Helm.Environment) { ["KUBECONFIG"] = _kubeconfig };
     }
+
+    /// <summary>The administrator's kubeconfig.</summary>
+    public string Kubeconfig => File.ReadAllText(_kubeconfig);
 
     public static async Task<InstalledCluster> StartAsync()
     {
