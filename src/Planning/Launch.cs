@@ -96,6 +96,7 @@ internal static class Launch
         // edit touched what is immutable, should it have come past the API server.
         var keep = s.Plan is not null && SpecChanges.Of(s).Kind is SpecChanges.Kind.None or SpecChanges.Kind.Immutable ? s.Plan : null;
         var (values, overrides) = keep is null ? Overrides.Resolve(s) : (keep.Training.HyperParameters, keep.Overrides);
+        var training = (keep?.Training ?? s.Desired) with { HyperParameters = values };
         var order = s.Plan?.Rollback;
         EquatableList<SampleRange> skipped = [.. s.Plan?.SkipSamples ?? [], .. order is not null && Rollbacks.Skipped(order, resume) is { } range ? [range] : Array.Empty<SampleRange>()];
         return new()
@@ -113,7 +114,8 @@ internal static class Launch
             WorkersPerMember = s.Job.Spec.Topology.AcceleratorsPerNode,
             RendezvousPort = RendezvousPort(s.Uid, epoch),
             TemplateRevision = s.Seen.StatefulSet!.UpdateRevision,
-            Training = (keep?.Training ?? s.Desired) with { HyperParameters = values },
+            Training = training,
+            Corpora = CorpusPins.Of(s, training),
             Overrides = overrides,
             Firings = s.Plan?.Firings ?? [],
             Handled = Diagnosis.Answered(s, cause),

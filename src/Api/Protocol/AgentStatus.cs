@@ -39,6 +39,9 @@ public sealed record AgentStatus
     public StoreHealth Store { get; set; } = new() { Reachable = false };
     public EquatableList<DeviceHealth> Devices { get; set; } = [];
 
+    /// <summary>What this node's copies of the plan's corpora hold; null when idle, when they cannot be read, and from older trainers.</summary>
+    public EquatableList<CorpusDigest>? Corpora { get; init; }
+
     /// <summary>First failure that is not peer-lost, when the state is Failed.</summary>
     public WorkerFailure? Failure { get; init; }
 
@@ -103,6 +106,9 @@ public sealed record StoreHealth
 {
     public required bool Reachable { get; init; }
     public string? Error { get; init; }
+
+    /// <summary>Looks at the store that failed, since the agent began.</summary>
+    public long Failures { get; init; }
 }
 
 /// <summary>One accelerator (or the CPU).</summary>

@@ -44,6 +44,12 @@ public sealed record RunPlan
 
     public required TrainingConfig Training { get; init; }
 
+    /// <summary>
+    /// What the corpora held when earlier epochs trained on them: a node whose copy is another one refuses to train. Null before the first step, and in plans
+    /// of older operators.
+    /// </summary>
+    public EquatableList<CorpusDigest>? Corpora { get; init; }
+
     /// <summary>The checkpoint to resume from, by the commit log; null to start from initial weights.</summary>
     public CheckpointSummary? Resume { get; init; }
 

@@ -7,6 +7,7 @@ using Opt.Api.Protocol;
 using Opt.Torch;
 using Opt.Trainer.Agent.Processes;
 using Opt.Trainer.Checkpoints;
+using Opt.Trainer.Data;
 using Opt.Trainer.Workers;
 
 namespace Opt.Trainer.Agent;
@@ -53,6 +54,9 @@ internal sealed partial class Launch : IAsyncDisposable
     public PlanId Id { get; }
     public int MemberIndex { get; }
     public StepHistory Steps { get; }
+
+    /// <summary>What this node's copies of the corpora hold; null until they were looked at, and when one cannot be read: its worker says why.</summary>
+    public EquatableList<CorpusDigest>? Corpora { get; private set; }
 
     public long LastAttempt
     {
@@ -101,6 +105,7 @@ internal sealed partial class Launch : IAsyncDisposable
             var planFile = Path.Combine(_options.RunDirectory, string.Create(CultureInfo.InvariantCulture, $"plan-{Plan.Epoch}-{Plan.Revision}.json"));
             Directory.CreateDirectory(_options.RunDirectory);
             await File.WriteAllBytesAsync(planFile, JsonSerializer.SerializeToUtf8Bytes(Plan, ProtocolJson.Default.RunPlan));
+            Corpora = CorpusFolder.Digests(_options.DataRoot, Plan.Training.Data);
             foreach (var seat in _seats) await StartAsync(seat, planFile);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or TrainerException or TorchUnavailableException)

@@ -77,6 +77,7 @@ internal sealed partial class TrainerAgent : IAsyncDisposable
                     LastAttempt = _launch?.LastAttempt ?? 0,
                     Store = _storeWatch?.Health ?? new() { Reachable = false, Error = "OPT_STORE is not set" },
                     Devices = DeviceProbe.Devices(_options.Workers),
+                    Corpora = _launch?.Corpora,
                     Failure = _launch?.Failure,
                     Diagnostics = _diagnostics.Reports,
                 };

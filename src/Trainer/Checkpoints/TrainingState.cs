@@ -29,6 +29,9 @@ public sealed record TrainingState
     /// <summary>Digest of seed, order and corpora: a cursor is only meaningful with the same data.</summary>
     public required string DataFingerprint { get; init; }
 
+    /// <summary>What the corpora held; null in checkpoints of older trainers.</summary>
+    public EquatableList<CorpusDigest>? Corpora { get; init; }
+
     public EquatableList<SampleRange> SkipSamples { get; set; } = [];
 
     /// <summary>Digest of layout, hardware, library and thread environment: equal means a resume is exact bit for bit.</summary>

@@ -15,6 +15,7 @@ internal static class Root
         WorkerCommand.Create(),
         AgentCommand.Create(),
         TokenizeCommand.Create(),
+        StageCommand.Create(),
         ModelCommands.Init(),
         ModelCommands.Export(),
         ModelCommands.Import(),

@@ -65,7 +65,9 @@ public sealed class Corpus : IDisposable
         _file.Dispose();
     }
 
-    private static CorpusMetadata ReadMetadata(string full)
+    /// <summary>PATH.json.</summary>
+    /// <exception cref="TrainerException">Data: missing or unreadable.</exception>
+    internal static CorpusMetadata ReadMetadata(string full)
     {
         try
         {

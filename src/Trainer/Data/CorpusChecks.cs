@@ -24,6 +24,18 @@ internal static class CorpusChecks
         }
     }
 
+    /// <summary>Each corpus must hold what was trained on before under its name; one without such a record may hold anything.</summary>
+    /// <param name="by">Who remembers: "the plan", "the checkpoint of step 80".</param>
+    /// <exception cref="TrainerException">Data: one was written anew, or the copy here is stale.</exception>
+    public static void Unchanged(IEnumerable<CorpusDigest> found, IReadOnlyList<CorpusDigest>? known, string by)
+    {
+        foreach (var here in found)
+        {
+            if (known?.FirstOrDefault(k => k.Path == here.Path) is not { } before || before.Digest == here.Digest) continue;
+            throw Bad($"corpus {here.Path} changed: here it has {here.Tokens} tokens and the digest {here.Digest}, in {by} {before.Tokens} and {before.Digest}; bring back the old bytes, or train on the new ones under another path");
+        }
+    }
+
     public static void LongEnough(Corpus corpus, int sequenceLength)
     {
         if (corpus.Metadata.Tokens >= sequenceLength + 1) return;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Opt.Api.Protocol;
 
 namespace Opt.Trainer.Data;
 
@@ -24,6 +25,8 @@ public sealed record CorpusMetadata
 
     /// <summary>SHA-256 of NAME.bin.</summary>
     public required string BytesDigest { get; init; }
+
+    public CorpusDigest ToDigest(string path) => new() { Path = path, Digest = BytesDigest, Tokens = Tokens };
 }
 
 /// <summary>Source-generated JSON of corpus metadata.</summary>

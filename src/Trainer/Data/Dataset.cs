@@ -25,6 +25,8 @@ public sealed class Dataset : IDisposable
     /// <summary>The corpora in the order of the configuration.</summary>
     public IReadOnlyList<Corpus> Corpora => _corpora;
 
+    public IEnumerable<CorpusDigest> Digests => _corpora.Select(c => c.Metadata.ToDigest(c.Name));
+
     /// <summary>Opens the training corpora and checks them against each other and the model.</summary>
     /// <exception cref="TrainerException">Data: missing, empty, too short, or tokenised with another vocabulary.</exception>
     public static Dataset Open(DataSpec data, int sequenceLength, long seed, ModelDimensions model)

@@ -16,14 +16,17 @@ internal static class Rendezvous
     /// <summary>Deadline of a collective while training. A hang is noticed sooner, by the operator.</summary>
     public static readonly TimeSpan CollectiveTimeout = TimeSpan.FromMinutes(10);
 
-    /// <summary>Connects and compares job, epoch and plan with rank 0's.</summary>
-    /// <exception cref="TrainerException">Rendezvous: nobody answered in time, or a rank runs another job, epoch or plan.</exception>
-    public static distributed.Store Connect(RunPlan plan, int rank)
+    /// <summary>Connects and compares job, epoch, plan and data with rank 0's.</summary>
+    /// <param name="data">Digest of what this rank would read.</param>
+    /// <exception cref="TrainerException">
+    /// Rendezvous: nobody answered in time, or a rank runs another job, epoch or plan. Data: this rank would read other data than rank 0.
+    /// </exception>
+    public static distributed.Store Connect(RunPlan plan, int rank, string data)
     {
         var store = Open(plan);
         try
         {
-            Compare(store, plan, rank);
+            Compare(store, plan, rank, data);
             return store;
         }
         catch (TorchException e)
@@ -62,17 +65,20 @@ internal static class Rendezvous
         }
     }
 
-    private static void Compare(distributed.Store store, RunPlan plan, int rank)
+    private static void Compare(distributed.Store store, RunPlan plan, int rank, string data)
     {
         var mine = $"{plan.JobUid} epoch {plan.Epoch} plan {plan.Id.Digest}";
         if (rank == 0)
         {
             store.set("identity", mine);
+            store.set("data", data);
             return;
         }
 
         var theirs = Encoding.UTF8.GetString(store.get("identity"));
         if (theirs != mine) throw new TrainerException(WorkerExit.Rendezvous, $"rank {rank} runs {mine}, rank 0 runs {theirs}");
+        var read = Encoding.UTF8.GetString(store.get("data"));
+        if (read != data) throw new TrainerException(WorkerExit.Data, $"rank {rank} would read other data than rank 0 (digest of corpora, order and seed: {data[..12]} here, {read[..12]} there): the copies of the corpora on the two nodes differ");
     }
 
     private static TrainerException Failed(RunPlan plan, TorchException e) => new(WorkerExit.Rendezvous,

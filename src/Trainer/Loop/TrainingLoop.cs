@@ -48,7 +48,8 @@ internal sealed class TrainingLoop
         _counters = restored is null ? default : new(restored.Attempt, restored.Step, restored.Samples, restored.Tokens);
         _scaler = run.Config.Precision != Precision.Fp16 ? LossScaler.None
             : restored?.Scaler is { } scaler ? LossScaler.FromState(scaler) : LossScaler.Start(_applied.Values);
-        if (restored is { DataFingerprint: not "" } && restored.DataFingerprint != _fingerprint) run.Log("the training data, its order or the seed changed since the checkpoint: its data cursor now points elsewhere");
+        if (restored is not null) CorpusChecks.Unchanged(run.Data.Digests, restored.Corpora, $"the checkpoint of step {restored.Step}");
+        if (restored is { DataFingerprint: not "" } && restored.DataFingerprint != _fingerprint) run.Log("the list of corpora or their weights changed since the checkpoint: its data cursor now points elsewhere");
         _momentsFrom = restored?.MomentsFrom ?? 0;
         _ranks = new(run.World.Mesh.WorldSize);
         _faults = FaultHook.FromEnvironment(run.World.Mesh.Rank);
@@ -238,6 +239,7 @@ internal sealed class TrainingLoop
         Scaler = ReferenceEquals(_scaler, LossScaler.None) ? null : _scaler.ToState(),
         HyperParameters = _applied.Values,
         DataFingerprint = _fingerprint,
+        Corpora = [.. _run.Data.Digests],
         SkipSamples = _run.Plan.SkipSamples,
         EnvironmentHash = _environment,
         MomentsFrom = _momentsFrom,

@@ -25,6 +25,8 @@ internal sealed class Validation : IDisposable
         (_length, _microBatch) = (config.SequenceLength, config.MicroBatchSequences);
     }
 
+    public IEnumerable<CorpusDigest> Digests => _corpora.Select(c => c.Metadata.ToDigest(c.Name));
+
     public IReadOnlyList<ValidationLoss> Run(FsdpSchedule schedule, World world, Device device) =>
         [.. _corpora.Select(c => new ValidationLoss(c.Name, Mean(c, schedule, world, device)))];
 

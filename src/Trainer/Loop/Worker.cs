@@ -34,8 +34,9 @@ internal sealed record Worker(RunPlan Plan, int Rank, string DataRoot, IWorkerCh
         var device = PickDevice(config.Device, Rank % Plan.WorkersPerMember);
         using var data = Dataset.Open(config.Data, config.SequenceLength, config.Seed, config.Model);
         using var validation = new Validation(config, data);
+        CorpusChecks.Unchanged(data.Digests.Concat(validation.Digests), Plan.Corpora, "the plan");
         Channel.ReportState(WorkerState.Rendezvous);
-        using var store = mesh.WorldSize > 1 ? Rendezvous.Connect(Plan, Rank) : null;
+        using var store = mesh.WorldSize > 1 ? Rendezvous.Connect(Plan, Rank, RunIdentity.DataFingerprint(config, data)) : null;
         using var world = store is null ? World.Single(Time) : Rendezvous.Join(store, Plan, mesh, device, Time);
         world.Trace = Trace;
         using var engine = new TrainingEngine(config, world, device, Time);

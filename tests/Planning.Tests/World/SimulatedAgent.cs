@@ -30,6 +30,9 @@ internal sealed class SimulatedAgent(string jobUid, string pod, string podUid, s
     /// <summary>Its workers, where a test looks at them.</summary>
     public IReadOnlyList<WorkerStatus> Workers { get; set; } = [];
 
+    /// <summary>What its copies of the corpora hold; one of an older release does not say.</summary>
+    public IReadOnlyList<CorpusDigest>? Corpora { get; set; }
+
     /// <summary>Whether this trainer can test its node; one of an older release cannot.</summary>
     public bool CanTest { get; set; }
 
@@ -89,7 +92,7 @@ internal sealed class SimulatedAgent(string jobUid, string pod, string podUid, s
     public AgentStatus Status(DateTimeOffset now = default) => new()
     {
         Instance = instance, JobUid = jobUid, Pod = pod, PodUid = podUid, Node = node, State = State, Epoch = Epoch, Revision = Revision,
-        PlanEpoch = Plan?.Epoch, PlanDigest = Plan?.Id.Digest, LastAttempt = LastAttempt, LastStep = LastStep, Failure = Failure, Workers = [.. Workers], Diagnostics = CanTest ? Reports(now) : null,
+        PlanEpoch = Plan?.Epoch, PlanDigest = Plan?.Id.Digest, LastAttempt = LastAttempt, LastStep = LastStep, Failure = Failure, Workers = [.. Workers], Diagnostics = CanTest ? Reports(now) : null, Corpora = Corpora is null ? null : [.. Corpora],
         Store = new() { Reachable = true }, Devices = [new() { Index = 0, Kind = "cpu", Healthy = !DeviceBroken }],
     };
 }

@@ -39,6 +39,36 @@ public sealed class ResumeTests : IDisposable
         }
     }
 
+    [Fact]
+    public void A_run_whose_corpus_changed_under_its_name_is_not_resumed()
+    {
+        ThreadRanks.Train(Ending(Config(Whole), Half), 1, store: _folder["store"]);
+        TinyRun.WriteTokens(_folder, seed: 4);
+
+        var refused = Assert.Throws<TrainerException>(() => ThreadRanks.Train(Config(Whole), 1, store: _folder["store"], resume: true));
+
+        Assert.Equal(WorkerExit.Data, refused.Exit);
+        Assert.Contains($"in the checkpoint of step {Half}", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_node_whose_copy_of_a_corpus_is_not_the_plans_does_not_train()
+    {
+        var config = Config(Whole);
+        var plan = new RunPlan
+        {
+            JobNamespace = "ml", JobName = "opt", JobUid = "uid", Epoch = 2, Revision = 0, ParentEpoch = 1, CreatedAt = DateTimeOffset.UnixEpoch, Cause = new() { Id = "c", Reason = "NodeLost", Message = "" },
+            Members = [new() { Pod = "opt-0", PodUid = "p", PodIp = "127.0.0.1", AgentInstance = "i", Node = "n" }], WorkersPerMember = 1, RendezvousPort = 0, TemplateRevision = "r",
+            Training = config, Corpora = [new() { Path = "tokens", Digest = "of-other-bytes", Tokens = 20_000 }],
+        };
+        var worker = new Opt.Trainer.Loop.Worker(plan, 0, _folder.Path, new MemoryChannel(), TimeProvider.System, _ => { }) { OpenStore = _ => null };
+
+        var refused = Assert.Throws<TrainerException>(() => worker.Run());
+
+        Assert.Equal(WorkerExit.Data, refused.Exit);
+        Assert.Contains("in the plan 20000 and of-other-bytes", refused.Message, StringComparison.Ordinal);
+    }
+
     public static TheoryData<int, int, int, int> Layouts()
     {
         (int World, int Tensor)[] all = [.. from world in Enumerable.Range(1, 4) from tensor in (int[])[1, 2] where world % tensor == 0 select (world, tensor)];
