@@ -11,6 +11,7 @@ internal static class Placement
 
     public static Move Wait(Situation s, Memory memory)
     {
+        if (IsQueued(s)) return Recovery.Waiting(s, memory with { ShortSince = null }, Accounts.Provision).With(Fact.False(ConditionTypes.MembersPlaced, "Queued", Why(s)));
         var since = memory.ShortSince ?? s.Now;
         var left = s.Policy.ProvisionDeadline - (s.Now - since);
         var why = Why(s);
@@ -26,6 +27,9 @@ internal static class Placement
             .With(Fact.False(ConditionTypes.MembersPlaced, "Released", why))
             .WakeIn(BackOff(times));
     }
+
+    /// <summary>A queueing system holds all pods back by a gate: there is nothing to release, and a job that asked anew would go to the end of its queue.</summary>
+    private static bool IsQueued(Situation s) => s.Seen.Pods.Count > 0 && s.Seen.Pods.All(p => p.Node is null && p.Trouble?.StartsWith("SchedulingGated", StringComparison.Ordinal) == true);
 
     /// <summary>While released: waits, then asks for the pods again. Null when the job is not released.</summary>
     public static Move? Released(Situation s)
