@@ -43,7 +43,7 @@ public static class JobPlanner
         var situation = new Situation(job, seen, now);
         var move = Policies.Select(policy => policy(situation)).First(m => m is not null)!;
         move = Shadow.Tell(situation, move);
-        move = move with { Actions = [.. move.Actions.Select(a => Guarded(situation, a)), .. Verification.Actions(situation, move), .. NodeMemory.Unnoted(situation), .. OldPlans(situation)], Memory = move.Memory with { Judged = situation.Judgement.To, Recorded = seen.Memory.Recorded, Left = Leaving.Left(situation, move) } };
+        move = move with { Actions = [.. move.Actions.Select(a => Guarded(situation, a)), .. Provisioning.MissingSecret(situation), .. Verification.Actions(situation, move), .. NodeMemory.Unnoted(situation), .. OldPlans(situation)], Memory = move.Memory with { Judged = situation.Judgement.To, Recorded = seen.Memory.Recorded, Left = Leaving.Left(situation, move) } };
         var status = StatusWriter.Write(situation, move);
         return new()
         {

@@ -11,12 +11,15 @@ internal static class Provisioning
     {
         if (s.Seen.StatefulSet is null && s.Seen.TemplateFaults.Count > 0) return Refused(s, new Move { Phase = JobPhase.Pending, Account = Accounts.Provision, Memory = s.Seen.Memory });
         var actions = new List<PlannedAction>();
-        if (!s.Seen.Owned.Secret) actions.Add(new CreateSecret());
+        if (!s.Seen.Owned.Secret && s.Plan is null) actions.Add(new CreateSecret());
         if (!s.Seen.Owned.Service) actions.Add(new ApplyService());
         if (!s.Seen.Owned.DisruptionBudget) actions.Add(new ApplyDisruptionBudget());
         if (s.Seen.StatefulSet is null) actions.Add(new ApplyStatefulSet(s.Replicas, s.Seen.PodDigest));
         return actions.Count == 0 ? null : Waiting(s, s.Seen.StatefulSet is null ? Fact.False(ConditionTypes.MembersPlaced, "Creating", "the job's StatefulSet is being made") : null) with { Actions = [.. actions] };
     }
+
+    /// <summary>A Secret that somebody deleted, to have another token: agents still hold what it was, and nothing else waits for it.</summary>
+    public static IEnumerable<PlannedAction> MissingSecret(Situation s) => s.Plan is null || s.Seen.Owned.Secret || s.Job.Spec.ManagementState is ManagementState.Unmanaged ? [] : [new CreateSecret()];
 
     /// <summary>
     /// A changed template: drain, scale to 0, wait until every pod is gone, apply the new template with all replicas. While pods of the old

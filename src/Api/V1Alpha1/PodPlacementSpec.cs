@@ -14,6 +14,11 @@ public sealed record NetworkSpec
 
     /// <summary>RDMA devices of each pod; also lets it lock memory (capability IPC_LOCK). Recreate.</summary>
     public RdmaSpec? Rdma { get; init; }
+
+    /// <summary>
+    /// The operator and the agents speak TLS, with a certificate of the job's own that all of them pin. Collectives are not encrypted. Default: false. Recreate.
+    /// </summary>
+    public bool? Tls { get; init; }
 }
 
 /// <summary>RDMA devices, as a device plugin offers them.</summary>

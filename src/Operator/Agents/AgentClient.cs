@@ -6,25 +6,26 @@ using Opt.Api.Protocol;
 
 namespace Opt.Operator.Agents;
 
-/// <summary>HTTP/JSON to agents over kept-alive connections. No retries here: the poller asks again anyway, and writes are repeated by the next pass.</summary>
-public sealed class AgentClient(HttpMessageInvoker http, TimeProvider clock) : IAgentClient, IDisposable
+/// <summary>
+/// HTTP/JSON to agents over kept-alive connections, and TLS where the job asks for it. No retries here but with the token before, while a new one
+/// spreads: the poller asks again anyway, and writes are repeated by the next pass.
+/// </summary>
+public sealed class AgentClient : IAgentClient, IDisposable
 {
     private static readonly TimeSpan Short = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan PlanDeadline = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan MarkDeadline = TimeSpan.FromSeconds(10);   // a person's wish holds up nothing else
     private static readonly TimeSpan StoreDeadline = TimeSpan.FromSeconds(45);
 
+    private readonly AgentConnections _connections;
+    private readonly TimeProvider _clock;
     private PlanBody? _newest;
 
+    /// <param name="plain">For agents without TLS.</param>
+    public AgentClient(HttpMessageInvoker plain, TimeProvider clock) => (_connections, _clock) = (new(plain), clock);
+
     /// <summary>A client with connections of its own.</summary>
-    public static AgentClient Create(TimeProvider clock) => new(new HttpMessageInvoker(new SocketsHttpHandler
-    {
-        ConnectTimeout = TimeSpan.FromSeconds(3),
-        PooledConnectionIdleTimeout = TimeSpan.FromMinutes(2),
-        UseProxy = false,
-        AllowAutoRedirect = false,
-        MaxConnectionsPerServer = 4,   // long poll, status, and room for a write
-    }), clock);
+    public static AgentClient Create(TimeProvider clock) => new(AgentConnections.Open(null), clock);
 
     public Task<AgentStatus> GetStatusAsync(AgentTarget target, CancellationToken ct) => GetAsync(target, "/v1/status", ProtocolJson.Default.AgentStatus, Short, ct);
 
@@ -38,7 +39,7 @@ public sealed class AgentClient(HttpMessageInvoker http, TimeProvider clock) : I
 
     public Task<Catalogue> GetCatalogueAsync(AgentTarget target, CancellationToken ct) => GetAsync(target, "/v1/catalogue", ProtocolJson.Default.Catalogue, StoreDeadline, ct);
 
-    public Task PutPlanAsync(AgentTarget target, RunPlan plan, CancellationToken ct) => SendAsync(target, HttpMethod.Put, "/v1/plan", Content(BodyOf(plan)), PlanDeadline, ct);
+    public Task PutPlanAsync(AgentTarget target, RunPlan plan, CancellationToken ct) => SendAsync(target, HttpMethod.Put, "/v1/plan", BodyOf(plan), PlanDeadline, ct);
 
     public async Task<Catalogue> PutFenceAsync(AgentTarget target, FenceRequest request, CancellationToken ct) =>
         Read(await SendAsync(target, HttpMethod.Put, "/v1/fence", Body(request, ProtocolJson.Default.FenceRequest), StoreDeadline, ct), ProtocolJson.Default.Catalogue, target, "/v1/fence");
@@ -52,23 +53,21 @@ public sealed class AgentClient(HttpMessageInvoker http, TimeProvider clock) : I
 
     public Task PutControlAsync(AgentTarget target, ControlRequest request, CancellationToken ct) => SendAsync(target, HttpMethod.Put, "/v1/control", Body(request, ProtocolJson.Default.ControlRequest), Short, ct);
 
-    public void Dispose() => http.Dispose();
+    public void Dispose() => _connections.Dispose();
 
     private async Task<T> GetAsync<T>(AgentTarget target, string path, JsonTypeInfo<T> type, TimeSpan deadline, CancellationToken ct) =>
         Read(await SendAsync(target, HttpMethod.Get, path, null, deadline, ct), type, target, path);
 
-    private async Task<byte[]> SendAsync(AgentTarget target, HttpMethod method, string path, HttpContent? body, TimeSpan deadline, CancellationToken ct)
+    private async Task<byte[]> SendAsync(AgentTarget target, HttpMethod method, string path, byte[]? body, TimeSpan deadline, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(target);
-        using var request = new HttpRequestMessage(method, target.Url(path)) { Content = body };
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", target.Token);
-        using var timeout = new CancellationTokenSource(deadline, clock);
+        using var timeout = new CancellationTokenSource(deadline, _clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, timeout.Token);
         try
         {
-            using var response = await http.SendAsync(request, either.Token);
-            var content = await response.Content.ReadAsByteArrayAsync(either.Token);
-            return response.IsSuccessStatusCode ? content : throw new AgentException($"{target.Pod}: {method} {path.Split('?')[0]}: {(int)response.StatusCode} {Text(content)}", response.StatusCode);
+            var (code, content) = await SendAsync(target, method, path, body, target.Token, either.Token);
+            if (code is HttpStatusCode.Unauthorized && target.FormerToken is { } former) (code, content) = await SendAsync(target, method, path, body, former, either.Token);
+            return (int)code is >= 200 and < 300 ? content : throw new AgentException($"{target.Pod}: {method} {path.Split('?')[0]}: {(int)code} {Text(content)}", code);
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
@@ -78,6 +77,15 @@ public sealed class AgentClient(HttpMessageInvoker http, TimeProvider clock) : I
         {
             throw new AgentException($"{target.Pod}: {method} {path.Split('?')[0]}: {e.Message}", inner: e);
         }
+    }
+
+    private async Task<(HttpStatusCode Code, byte[] Content)> SendAsync(AgentTarget target, HttpMethod method, string path, byte[]? body, string token, CancellationToken ct)
+    {
+        using var request = new HttpRequestMessage(method, target.Url(path));
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        if (body is not null) request.Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
+        using var response = await _connections.For(target).SendAsync(request, ct);
+        return (response.StatusCode, await response.Content.ReadAsByteArrayAsync(ct));
     }
 
     private static T Read<T>(byte[] content, JsonTypeInfo<T> type, AgentTarget target, string path)
@@ -112,14 +120,7 @@ public sealed class AgentClient(HttpMessageInvoker http, TimeProvider clock) : I
         return newest.Json;
     }
 
-    private static ByteArrayContent Body<T>(T value, JsonTypeInfo<T> type) => Content(JsonSerializer.SerializeToUtf8Bytes(value, type));
-
-    private static ByteArrayContent Content(byte[] json)
-    {
-        var content = new ByteArrayContent(json);
-        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-        return content;
-    }
+    private static byte[] Body<T>(T value, JsonTypeInfo<T> type) => JsonSerializer.SerializeToUtf8Bytes(value, type);
 
     private sealed record PlanBody(RunPlan Plan, byte[] Json);
 }

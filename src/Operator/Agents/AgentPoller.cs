@@ -1,3 +1,4 @@
+using System.Net;
 using Opt.Api.Protocol;
 using Opt.Planning;
 
@@ -15,6 +16,8 @@ internal sealed class AgentPoller(AgentTarget target, IAgentClient client, TimeP
 
     public AgentTarget Target => target;
 
+    /// <summary>Whether the agent refused our token when it was last asked.</summary>
+    public bool IsRefused { get; private set; }
 
     public AgentView View
     {
@@ -76,10 +79,12 @@ internal sealed class AgentPoller(AgentTarget target, IAgentClient client, TimeP
         try
         {
             status = await client.GetStatusAsync(target, ct);
+            IsRefused = false;
         }
         catch (AgentException e)
         {
             error = e.Message;
+            IsRefused = e.Status is HttpStatusCode.Unauthorized;
         }
 
         AgentView before, after;

@@ -51,6 +51,12 @@ internal sealed partial class AgentPool : IAsyncDisposable
         }
     }
 
+    /// <summary>Whether an agent takes neither the token nor the one before it.</summary>
+    public bool IsRefused
+    {
+        get { lock (_gate) return _pollers.Values.Any(p => p.IsRefused); }
+    }
+
     /// <summary>The newest catalogue an agent told; null before the first.</summary>
     public Catalogue? Catalogue
     {

@@ -17,6 +17,8 @@ internal static class Endpoints
         var builder = WebApplication.CreateEmptyBuilder(new());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
+            kestrel.Limits.MaxRequestBodySize = 0;   // nobody sends anything here
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
             foreach (var port in ports)
             {
                 if (options.BindAddress is { } address) kestrel.Listen(address, port);

@@ -15,6 +15,8 @@ internal sealed class OperatorMetrics : IDisposable
     private readonly Counter<long> _releases;
     private readonly Histogram<double> _recoveries;
     private readonly ConcurrentDictionary<ObjectKey, OptTrainingJobStatus> _jobs = new();
+    private readonly ConcurrentDictionary<ObjectKey, IReadOnlyDictionary<string, int>> _budgets = new();
+    private volatile int _room = -1;
 
     public OperatorMetrics()
     {
@@ -25,8 +27,11 @@ internal sealed class OperatorMetrics : IDisposable
         _meter.CreateObservableGauge("opt.operator.jobs", () => Enum.GetValues<JobPhase>().Select(p => new Measurement<long>(_jobs.Values.Count(s => s.Phase == p), Tag("phase", p.ToString()))), null, "Jobs by phase.");
         _recoveries = _meter.CreateHistogram("opt.operator.recovery.duration", "s", "Time from the moment steps ceased to advance until they advanced again.", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [15, 30, 60, 120, 240, 430, 900, 1800, 3600] });
         _meter.CreateObservableGauge("opt.operator.nodes", () => new[] { Nodes("desired", s => s.Nodes.Desired), Nodes("ready", s => s.Nodes.Ready), Nodes("spare", s => s.Nodes.SparesReady), Nodes("quarantined", s => s.Nodes.Quarantined.Count) }, null, "Nodes of all present jobs, by state (desired, ready, spare, quarantined).");
-        _meter.CreateObservableGauge("opt.operator.throughput", () => _jobs.Values.Where(s => s.Phase is JobPhase.Running).Sum(s => s.TokensPerSecond ?? 0), null, "Tokens a second of all running jobs.");
+        _meter.CreateObservableGauge("opt.operator.tokens_per_second", () => _jobs.Values.Where(s => s.Phase is JobPhase.Running).Sum(s => s.TokensPerSecond ?? 0), null, "Tokens a second of all running jobs.");
         _meter.CreateObservableGauge("opt.operator.checkpoint.oldest.timestamp", () => _jobs.Values.Where(s => s.Phase is JobPhase.Running).Select(s => s.LastCheckpoint?.CommittedAt ?? s.StartTime).OfType<DateTimeOffset>().Select(t => new Measurement<double>(t.ToUnixTimeSeconds())).OrderBy(m => m.Value).Take(1), "s", "When, in Unix time, the running job that is worst off committed its last checkpoint, or started if it has none.");
+        _meter.CreateObservableGauge("opt.operator.checkpoint.size", () => _jobs.Values.Sum(s => s.LastCheckpoint?.Bytes ?? 0), "By", "Bytes of the newest checkpoints of all present jobs, together.");
+        _meter.CreateObservableGauge("opt.operator.budget.remaining", () => Planning.BudgetReport.All.Where(_ => !_budgets.IsEmpty).Select(b => new Measurement<long>(_budgets.Values.Min(j => j.GetValueOrDefault(b)), Tag("budget", b))), null, "Uses left of a budget of the failure ladder, of the job that has the fewest, by budget.");
+        _meter.CreateObservableGauge("opt.operator.quarantine.room", () => _room < 0 ? [] : new[] { new Measurement<long>(_room) }, null, "Nodes that may still be put aside before the breaker on quarantines opens.");
         _meter.CreateObservableGauge("opt.operator.goodput.time", () => Planning.Accounts.All.Select(a => new Measurement<double>(Seconds(a), Tag("account", a))), "s", "Time of all present jobs, by ledger account.");
         _meter.CreateObservableGauge("opt.operator.goodput.ratio", () => new[] { Ratio("1h"), Ratio("24h") }.OfType<Measurement<double>>(), null, "Share of productive time of all present jobs within the last hour and the last day.");
         _meter.CreateObservableGauge("opt.operator.lost.time", () => _jobs.Values.SelectMany(s => s.LostTime).GroupBy(l => l.Cause).Select(g => new Measurement<double>(g.Sum(l => l.Seconds), Tag("cause", g.Key))), "s", "Unproductive time of all present jobs, by cause.");
@@ -46,7 +51,15 @@ internal sealed class OperatorMetrics : IDisposable
         _jobs[job] = status;
     }
 
-    public void Forget(ObjectKey job) => _jobs.TryRemove(job, out _);
+    /// <param name="left">Uses left, by budget.</param>
+    /// <param name="room">Nodes of the cluster that may still be put aside.</param>
+    public void Bounded(ObjectKey job, IEnumerable<(string Budget, int Left)> left, int room) => (_budgets[job], _room) = (left.ToDictionary(b => b.Budget, b => b.Left, StringComparer.Ordinal), room);
+
+    public void Forget(ObjectKey job)
+    {
+        _jobs.TryRemove(job, out _);
+        _budgets.TryRemove(job, out _);
+    }
 
     public void Dispose() => _meter.Dispose();
 

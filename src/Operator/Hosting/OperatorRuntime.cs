@@ -54,7 +54,7 @@ internal sealed class OperatorRuntime : IAsyncDisposable
     public async Task LeadAsync(CancellationToken ct)
     {
         KubeController? controller = null;
-        var observer = new Observer(_informers, _client, _plans, _evidence, _canActOnNodes, _options.AgentPort, _options.Breaker);
+        var observer = new Observer(_informers, _client, _plans, _evidence, _canActOnNodes, _options.AgentPort, _options.Breaker, _clock);
         var executor = new PlanExecutor(_client, _informers, _agents, _clock, Metrics, _logs.CreateLogger<PlanExecutor>());
         var publisher = new StatusPublisher(_client, _events, _options.StatusInterval, _clock);
         var checkpoints = new CheckpointSync(_client, _informers, _agents, _clock, _logs.CreateLogger<CheckpointSync>());

@@ -50,12 +50,14 @@ internal sealed class PrometheusExporter : IDisposable
     private static void Write(StringBuilder text, Instrument instrument, ConcurrentDictionary<string, Series> all)
     {
         var kind = Kind(instrument);
-        var name = instrument.Name.Replace('.', '_') + (instrument.Unit is "s" ? "_seconds" : "") + (kind is "counter" ? "_total" : "");
+        var name = instrument.Name.Replace('.', '_') + Unit(instrument.Unit) + (kind is "counter" ? "_total" : "");
         text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {instrument.Description}\n# TYPE {name} {kind}\n");
         // A counter without labels starts at zero, so that an alert can fire on the first increment.
         if (kind is "counter" && all.IsEmpty) text.Append(CultureInfo.InvariantCulture, $"{name} 0\n");
         foreach (var (labels, series) in all.OrderBy(s => s.Key, StringComparer.Ordinal)) series.Write(text, name, labels);
     }
+
+    private static string Unit(string? unit) => unit switch { "s" => "_seconds", "By" => "_bytes", _ => "" };
 
     private static string Kind(Instrument instrument) => instrument switch
     {

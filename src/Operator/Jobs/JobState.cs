@@ -28,8 +28,8 @@ internal sealed class JobState(string uid, AgentPool agents) : IAsyncDisposable
     /// <summary>When, by the stopwatch: the calendar may be set back.</summary>
     public long WrittenAt { get; set; }
 
-    /// <summary>The agents' token; null until the Secret has been read.</summary>
-    public string? Token { get; set; }
+    /// <summary>What the agents know us by; null until the Secret has been read.</summary>
+    public AgentCredential? Credential { get; set; }
 
     /// <summary>Pod inputs whose template was tried, and what was said against it.</summary>
     public (string Key, Opt.Api.EquatableList<string> Faults)? Template { get; set; }

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
@@ -63,12 +62,12 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
 
     private async Task CreateSecretAsync(OptTrainingJob job, JobState state, CancellationToken ct)
     {
-        var token = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
-        var secret = OwnedObjects.Secret(job, token).Deserialize(KubernetesJson.Default.V1Secret)!;
+        var content = AgentSecret.Create(job.Metadata.Name, clock.GetUtcNow());
+        var secret = OwnedObjects.Secret(job, content).Deserialize(KubernetesJson.Default.V1Secret)!;
         try
         {
             await client.Resource(Resources.Secrets).CreateAsync(secret, ct);
-            state.Token = token;
+            state.Credential = state.Credential?.Read(content, clock.GetTimestamp()) ?? new(content, null, clock.GetTimestamp());
         }
         catch (KubernetesException e) when (e.IsAlreadyExists)
         {

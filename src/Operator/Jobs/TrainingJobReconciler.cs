@@ -62,6 +62,7 @@ internal sealed partial class TrainingJobReconciler(
             var status = failure?.SourceException is ForeignObjectException foreign ? JobPlanner.Blocked(decision.Status, job.Metadata, "NameTaken", foreign.Message, clock.GetUtcNow()) : decision.Status;
             if (faults.Count > 0) status = JobPlanner.Refuse(entity.ToMetadata(), status, faults, clock.GetUtcNow(), "the job goes on with its last valid spec");
             metrics.Observed(entity.Key, status);
+            metrics.Bounded(entity.Key, BudgetReport.Left(job, seen, clock.GetUtcNow()), seen.QuarantineRoom);
             var due = await publisher.PublishAsync(entity, state, status, ct);
             await PaceAsync(state, seen, status);
             failure?.Throw();

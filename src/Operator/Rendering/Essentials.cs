@@ -12,6 +12,7 @@ internal static class Essentials
     {
         var labels = Child(Child(template, "metadata"), "labels");
         foreach (var (name, value) in OwnedObjects.Labels(job)) labels[name] = value?.DeepClone();
+        if (job.Spec.Pod.Network?.Tls is true) labels[Names.AgentSchemeLabel] = Uri.UriSchemeHttps;   // who asks it, and who scrapes it, must know
         var spec = Child(template, "spec");
         spec["restartPolicy"] = "Always";   // a StatefulSet accepts nothing else
         Tolerations(job, spec);

@@ -10,6 +10,7 @@ internal static class Names
     public const int AgentPort = 9440;
     public const string TrainerContainer = "trainer";
     public const string TokenKey = "token";
+    public const string CertificateKey = "tls.crt", CertificateKeyKey = "tls.key";
     public const string PlanKey = "plan.json";
 
     /// <summary>Key of the spec a plan was decided under.</summary>
@@ -17,6 +18,9 @@ internal static class Names
 
     /// <summary>On every owned object and pod: the job's name. The informers select by it.</summary>
     public const string JobLabel = $"{OptTrainingJob.Group}/job";
+
+    /// <summary>On pods whose agent speaks TLS: "https".</summary>
+    public const string AgentSchemeLabel = $"{OptTrainingJob.Group}/agent-scheme";
 
     /// <summary>On plan ConfigMaps.</summary>
     public const string EpochLabel = $"{OptTrainingJob.Group}/epoch";

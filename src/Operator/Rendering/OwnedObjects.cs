@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Opt.Api.Protocol;
@@ -50,12 +49,12 @@ internal static class OwnedObjects
         return set;
     }
 
-    public static JsonObject Secret(OptTrainingJob job, string token)
+    /// <summary>Not immutable: kubelets bring no new content of an immutable Secret to running pods, and people may want another token.</summary>
+    public static JsonObject Secret(OptTrainingJob job, AgentSecret content)
     {
         var secret = Object(job, "v1", "Secret", Names.Secret(job.Metadata.Name), spec: null);
         secret["type"] = "Opaque";
-        secret["immutable"] = true;
-        secret["data"] = new JsonObject { [Names.TokenKey] = Convert.ToBase64String(Encoding.UTF8.GetBytes(token)) };
+        secret["data"] = new JsonObject(content.Data.Select(d => KeyValuePair.Create(d.Key, (JsonNode?)Convert.ToBase64String(d.Value))));
         return secret;
     }
 

@@ -14,6 +14,7 @@ internal static class PodNetwork
         if (network.HostNetwork) UseHost(spec, trainer);
         if (network.SocketInterface is { } name) trainer["env"]!.AsArray().Add((JsonNode)new JsonObject { ["name"] = "NCCL_SOCKET_IFNAME", ["value"] = name });
         if (network.Rdma is { } rdma) UseRdma(trainer, rdma);
+        if (network.Tls is true) UseTls(trainer);
     }
 
     /// <summary>Names still resolve in the cluster; the host port is written out, so that two jobs on one machine are refused by the scheduler and not by the agent.</summary>
@@ -22,6 +23,13 @@ internal static class PodNetwork
         spec["hostNetwork"] = true;
         spec["dnsPolicy"] = "ClusterFirstWithHostNet";
         trainer["ports"]![0]!["hostPort"] = Names.AgentPort;
+    }
+
+    /// <summary>Certificate and key come with the token. A kubelet asks probes over TLS without looking at the certificate.</summary>
+    private static void UseTls(JsonObject trainer)
+    {
+        trainer["env"]!.AsArray().Add((JsonNode)new JsonObject { ["name"] = "OPT_AGENT_TLS", ["value"] = "1" });
+        foreach (var probe in (string[])["startupProbe", "readinessProbe", "livenessProbe"]) trainer[probe]!["httpGet"]!["scheme"] = "HTTPS";
     }
 
     /// <summary>Registered buffers are locked pages: without IPC_LOCK the limit on locked memory, often 64 KiB, makes ibv_reg_mr fail.</summary>

@@ -32,7 +32,7 @@ internal static class AgentCommand
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(ct);
         using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
-        var token = new AgentToken(options.TokenFile);
+        var token = new AgentToken(options.TokenFile, options.Tls, TimeProvider.System);
         await using var store = options.Store.Spec is null ? null : options.Store.Open(TimeProvider.System);
         using var spawner = new Spawner();
         await using var agent = new TrainerAgent(options, new(store, new TorchRendezvousHost(), spawner, output, TimeProvider.System, loggers.CreateLogger<TrainerAgent>()));

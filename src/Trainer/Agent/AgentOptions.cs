@@ -19,8 +19,11 @@ public sealed record AgentOptions
     public required string NodeName { get; init; }
     public required int Port { get; init; }
 
-    /// <summary>File with the bearer token of the job; read again when a request brings another one, since Secrets are updated in place.</summary>
+    /// <summary>File with the bearer token of the job; read again every few seconds, since Secrets are updated in place.</summary>
     public required string TokenFile { get; init; }
+
+    /// <summary>Whether the agent speaks TLS, with the certificate and key that lie beside the token.</summary>
+    public bool Tls { get; init; }
 
     public required string DataRoot { get; init; }
     public required StoreEnvironment Store { get; init; }
@@ -60,6 +63,7 @@ public sealed record AgentOptions
             NodeName = Text("OPT_NODE_NAME"),
             Port = variable("OPT_AGENT_PORT") is { Length: > 0 } ? Number("OPT_AGENT_PORT", 1, 65535) : DefaultPort,
             TokenFile = Text("OPT_AGENT_TOKEN_FILE"),
+            Tls = variable("OPT_AGENT_TLS") is "1",
             DataRoot = Text(WorkerEnvironment.DataRootVariable),
             Store = StoreEnvironment.Read(variable),
             Workers = Number("OPT_WORKERS", 1, 64),

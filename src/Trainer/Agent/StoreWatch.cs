@@ -35,7 +35,8 @@ internal sealed class StoreWatch : IAsyncDisposable
         {
             while (true)
             {
-                Health = await AskAsync();
+                var health = await AskAsync();
+                Health = health with { Failures = Health.Failures + (health.Reachable ? 0 : 1) };
                 await Task.Delay(Health.Reachable ? Every : WhenBad, _time, _stop.Token);
             }
         }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -10,6 +11,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Opt.Api;
 using Opt.Api.Protocol;
 using Opt.Operator.Agents;
+using Opt.Operator.Rendering;
 
 namespace Opt.Operator.Tests.Agents;
 
@@ -30,16 +32,20 @@ internal sealed class TestAgent : IAsyncDisposable
     public ControlRequest? Control { get; private set; }
     public AgentTarget Target { get; private set; } = null!;
 
-    public static async Task<TestAgent> StartAsync()
+    /// <param name="certificate">To speak TLS with.</param>
+    public static async Task<TestAgent> StartAsync(X509Certificate2? certificate = null)
     {
         var builder = WebApplication.CreateEmptyBuilder(new());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(k => k.Listen(IPAddress.Loopback, 0));
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(k => k.Listen(IPAddress.Loopback, 0, listen =>
+        {
+            if (certificate is not null) listen.UseHttps(certificate);
+        }));
         var app = builder.Build();
         var agent = new TestAgent(app);
         app.Run(agent.HandleAsync);
         await app.StartAsync();
         var port = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
-        agent.Target = new("opt-0", "pod-uid", "127.0.0.1", port, Token);
+        agent.Target = new("opt-0", "pod-uid", "127.0.0.1", port, Token) { Pin = certificate is null ? null : AgentSecret.PinOf(certificate) };
         return agent;
     }
 

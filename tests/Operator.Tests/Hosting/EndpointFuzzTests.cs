@@ -1,6 +1,8 @@
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using Opt.Operator.Dashboard;
+using Opt.Operator.Hosting;
 using Opt.Operator.Tests.Dashboard;
 using Opt.Operator.Tests.Live;
 using Opt.Operator.Webhooks;
@@ -25,6 +27,49 @@ public sealed class EndpointFuzzTests
         Assert.Contains(400, answers.Keys);
         using var http = new HttpClient { BaseAddress = server.Address };
         Assert.Contains("<html", await http.GetStringAsync("", Cancelled), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Requests_that_never_end_keep_nobody_out_of_dashboard_webhooks_and_probes()
+    {
+        await using var cluster = await LiveCluster.StartAsync();
+        await using var dashboard = await DashboardServer.StartAsync(IPAddress.Loopback, 0, new SampleData(steps: 100), new TokenAccess(null), TimeProvider.System, Cancelled);
+        await using var webhooks = await WebhookServer.StartAsync(
+            new() { Port = 0, BindAddress = IPAddress.Loopback, Names = ["localhost"], Secret = new("default", "webhooks") }, cluster.Client, TimeProvider.System, NullLoggerFactory.Instance, Cancelled);
+        using var exporter = new PrometheusExporter("Opt.Slow");
+        var health = FreePort();
+        await using var probes = await Endpoints.StartAsync(new() { HealthPort = health, MetricsPort = health, BindAddress = IPAddress.Loopback }, () => true, exporter, Cancelled);
+        using var http = new HttpClient(new SocketsHttpHandler { SslOptions = new() { RemoteCertificateValidationCallback = (_, _, _, _) => true } });
+        foreach (var (port, url, code) in new[]
+        {
+            (dashboard.Address.Port, dashboard.Address.ToString(), 200), (webhooks.Port, $"https://127.0.0.1:{webhooks.Port}{WebhookServer.ValidatePath}", 405), (health, $"http://127.0.0.1:{health}/healthz", 200), (health, $"http://127.0.0.1:{health}/metrics", 200),
+        })
+        {
+            await using var slow = await SlowRequests.OpenAsync(new(IPAddress.Loopback, port), count: 100, Cancelled);
+            using var answer = await http.GetAsync(url, Cancelled);
+            Assert.Equal(code, (int)answer.StatusCode);
+        }
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    [Fact]
+    public async Task The_probes_and_metrics_refuse_malformed_requests_and_go_on()
+    {
+        using var exporter = new PrometheusExporter("Opt.Fuzz");
+        var health = FreePort();
+        await using var probes = await Endpoints.StartAsync(new() { HealthPort = health, MetricsPort = health, BindAddress = IPAddress.Loopback }, () => true, exporter, Cancelled);
+
+        var answers = await RequestFuzz.RunAsync(new(new(IPAddress.Loopback, health), [("GET", "/healthz", ""), ("GET", "/readyz", ""), ("GET", "/metrics", "")], []), quick: 100, Cancelled);
+
+        Assert.Contains(400, answers.Keys);
+        using var http = new HttpClient();
+        Assert.Equal("ok\n", await http.GetStringAsync($"http://127.0.0.1:{health}/healthz", Cancelled));
     }
 
     [Fact]

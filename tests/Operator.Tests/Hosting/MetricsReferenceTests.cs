@@ -27,6 +27,7 @@ public sealed partial class MetricsReferenceTests : IDisposable
         _ = (new ControllerMetrics(meters), new ClientMetrics(meters));
         _webhooks.Serves(DateTimeOffset.UnixEpoch.AddDays(1));
         _operator.Observed(new("default", "job"), new() { Phase = JobPhase.Running, StartTime = DateTimeOffset.UnixEpoch, TokensPerSecond = 5 });
+        _operator.Bounded(new("default", "job"), [("relaunchInPlace", 3)], room: 2);
     }
 
     public void Dispose()
@@ -56,6 +57,16 @@ public sealed partial class MetricsReferenceTests : IDisposable
         Assert.Equal(metric.Type == "counter", metric.Name.EndsWith("_total", StringComparison.Ordinal));
         Assert.EndsWith(".", metric.Help, StringComparison.Ordinal);
     });
+
+    [Fact]
+    public void The_reference_names_everything_that_agents_expose()
+    {
+        var document = File.ReadAllText(Repo.PathOf("docs", "metrics.md"));
+        var exposed = AgentMetric().Matches(File.ReadAllText(Repo.PathOf("src", "Trainer", "Agent", "Http", "AgentMetrics.cs"))).Select(m => m.Value).Distinct().ToArray();
+
+        Assert.True(exposed.Length >= 20);
+        Assert.All(exposed, name => Assert.Contains($"`{name}`", document, StringComparison.Ordinal));
+    }
 
     [Fact]
     public async Task Promtool_finds_nothing_wrong_with_what_is_exposed()
@@ -100,7 +111,8 @@ public sealed partial class MetricsReferenceTests : IDisposable
         return [.. lines.Where(l => l.StartsWith("# TYPE ", StringComparison.Ordinal)).Select(l => l.Split(' ')).Select(t => (t[2], t[3], lines.First(l => l.StartsWith($"# HELP {t[2]} ", StringComparison.Ordinal))[$"# HELP {t[2]} ".Length..])).Distinct()];
     }
 
-    private static IEnumerable<string> Queries(JsonNode node) => node switch
+    /// <summary>The queries of a Grafana board.</summary>
+    internal static IEnumerable<string> Queries(JsonNode node) => node switch
     {
         JsonObject map => map.SelectMany(m => m is { Key: "expr", Value: JsonValue value } ? [(string)value!] : m.Value is null ? [] : Queries(m.Value)),
         JsonArray list => list.OfType<JsonNode>().SelectMany(Queries),

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Opt.Api.V1Alpha1;
 using Opt.Operator.Hosting;
 using Opt.Testing;
@@ -10,7 +11,7 @@ using Xunit;
 namespace Opt.Operator.Tests.Hosting;
 
 /// <summary>A real Prometheus against the operator's metrics port.</summary>
-public sealed class PrometheusScrapeTests
+public sealed partial class PrometheusScrapeTests
 {
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
@@ -42,6 +43,14 @@ public sealed class PrometheusScrapeTests
             var rules = JsonNode.Parse(await http.GetStringAsync("api/v1/rules", Cancelled))!["data"]!["groups"]!.AsArray().SelectMany(g => g!["rules"]!.AsArray()).ToList();
             Assert.True(rules.Count >= 8, $"{rules.Count} rules");
             Assert.All(rules, r => Assert.NotEqual("err", (string?)r!["health"]));
+
+            var queries = Directory.GetFiles(Repo.PathOf("charts", "opt-operator", "files", "dashboards"), "*.json").SelectMany(f => MetricsReferenceTests.Queries(JsonNode.Parse(File.ReadAllText(f))!)).Distinct().ToArray();
+            Assert.True(queries.Length >= 20, $"{queries.Length} queries");
+            foreach (var query in queries)
+            {
+                using var answer = await http.GetAsync($"api/v1/query?query={Uri.EscapeDataString(WithoutVariables(query))}", Cancelled);
+                Assert.True(answer.IsSuccessStatusCode, $"{query}: {await answer.Content.ReadAsStringAsync(Cancelled)}");
+            }
         }
         finally
         {
@@ -72,6 +81,12 @@ public sealed class PrometheusScrapeTests
             await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System, deadline.Token);
         }
     }
+
+    /// <summary>As Grafana asks it: its variables have values.</summary>
+    private static string WithoutVariables(string query) => Variable().Replace(query.Replace("$__rate_interval", "5m", StringComparison.Ordinal).Replace("$__range", "1h", StringComparison.Ordinal).Replace("$__interval", "1m", StringComparison.Ordinal), ".*");
+
+    [GeneratedRegex(@"\$\{?[a-z_]+\}?")]
+    private static partial Regex Variable();
 
     private static int FreePort()
     {

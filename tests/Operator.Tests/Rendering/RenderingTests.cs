@@ -52,7 +52,7 @@ public sealed class RenderingTests
         topology: {nodes: 8, spareNodes: 1}
         pod:
           image: "registry.example.com/opt-trainer@sha256:0000"
-          network: {hostNetwork: true, socketInterface: eth0, rdma: {resource: rdma/hca, count: 8}}
+          network: {hostNetwork: true, socketInterface: eth0, tls: true, rdma: {resource: rdma/hca, count: 8}}
           scheduling: {queue: pretraining, gang: {scheduler: native, group: opt-13b}, rack: {label: topology.kubernetes.io/rack}}
         data: {train: [{path: pile/train}]}
         checkpoint: {store: {directory: {path: /checkpoints}}}
@@ -65,7 +65,7 @@ public sealed class RenderingTests
     public void Owned_objects_match_their_golden_files(string name, string spec)
     {
         var job = Job(name, spec);
-        var objects = new[] { OwnedObjects.Service(job), OwnedObjects.DisruptionBudget(job), OwnedObjects.Secret(job, "token"), OwnedObjects.StatefulSet(job, job.Spec.Topology.Nodes + job.Spec.Topology.SpareNodes, PodInputs.Digest(job.Spec)) };
+        var objects = new[] { OwnedObjects.Service(job), OwnedObjects.DisruptionBudget(job), OwnedObjects.Secret(job, Secret), OwnedObjects.StatefulSet(job, job.Spec.Topology.Nodes + job.Spec.Topology.SpareNodes, PodInputs.Digest(job.Spec)) };
         Golden.Matches($"rendering/{name}.yaml", string.Join("---\n", objects.Select(YamlWriter.Write)));
     }
 
@@ -108,7 +108,7 @@ public sealed class RenderingTests
     public void No_object_of_a_job_lies_outside_its_namespace()
     {
         var job = Job("opt-tiny", Small);
-        var objects = new[] { OwnedObjects.Service(job), OwnedObjects.DisruptionBudget(job), OwnedObjects.Secret(job, "token"), OwnedObjects.StatefulSet(job, 2, PodInputs.Digest(job.Spec)) };
+        var objects = new[] { OwnedObjects.Service(job), OwnedObjects.DisruptionBudget(job), OwnedObjects.Secret(job, Secret), OwnedObjects.StatefulSet(job, 2, PodInputs.Digest(job.Spec)) };
         Assert.All(objects, o => Assert.Equal("ml", (string?)o["metadata"]!["namespace"]));
         Assert.All(objects, o => Assert.StartsWith("opt-tiny", (string?)o["metadata"]!["name"], StringComparison.Ordinal));
         Assert.False((bool)PodTemplate.Render(job)["spec"]!["automountServiceAccountToken"]!);
@@ -139,6 +139,8 @@ public sealed class RenderingTests
         Assert.NotEqual(digest, PodInputs.Digest(spec with { Data = spec.Data with { Root = "/elsewhere" } }));
         Assert.Equal(digest, PodInputs.Digest(spec with { Suspend = true, Topology = spec.Topology with { Nodes = 100 }, Training = spec.Training with { TotalTokens = 1 } }));
     }
+
+    private static readonly AgentSecret Secret = new("token", null) { Data = new Dictionary<string, byte[]> { ["token"] = "token"u8.ToArray() } };
 
     private static OptTrainingJob Job(string name, string spec) => new()
     {

@@ -173,7 +173,10 @@ internal sealed class Scenario : IAsyncDisposable
         await _server.DisposeAsync();
     }
 
-    private static ILoggerFactory Logs() => Environment.GetEnvironmentVariable("OPT_TEST_LOG") is null ? NullLoggerFactory.Instance : LoggerFactory.Create(l => l.AddSimpleConsole(c => c.SingleLine = true).SetMinimumLevel(LogLevel.Debug));
+    /// <summary>Where operators that start from now on write their log.</summary>
+    public ILoggerFactory? LogTo { get; set; }
+
+    private ILoggerFactory Logs() => LogTo is { } kept ? kept : Environment.GetEnvironmentVariable("OPT_TEST_LOG") is null ? NullLoggerFactory.Instance : LoggerFactory.Create(l => l.AddSimpleConsole(c => c.SingleLine = true).SetMinimumLevel(LogLevel.Debug));
 
     private void Settle() => Quiet.Settle(() => Link.IsQuiet);
 

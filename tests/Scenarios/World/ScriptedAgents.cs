@@ -218,8 +218,12 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
         lock (_gate) return answer(Find(target));
     }
 
+    /// <summary>Whether agents take the token that comes with a request.</summary>
+    public Func<AgentTarget, bool> Takes { get; set; } = _ => true;
+
     private SimulatedAgent Find(AgentTarget target)
     {
+        if (!Takes(target)) throw new AgentException($"{target.Pod}: 401 the bearer token of the job is missing or wrong", System.Net.HttpStatusCode.Unauthorized);
         if (!_cut.ContainsKey(target.Ip) && _byIp.TryGetValue(target.Ip, out var agent) && agent.PodUid == target.PodUid) return agent;
         throw new AgentException($"{target.Pod}: connection refused");
     }

@@ -1,12 +1,16 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Logging.Abstractions;
 using Opt.Api;
 using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
+using Opt.Testing;
 using Opt.Trainer.Agent;
 using Opt.Trainer.Agent.Http;
 using Opt.Trainer.Agent.Processes;
@@ -25,16 +29,17 @@ internal sealed class AgentUnderTest : IAsyncDisposable
     private readonly TrainerAgent _agent;
     private WebApplication? _server;
 
-    private AgentUnderTest(IReadOnlyList<string> worker, int workers, IRendezvousHost? rendezvous, ICheckpointStore? store, IReadOnlyList<string>? diagnose)
+    private AgentUnderTest(IReadOnlyList<string> worker, int workers, IRendezvousHost? rendezvous, ICheckpointStore? store, IReadOnlyList<string>? diagnose, bool tls)
     {
         Port = FreePort();
         File.WriteAllText(TokenFile, Token + "\n");
+        if (tls) ShowNewCertificate();
         Directory.CreateDirectory(Path.Combine(_folder.Path, "store"));
         Store = store ?? new DirectoryStore(Path.Combine(_folder.Path, "store"), new RetryPolicy(new() { Attempts = 1 }, TimeProvider.System, () => 0.5));
         Options = new()
         {
             JobNamespace = "default", JobName = "opt", JobUid = TestRun.JobUid, PodName = "opt-0", PodUid = "pod-uid-0", PodIp = IPAddress.Loopback, NodeName = "node-a", Port = Port,
-            TokenFile = TokenFile, DataRoot = "/data", Store = new() { Credentials = new() }, Workers = workers, RunDirectory = Path.Combine(_folder.Path, "run"), ThreadsPerWorker = 3, WorkerCommand = worker,
+            TokenFile = TokenFile, DataRoot = "/data", Store = new() { Credentials = new() }, Workers = workers, RunDirectory = Path.Combine(_folder.Path, "run"), ThreadsPerWorker = 3, WorkerCommand = worker, Tls = tls,
         };
         if (diagnose is not null) Options = Options with { DiagnoseCommand = diagnose };
         _agent = new(Options, new(Store, rendezvous ?? new NoRendezvous(), _spawner, Output, TimeProvider.System, NullLogger.Instance));
@@ -47,14 +52,30 @@ internal sealed class AgentUnderTest : IAsyncDisposable
     public ICheckpointStore Store { get; }
     public StringWriter Output { get; } = new();
     public HttpClient Http => _http;
+    /// <summary>Everything it serves.</summary>
+    public IEnumerable<(string Method, string Path)> Routes => ((IEndpointRouteBuilder)_server!).DataSources.SelectMany(s => s.Endpoints).OfType<RouteEndpoint>()
+        .SelectMany(e => e.Metadata.GetMetadata<IHttpMethodMetadata>()!.HttpMethods.Select(m => (m, e.RoutePattern.RawText!)));
+
+    /// <summary>Time as the agent's token sees it.</summary>
+    public VirtualTime Clock { get; } = new();
+
     public string TokenFile => Path.Combine(_folder.Path, "token");
     public string StoreFolder => Path.Combine(_folder.Path, "store");
 
-    public static async Task<AgentUnderTest> StartAsync(IReadOnlyList<string>? worker = null, int workers = 1, IRendezvousHost? rendezvous = null, ICheckpointStore? store = null, IReadOnlyList<string>? diagnose = null)
+    public static async Task<AgentUnderTest> StartAsync(IReadOnlyList<string>? worker = null, int workers = 1, IRendezvousHost? rendezvous = null, ICheckpointStore? store = null, IReadOnlyList<string>? diagnose = null, bool tls = false)
     {
-        var agent = new AgentUnderTest(worker ?? Shell("sleep 1000"), workers, rendezvous, store, diagnose);
-        agent._server = await AgentServer.StartAsync(agent._agent, agent.Options, new AgentToken(agent.TokenFile), NullLoggerFactory.Instance, default);
+        var agent = new AgentUnderTest(worker ?? Shell("sleep 1000"), workers, rendezvous, store, diagnose, tls);
+        agent._server = await AgentServer.StartAsync(agent._agent, agent.Options, new AgentToken(agent.TokenFile, agent.Options.Tls, agent.Clock), NullLoggerFactory.Instance, default);
         return agent;
+    }
+
+    /// <summary>Writes another certificate beside the token, as a Secret that was replaced does.</summary>
+    public void ShowNewCertificate()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var certificate = new CertificateRequest("CN=opt", key, HashAlgorithmName.SHA256).CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(100));
+        File.WriteAllText(Path.Combine(_folder.Path, AgentToken.CertificateFile), certificate.ExportCertificatePem());
+        File.WriteAllText(Path.Combine(_folder.Path, AgentToken.KeyFile), key.ExportPkcs8PrivateKeyPem());
     }
 
     /// <summary>A worker written in shell, speaking the link by hand.</summary>

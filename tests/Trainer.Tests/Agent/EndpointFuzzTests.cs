@@ -1,6 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
-using System.Text;
 using System.Text.Json;
 using Opt.Api.Protocol;
 using Opt.Testing;
@@ -40,22 +38,8 @@ public sealed class EndpointFuzzTests
     {
         await using var agent = await AgentUnderTest.StartAsync();
         await agent.UntilAsync(s => s.Store.Reachable);
-        var slow = new List<Socket>();
-        try
-        {
-            for (var i = 0; i < 200; i++)
-            {
-                var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
-                slow.Add(socket);
-                await socket.ConnectAsync(IPAddress.Loopback, agent.Port, Cancelled);
-                await socket.SendAsync(Encoding.ASCII.GetBytes("PUT /v1/plan HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n"), Cancelled);
-            }
+        await using var slow = await SlowRequests.OpenAsync(new(IPAddress.Loopback, agent.Port), count: 200, Cancelled);
 
-            Assert.Equal(TestRun.JobUid, (await agent.StatusAsync()).JobUid);
-        }
-        finally
-        {
-            foreach (var socket in slow) socket.Dispose();
-        }
+        Assert.Equal(TestRun.JobUid, (await agent.StatusAsync()).JobUid);
     }
 }

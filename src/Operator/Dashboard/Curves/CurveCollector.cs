@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Opt.Api.Protocol;
@@ -7,6 +6,7 @@ using Opt.Api.V1Alpha1;
 using Opt.Kubernetes;
 using Opt.Operator.Agents;
 using Opt.Operator.Cluster;
+using Opt.Operator.Jobs;
 using Opt.Operator.Rendering;
 
 namespace Opt.Operator.Dashboard.Curves;
@@ -136,9 +136,9 @@ internal sealed class CurveCollector(OperatorInformers informers, KubernetesClie
     {
         if (Plans(job.Namespace!, job.Name, uid) is not [.., var plan]) return null;
         var pod = informers.Pods.Snapshot.By(Names.JobLabel, job.Name).FirstOrDefault(p => p.Metadata.Uid == plan.Members[0].PodUid);
-        if (pod?.Status?.PodIP is not { Length: > 0 } ip || pod.Status.Phase != "Running") return null;
+        if (pod?.Status is not { PodIP.Length: > 0, Phase: "Running" }) return null;
         var secret = await _secrets.FindAsync(new(job.Namespace, Names.Secret(job.Name)), ct);
-        return secret?.Data?.GetValueOrDefault(Names.TokenKey) is { } token ? (new(pod.Metadata.Name!, pod.Metadata.Uid!, ip, agentPort, Encoding.UTF8.GetString(token)), plan.Epoch) : null;
+        return secret is not null && AgentSecret.Read(secret) is { } known ? (Observer.Target(pod, agentPort, known, former: null), plan.Epoch) : null;
     }
 
     private async Task<bool> CancelledAsync(TimeSpan delay, CancellationToken ct)

@@ -16,6 +16,8 @@ internal static class AgentMetrics
         Header(text, "opt_agent_state", "1 for what the agent is doing.");
         foreach (var state in Enum.GetValues<AgentState>()) Sample(text, $"opt_agent_state{{state=\"{state}\"}}", status.State == state ? 1 : 0);
         Gauge(text, "opt_store_reachable", "Whether the checkpoint store can be read.", status.Store.Reachable ? 1 : 0);
+        Header(text, "opt_store_failures_total", "Looks at the checkpoint store that failed.", "counter");
+        Sample(text, "opt_store_failures_total", status.Store.Failures);
         Header(text, "opt_worker_up", "1 while the worker of a rank runs.");
         foreach (var worker in status.Workers) Sample(text, string.Create(CultureInfo.InvariantCulture, $"opt_worker_up{{rank=\"{worker.Rank}\"}}"), worker.State == WorkerState.Exited ? 0 : 1);
         Header(text, "opt_worker_restore_progress", "Share of a rank's restore that is done, 0 to 1, while it restores.");
@@ -75,7 +77,7 @@ internal static class AgentMetrics
         Sample(text, name, value);
     }
 
-    private static void Header(StringBuilder text, string name, string help) => text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}\n# TYPE {name} gauge\n");
+    private static void Header(StringBuilder text, string name, string help, string type = "gauge") => text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}\n# TYPE {name} {type}\n");
 
     private static void Sample(StringBuilder text, string series, double value) => text.Append(CultureInfo.InvariantCulture, $"{series} {value:R}\n");
 }

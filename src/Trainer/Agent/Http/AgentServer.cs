@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -38,7 +39,11 @@ internal static class AgentServer
             kestrel.Limits.MaxRequestHeadersTotalSize = 16 << 10;
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
             kestrel.Limits.MaxConcurrentConnections = 256;
-            kestrel.Listen(options.PodIp, options.Port, listen => listen.Protocols = HttpProtocols.Http1);
+            kestrel.Listen(options.PodIp, options.Port, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http1;
+                if (options.Tls) listen.UseHttps(https => (https.SslProtocols, https.ServerCertificateSelector) = (SslProtocols.Tls12 | SslProtocols.Tls13, (_, _) => token.Certificate));
+            });
         });
         var app = builder.Build();
         app.Use((context, next) => AuthorizeAsync(context, next, token));

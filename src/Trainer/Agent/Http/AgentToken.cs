@@ -1,30 +1,70 @@
 using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 
 namespace Opt.Trainer.Agent.Http;
 
-/// <summary>The bearer token of the job, from a file that a Secret may replace. Compared in constant time.</summary>
+/// <summary>
+/// What the operator and the agents of a job know each other by, from files that a Secret may replace: the bearer token, compared in constant time,
+/// and the certificate. Both are read again every few seconds, and when a request brings another token: a replaced one is good for nothing then.
+/// </summary>
 internal sealed class AgentToken
 {
-    private const string Scheme = "Bearer ";
-    private readonly string _file;
-    private byte[] _digest;
+    public const string CertificateFile = "tls.crt", KeyFile = "tls.key";
 
-    /// <exception cref="FormatException">The file is missing or empty.</exception>
-    public AgentToken(string file)
+    private const string Scheme = "Bearer ";
+    private static readonly TimeSpan Age = TimeSpan.FromSeconds(10);
+    private readonly string _file;
+    private readonly bool _tls;
+    private readonly TimeProvider _time;
+    private readonly Lock _gate = new();
+    private byte[] _digest;
+    private X509Certificate2? _certificate;
+    private long _readAt;
+
+    /// <param name="tls">Read the certificate, too.</param>
+    /// <exception cref="FormatException">A file is missing or empty.</exception>
+    public AgentToken(string file, bool tls, TimeProvider time)
     {
-        _file = file;
+        (_file, _tls, _time, _readAt) = (file, tls, time, time.GetTimestamp());
         _digest = Read() ?? throw new FormatException($"OPT_AGENT_TOKEN_FILE names \"{file}\", which is missing or empty");
+        if (tls) _certificate = ReadCertificate() ?? throw new FormatException($"OPT_AGENT_TLS is set, but {CertificateFile} and {KeyFile} beside \"{file}\" are no certificate and key");
+    }
+
+    /// <summary>The certificate to show; null without TLS.</summary>
+    public X509Certificate2? Certificate
+    {
+        get
+        {
+            Refresh(Age);
+            lock (_gate) return _certificate;
+        }
     }
 
     public bool Accepts(string? authorization)
     {
         if (authorization is null || !authorization.StartsWith(Scheme, StringComparison.Ordinal)) return false;
         var given = Digest(authorization[Scheme.Length..]);
-        if (Same(given, Volatile.Read(ref _digest))) return true;
-        if (Read() is not { } fresh || Same(fresh, Volatile.Read(ref _digest))) return false;
-        Volatile.Write(ref _digest, fresh);   // the Secret was replaced
-        return Same(given, fresh);
+        Refresh(Age);
+        if (Same(given, Known)) return true;
+        Refresh(TimeSpan.Zero);   // the Secret was replaced just now
+        return Same(given, Known);
+    }
+
+    private byte[] Known
+    {
+        get { lock (_gate) return _digest; }
+    }
+
+    private void Refresh(TimeSpan age)
+    {
+        lock (_gate)
+        {
+            if (_time.GetElapsedTime(_readAt) < age) return;
+            _readAt = _time.GetTimestamp();
+            _digest = Read() ?? _digest;
+            if (_tls) _certificate = ReadCertificate() ?? _certificate;   // the old one is left to the collector: handshakes may still use it
+        }
     }
 
     private static bool Same(byte[] a, byte[] b) => CryptographicOperations.FixedTimeEquals(a, b);
@@ -41,6 +81,19 @@ internal sealed class AgentToken
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return null;
+        }
+    }
+
+    private X509Certificate2? ReadCertificate()
+    {
+        var folder = Path.GetDirectoryName(Path.GetFullPath(_file))!;
+        try
+        {
+            return X509Certificate2.CreateFromPemFile(Path.Combine(folder, CertificateFile), Path.Combine(folder, KeyFile));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            return null;   // half a replacement: the next look finds the whole
         }
     }
 }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Net;
-using System.Net.Http.Headers;
 using Opt.Api.Protocol;
 using Opt.Trainer.Agent;
 
@@ -14,6 +13,7 @@ internal static class TierEnvironment
 
     public const string PortVariable = "OPT_AGENT_PORT";
     public const string TokenFileVariable = "OPT_AGENT_TOKEN_FILE";
+    public const string TlsVariable = "OPT_AGENT_TLS";
 
     /// <summary>This node's folders, then the other members' agents; nothing for a worker without an agent.</summary>
     public static IReadOnlyList<INearbyCopies> Read(Func<string, string?> variable, RunPlan plan, int rank, TimeProvider time)
@@ -24,10 +24,10 @@ internal static class TierEnvironment
         var port = variable(PortVariable) is { Length: > 0 } text ? int.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture) : AgentOptions.DefaultPort;
         var self = rank / plan.WorkersPerMember;
         var partner = Partners.Of(plan.Members)[self];
-        var http = new HttpClient(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(3) }) { Timeout = Timeout.InfiniteTimeSpan };
-        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", File.ReadAllText(file).Trim());
+        var tls = variable(TlsVariable) is "1";
+        var http = new HttpClient(new PeerCredential(file, tls)) { Timeout = Timeout.InfiniteTimeSpan };
         return [node, new PeerCopies(http, [.. plan.Members.Where((_, i) => i != self).Select(Address)], Address(plan.Members[partner]), time)];
 
-        Uri Address(PlanMember member) => new UriBuilder(Uri.UriSchemeHttp, IPAddress.Parse(member.PodIp).ToString(), port).Uri;
+        Uri Address(PlanMember member) => new UriBuilder(tls ? Uri.UriSchemeHttps : Uri.UriSchemeHttp, IPAddress.Parse(member.PodIp).ToString(), port).Uri;
     }
 }
