@@ -39,7 +39,7 @@ public sealed class EndpointFuzzTests
         using var exporter = new PrometheusExporter("Opt.Slow");
         var health = FreePort();
         await using var probes = await Endpoints.StartAsync(new() { HealthPort = health, MetricsPort = health, BindAddress = IPAddress.Loopback }, () => true, exporter, Cancelled);
-        using var http = new HttpClient(new SocketsHttpHandler { SslOptions = new() { RemoteCertificateValidationCallback = (_, _, _, _) => true } });
+        using var http = new HttpClient(new SocketsHttpHandler { SslOptions = new() { RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is not null } });
         foreach (var (port, url, code) in new[]
         {
             (dashboard.Address.Port, dashboard.Address.ToString(), 200), (webhooks.Port, $"https://127.0.0.1:{webhooks.Port}{WebhookServer.ValidatePath}", 405), (health, $"http://127.0.0.1:{health}/healthz", 200), (health, $"http://127.0.0.1:{health}/metrics", 200),
