@@ -22,6 +22,7 @@ internal sealed class AgentEndpoints : IAsyncDisposable
     private readonly ConcurrentDictionary<string, (AgentTarget Target, ScriptedAgents Agents)> _targets = new();
     private readonly ConcurrentDictionary<string, byte> _connections = new();
     private long _requests;
+    private volatile ReadPlan _plan = new([], null);
     private readonly WebApplication _app;
     private readonly ITimer _trainer;
 
@@ -79,7 +80,7 @@ internal sealed class AgentEndpoints : IAsyncDisposable
                 case "GET /v1/status": await AnswerAsync(http, await agents.GetStatusAsync(target, ct), ProtocolJson.Default.AgentStatus); break;
                 case "GET /v1/catalogue": await AnswerAsync(http, await agents.GetCatalogueAsync(target, ct), ProtocolJson.Default.Catalogue); break;
                 case "GET /v1/steps": await AnswerAsync(http, await agents.GetStepsAsync(target, Number(http, "epoch"), Number(http, "after"), TimeSpan.FromSeconds(Number(http, "waitSeconds")), ct), ProtocolJson.Default.StepsPage); break;
-                case "PUT /v1/plan": await agents.PutPlanAsync(target, (await http.Request.ReadFromJsonAsync(ProtocolJson.Default.RunPlan, ct))!, ct); break;
+                case "PUT /v1/plan": await agents.PutPlanAsync(target, await PlanAsync(http), ct); break;
                 case "PUT /v1/control": await agents.PutControlAsync(target, (await http.Request.ReadFromJsonAsync(ProtocolJson.Default.ControlRequest, ct))!, ct); break;
                 case "PUT /v1/fence": await AnswerAsync(http, await agents.PutFenceAsync(target, (await http.Request.ReadFromJsonAsync(ProtocolJson.Default.FenceRequest, ct))!, ct), ProtocolJson.Default.Catalogue); break;
                 case "PUT /v1/checkpoints": await AnswerAsync(http, await agents.PutCheckpointAsync(target, (await http.Request.ReadFromJsonAsync(ProtocolJson.Default.CheckpointMark, ct))!, ct), ProtocolJson.Default.Catalogue); break;
@@ -94,6 +95,18 @@ internal sealed class AgentEndpoints : IAsyncDisposable
             await AnswerAsync(http, new AgentError { Error = e.Message }, ProtocolJson.Default.AgentError);
         }
     }
+
+    /// <summary>Real agents are machines of their own; here one plan goes to thousands in this process and is read once.</summary>
+    private async Task<RunPlan> PlanAsync(HttpContext http)
+    {
+        using var body = new MemoryStream((int)(http.Request.ContentLength ?? 0));
+        await http.Request.Body.CopyToAsync(body, http.RequestAborted);
+        var read = _plan;
+        if (!body.GetBuffer().AsSpan(0, (int)body.Length).SequenceEqual(read.Json)) _plan = read = new(body.ToArray(), JsonSerializer.Deserialize(body.ToArray(), ProtocolJson.Default.RunPlan)!);
+        return read.Plan!;
+    }
+
+    private sealed record ReadPlan(byte[] Json, RunPlan? Plan);
 
     private static long Number(HttpContext http, string name) => long.Parse(http.Request.Query[name]!, CultureInfo.InvariantCulture);
 

@@ -30,7 +30,7 @@ internal static class Scale
         var what = $"{jobs} x {nodes} nodes";
         await using var agents = await AgentEndpoints.StartAsync(step: TimeSpan.FromSeconds(1));
         await using var cluster = await Cluster.StartAsync(new() { Http = new() }, TimeProvider.System, default);
-        await using var machines = await SimulatedNodes.StartAsync(cluster, new() { Count = jobs * nodes + losses, Address = AgentEndpoints.Address, Script = _ => agents.Script() }, default);
+        await using var machines = await SimulatedNodes.StartAsync(cluster, new() { Count = jobs * nodes + losses, Address = AgentEndpoints.Address, Script = _ => agents.Script(), HeartbeatInterval = Heartbeats(jobs * nodes) }, default);
         await cluster.Api.CreateAsync(new("apiextensions.k8s.io", "v1", "customresourcedefinitions"), null, Yaml.Parse(await File.ReadAllTextAsync(Repo.PathOf("crds", "opttrainingjobs.yaml")))[0].AsObject(), User, default);
         await cluster.IdleAsync();
         var port = FreePort();
@@ -38,9 +38,15 @@ internal static class Scale
         try
         {
             var start = Figures.Now();
-            for (var job = 0; job < jobs; job++) await cluster.Api.CreateAsync(Jobs, "default", Yaml.Parse(Manifest(job, nodes))[0].AsObject(), User, default);
-            await AllAsync(cluster, jobs, s => s.Phase == JobPhase.Running && s.Nodes.Ready == nodes, minutes: 8);
-            Figures.Print($"{what}: apply to phase Running", "s", Figures.Since(start));
+            // Some two thousand machines at a time: while a job starts all of its agents are asked every second.
+            var together = Math.Max(1, 2048 / nodes);
+            for (var job = 0; job < jobs; job++)
+            {
+                await cluster.Api.CreateAsync(Jobs, "default", Yaml.Parse(Manifest(job, nodes))[0].AsObject(), User, default);
+                if ((job + 1) % together == 0 || job + 1 == jobs) await AllAsync(cluster, job + 1, s => s.Phase == JobPhase.Running && s.Nodes.Ready == nodes, minutes: 8);
+            }
+
+            Figures.Print(together < jobs ? $"{what}: all jobs running, {together} applied at a time" : $"{what}: apply to phase Running", "s", Figures.Since(start));
             await SteadyAsync(what, @operator, agents, port);
             if (reconciles > 0) await PressAsync(what, cluster, @operator, jobs, port, reconciles);
             if (losses > 0) await LoseAsync(what, cluster, machines, nodes, losses);
@@ -51,6 +57,9 @@ internal static class Scale
             await @operator.WaitForExitAsync();
         }
     }
+
+    /// <summary>Leases are renewed in this process too, one after the other: a thousand a second would take it up.</summary>
+    private static TimeSpan Heartbeats(int nodes) => TimeSpan.FromSeconds(nodes > 4096 ? 25 : 10);
 
     /// <summary>A minute in which nothing happens but steps.</summary>
     private static async Task SteadyAsync(string what, Process @operator, AgentEndpoints agents, int port)
@@ -69,12 +78,12 @@ internal static class Scale
         Percentiles($"{what}: a reconcile while training", before, after);
     }
 
-    /// <summary>All jobs are touched again and again, until that many passes were made: how long one takes when the operator has no rest.</summary>
+    /// <summary>All jobs are touched again and again, until that many passes were made or ten minutes are over: how long one takes when the operator has no rest.</summary>
     private static async Task PressAsync(string what, Cluster cluster, Process @operator, int jobs, int port, int reconciles)
     {
         using var http = new HttpClient();
         var (cpu, before, start, after) = (Cpu(@operator), await MetricsAsync(http, port), Figures.Now(), Array.Empty<string>());
-        for (var turn = 0; Passes(after) - Passes(before) < reconciles; turn++)
+        for (var turn = 0; Passes(after) - Passes(before) < reconciles && Figures.Since(start) < 600; turn++)
         {
             var touch = new JsonObject { ["metadata"] = new JsonObject { ["annotations"] = new JsonObject { ["bench.example/turn"] = $"{turn}" } } };
             for (var job = 0; job < jobs; job++) await cluster.Api.PatchAsync(Jobs, "default", $"opt-{job}", PatchKind.Merge, touch.DeepClone().AsObject(), User, default);
@@ -127,7 +136,7 @@ internal static class Scale
             var statuses = await StatusesAsync(cluster);
             if (statuses.Count == jobs && statuses.All(holds)) return;
             if (Figures.Since(start) > 60 * minutes) throw new TimeoutException($"{statuses.Count(holds)} of {jobs} jobs are there; one says {JsonSerializer.Serialize(statuses.FirstOrDefault(s => !holds(s)), SpecJson.Default.OptTrainingJobStatus)}; the operator said:\n{string.Join('\n', JobStart.Said)}");
-            await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System);
+            await Task.Delay(TimeSpan.FromMilliseconds(Math.Max(200, 20 * jobs)), TimeProvider.System);
         }
     }
 

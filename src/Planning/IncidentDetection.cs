@@ -30,21 +30,20 @@ internal static class IncidentDetection
         };
     }
 
-    private static Incident? LostPod(Situation s)
-    {
-        foreach (var member in s.Members)
-        {
-            var evidence = member.Pod ?? s.Seen.Evidence.FirstOrDefault(p => p.Uid == member.Planned.PodUid);
-            // An agent never ends by itself: a pod that succeeded was told to end, by whoever deleted it, and its machine did nothing wrong.
-            if (evidence is { Phase: "Succeeded" }) return Of(s, member, $"pod-{member.Planned.PodUid}", Reasons.PodLost, Severity.Planned, $"pod {member.Planned.Pod} was ended from outside{Because(evidence)}");
-            if (evidence is { Phase: "Failed" }) return FailedPod(s, member, evidence);
-            if (member.Pod is { Terminating: false }) continue;
-            // Terminating on a dead node lasts for ever; the node is what failed then.
-            if (member is { Pod.Terminating: true, Node.Ready: false, Agent.SilentSince: not null }) return DeadNode(s, member);
-            return Of(s, member, $"pod-{member.Planned.PodUid}", Reasons.PodLost, Severity.Planned, $"pod {member.Planned.Pod} was {(member.Pod is null ? "removed" : "deleted")}{Because(evidence)}");
-        }
+    private static Incident? LostPod(Situation s) => s.Members.Select(m => LostPod(s, m)).FirstOrDefault(incident => incident is not null);
 
-        return null;
+    private static Incident? LostPod(Situation s, Member member)
+    {
+        // As it was when it ended: a pod that fails by itself is deleted by its controller afterwards, which is nobody's wish.
+        var pod = s.Seen.Evidence.FirstOrDefault(p => p.Uid == member.Planned.PodUid) ?? member.Pod;
+        if (pod is { Phase: "Failed", Terminating: false }) return FailedPod(s, member, pod);
+        var ended = pod is { Phase: "Succeeded" or "Failed" };
+        if (!ended && member.Pod is { Terminating: false }) return null;
+        // Terminating on a dead node lasts for ever; the node is what failed then.
+        if (member is { Pod.Terminating: true, Node.Ready: false, Agent.SilentSince: not null }) return DeadNode(s, member);
+        // An agent never ends by itself: whoever deleted the pod told it to, or had it killed when it took too long. Its machine did nothing wrong.
+        var how = ended ? "ended from outside" : member.Pod is null ? "removed" : "deleted";
+        return Of(s, member, $"pod-{member.Planned.PodUid}", Reasons.PodLost, Severity.Planned, $"pod {member.Planned.Pod} was {how}{Because(pod)}");
     }
 
     private static Incident FailedPod(Situation s, Member member, PodState evidence)

@@ -41,8 +41,16 @@ public sealed record Observation
     /// <summary>How many more nodes of the cluster may be quarantined (<see cref="QuarantineBreaker"/>).</summary>
     public int QuarantineRoom { get; init; } = int.MaxValue;
 
+    /// <summary>Other jobs that wait for machines while they hold some; looked for only while this job is short itself.</summary>
+    public EquatableList<Rival> Rivals { get; init; } = [];
+
     public Memory Memory { get; init; } = new();
 }
+
+/// <summary>A job that waits for machines while it holds some, so that others may wait for those.</summary>
+/// <param name="Job">Namespace and name.</param>
+/// <param name="Priority">Its pods' priority.</param>
+public sealed record Rival(string Job, string Uid, int Priority, DateTimeOffset Created);
 
 /// <summary>
 /// What the operator remembers between passes. Losing it (a restart) costs time, never correctness: all that must survive is in plans,
@@ -55,6 +63,9 @@ public sealed record Memory
 
     /// <summary>Since when members are missing.</summary>
     public DateTimeOffset? ShortSince { get; init; }
+
+    /// <summary>When a job that must release its machines before this one was last seen to hold some.</summary>
+    public DateTimeOffset? BehindAt { get; init; }
 
     /// <summary>The drain asked for, if one is under way.</summary>
     public DrainRequest? Drain { get; init; }
@@ -161,8 +172,8 @@ public sealed record JobOutcome
     public long Step { get; init; }
 }
 
-/// <summary>Pods were released at <paramref name="At"/>, for the <paramref name="Times"/>th time in a row.</summary>
-public sealed record Release(DateTimeOffset At, int Times);
+/// <summary>Pods were released at <paramref name="At"/>, for the <paramref name="Times"/>th time in a row; they had that <paramref name="Priority"/>.</summary>
+public sealed record Release(DateTimeOffset At, int Times, int Priority = 0);
 
 /// <summary>One pod.</summary>
 public sealed record PodState
@@ -183,6 +194,9 @@ public sealed record PodState
     public string Revision { get; init; } = "";
 
     public bool Terminating { get; init; }
+
+    /// <summary>As the cluster resolved its priority class.</summary>
+    public int Priority { get; init; }
 
     /// <summary>Why it failed, waits or cannot be placed, for people.</summary>
     public string? Trouble { get; init; }

@@ -76,6 +76,9 @@ internal sealed class Situation
     public FailurePolicySpec Policy => Job.Spec.FailurePolicy;
     public string Uid => Job.Metadata.Uid;
 
+    /// <summary>The pods' priority, or the one they had when they were released.</summary>
+    public int Priority => Seen.Pods.Count > 0 ? Seen.Pods.Max(p => p.Priority) : Seen.StatefulSet?.Release?.Priority ?? 0;
+
     /// <summary>Highest epoch heard of anywhere: agents know of fences whose plan was never written.</summary>
     public long HighestEpoch => Math.Max(Math.Max(Math.Max(Plan?.Epoch ?? 0, Job.Status?.Epoch ?? 0), Seen.Memory.Fence?.StoreEpoch ?? 0), Seen.Agents.Where(IsOurs).Select(a => a.Status!.Epoch).DefaultIfEmpty(0).Max());
 

@@ -35,6 +35,8 @@ public sealed class SpecValidationTests
     [InlineData("topology: {nodes: 2, acceleratorsPerNode: 8, tensorParallel: 8}", "spec.topology.tensorParallel: 8 is not allowed; must divide the 12 attention heads")]
     [InlineData("model: {preset: opt-350m}\ntopology: {nodes: 2, acceleratorsPerNode: 8, tensorParallel: 2}", "spec.topology.tensorParallel: 2 is not allowed; must be 1 for opt-350m")]
     [InlineData("model: {layers: 2, hiddenSize: 64, heads: 4, vocabSize: 50265}\ntopology: {nodes: 2, acceleratorsPerNode: 8, tensorParallel: 2}", "spec.topology.tensorParallel: 2 is not allowed; must divide the vocabulary 50265")]
+    [InlineData("model: {preset: opt-175b}\ntopology: {nodes: 124, minNodes: 4, acceleratorMemoryGiB: 80}", "spec.topology.minNodes: 4 is not allowed; must be at least 5: on 4 machines weights, gradients and optimizer state alone take 9")]
+    [InlineData("model: {preset: opt-175b}\ntopology: {nodes: 4, acceleratorMemoryGiB: 80}", "spec.topology.nodes: 4 is not allowed; use more machines, or larger accelerators: on 4 machines weights, gradients and optimizer state alone take 9")]
     [InlineData("training: {batchTokens: 5000}", "spec.training.batchTokens: 5000 is not allowed; must be a multiple of the sequence length 2048")]
     [InlineData("training: {sequenceLength: 4096, batchTokens: 8192}", "spec.training.sequenceLength: 4096 is not allowed; must be at most the model's maxPositions 2048")]
     [InlineData("training: {precision: fp8}", "spec.training.precision: \"fp8\" is not allowed; must be one of fp32, fp16, bf16")]
@@ -52,6 +54,12 @@ public sealed class SpecValidationTests
     [InlineData("failurePolicy: {agentSilence: 0s}", "spec.failurePolicy.agentSilence: 0s is not allowed; must be at least 1s")]
     public void A_fault_names_field_value_and_what_is_allowed(string change, string message) =>
         Assert.Contains(SpecValidation.Validate(With(change)), fault => fault.ToString().Contains(message, StringComparison.Ordinal));
+
+    [Theory]
+    [InlineData("model: {preset: opt-175b}\ntopology: {nodes: 124, minNodes: 5, acceleratorMemoryGiB: 80}")]
+    [InlineData("model: {preset: opt-175b}\ntopology: {nodes: 124, minNodes: 4}")]
+    [InlineData("model: {preset: opt-175b}\ntopology: {nodes: 124, minNodes: 4, acceleratorMemoryGiB: 80}\ntraining: {masterWeights: false}")]
+    public void Machines_that_hold_the_state_of_training_are_enough_as_far_as_the_spec_tells(string change) => Assert.Empty(SpecValidation.Validate(With(change)));
 
     [Fact]
     public void All_faults_are_reported_at_once() =>

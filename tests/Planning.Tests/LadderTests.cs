@@ -75,6 +75,33 @@ public sealed class LadderTests
     }
 
     [Fact]
+    public void A_deleted_pod_that_had_to_be_killed_after_its_grace_is_not_held_against_its_node()
+    {
+        var world = new SimulatedWorld(Make.Job(nodes: 3, totalSteps: 2000), nodes: 3);
+        world.RunUntil(w => w.Status is { Phase: JobPhase.Running, Step: >= 12 });
+        var member = world.Plan!.Members[1];
+        var pod = world.Pods.Single(p => p.Uid == member.PodUid);
+        (pod.Terminating, pod.Failed) = (true, true);
+        world.RunUntil(w => w.Status is { Epoch: 2, Phase: JobPhase.Running }, limit: 300);
+
+        Assert.Equal(Reasons.PodLost, world.Plan.Cause.Reason);
+        Assert.All(world.Nodes, n => Assert.Null(n.Quarantine));
+        Assert.NotEqual(member.PodUid, world.Plan.Members[1].PodUid);
+    }
+
+    [Fact]
+    public void A_pod_that_fails_by_itself_is_held_against_its_node_although_it_is_deleted_afterwards()
+    {
+        var world = new SimulatedWorld(Make.Job(nodes: 3, totalSteps: 2000), nodes: 4);
+        world.RunUntil(w => w.Status is { Phase: JobPhase.Running, Step: >= 12 });
+        var member = world.Plan!.Members[1];
+        world.Pods.Single(p => p.Uid == member.PodUid).Failed = true;
+        world.RunUntil(w => w.Status is { Epoch: 2, Phase: JobPhase.Running }, limit: 300);
+
+        Assert.NotNull(world.Nodes.Single(n => n.Name == member.Node).Quarantine);
+    }
+
+    [Fact]
     public void A_spare_that_was_named_before_takes_over_last()
     {
         var world = new SimulatedWorld(Make.Job(nodes: 3, spares: 2, totalSteps: 2000), nodes: 5);

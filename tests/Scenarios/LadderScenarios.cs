@@ -40,13 +40,14 @@ public sealed class LadderScenarios
         await world.UntilAsync(s => s is { Step: >= 12, Nodes.SparesReady: 1 });
         var bad = (await world.PlanAsync()).Members[1];
         world.Agents.Of(bad).Fail(WorkerExit.Device, world.Clock.GetUtcNow(), "CUDA error: uncorrectable ECC error encountered");
-        await world.UntilAsync(s => s is { Epoch: 2, Phase: JobPhase.Running }, seconds: 60);
+        await world.UntilAsync(s => s.Nodes.Quarantined.Count > 0, seconds: 60);   // in the midst of its recovery
         var aside = await world.Api.GetAsync(ResourceId.Nodes, null, bad.Node, TestContext.Current.CancellationToken);
         Assert.True((bool?)aside["spec"]!["unschedulable"]);
 
         await world.Api.DeleteAsync(Scenario.Jobs, "ml", "opt", null, Scenario.User, TestContext.Current.CancellationToken);
         await world.AdvanceAsync(TimeSpan.FromSeconds(130));
         var back = await world.Api.GetAsync(ResourceId.Nodes, null, bad.Node, TestContext.Current.CancellationToken);
+        Assert.Empty(await world.ListAsync(ResourceId.Pods));
         Assert.Null(back["spec"]!["unschedulable"]);
         Assert.Null(back["metadata"]!["labels"]!["training.opt-operator.io/quarantined"]);
         Assert.Null(back["metadata"]!["annotations"]!["training.opt-operator.io/quarantine"]);

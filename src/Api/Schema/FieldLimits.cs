@@ -62,6 +62,7 @@ internal static class FieldLimits
         ["TopologySpec.Nodes"] = Range(1, 4096),
         ["TopologySpec.MinNodes"] = Range(1, 4096),
         ["TopologySpec.AcceleratorsPerNode"] = Range(1, 64),
+        ["TopologySpec.AcceleratorMemoryGiB"] = Range(1, 65536),
         ["TopologySpec.SpareNodes"] = Range(0, 512),
         ["TopologySpec.TensorParallel"] = Range(1, 64),
         ["TopologySpec.DataParallelShard"] = Range(1, 4096 * 64),

@@ -86,12 +86,18 @@ public sealed record TopologySpec
 
     /// <summary>
     /// Fewest machines to run on. Where not all of nodes can be placed within 5 minutes, or failurePolicy.provisionDeadline if that is shorter, the job goes on
-    /// with those it has, the batch unchanged and split over them, and grows back when the others are there. Check with "opt-trainer plan" that the state fits. Default: nodes. Live.
+    /// with those it has, the batch unchanged and split over them, and grows back when the others are there. With acceleratorMemoryGiB so few that the state does not fit are refused. Default: nodes. Live.
     /// </summary>
     public int? MinNodes { get; init; }
 
     /// <summary>Workers, one per accelerator, on each machine. Immutable.</summary>
     public int AcceleratorsPerNode { get; set; } = 8;
+
+    /// <summary>
+    /// Memory of one accelerator in GiB. Where it is given, a job is refused whose weights, gradients and optimizer state alone do not fit on nodes, or on
+    /// minNodes; "opt-trainer plan" tells what activations take besides. Default: not checked. Live.
+    /// </summary>
+    public int? AcceleratorMemoryGiB { get; init; }
 
     /// <summary>Warm machines that wait to replace a failed one. Live.</summary>
     public int SpareNodes { get; init; }

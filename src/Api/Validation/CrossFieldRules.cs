@@ -6,8 +6,11 @@ namespace Opt.Api.Validation;
 /// <summary>Rules over more than one field. The schema's own limits hold already.</summary>
 internal static class CrossFieldRules
 {
-    public static IEnumerable<SpecFault> Faults(OptTrainingJobSpec spec) =>
-        [.. Model(spec), .. Topology(spec), .. Batch(spec), .. Schedule(spec.Training.LearningRate), .. Checkpoint(spec.Checkpoint), .. Data(spec.Data), .. Policy(spec.FailurePolicy), .. DivergenceRules.Faults(spec)];
+    public static IEnumerable<SpecFault> Faults(OptTrainingJobSpec spec)
+    {
+        SpecFault[] faults = [.. Model(spec), .. Topology(spec), .. Batch(spec), .. Schedule(spec.Training.LearningRate), .. Checkpoint(spec.Checkpoint), .. Data(spec.Data), .. Policy(spec.FailurePolicy), .. DivergenceRules.Faults(spec)];
+        return faults.Length > 0 ? faults : MemoryRules.Faults(spec);
+    }
 
     private static IEnumerable<SpecFault> Model(OptTrainingJobSpec spec)
     {

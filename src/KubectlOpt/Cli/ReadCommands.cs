@@ -49,7 +49,7 @@ internal static class ReadCommands
         {
             var job = await cluster.GetAsync(parsed.GetValue(name), ct);
             var entries = Matching(job, parsed.GetValue(search)).ToArray();
-            terminal.Print(parsed.GetValue(output), Printing.List(entries), () => entries.Length == 0 ? "No entries.\n" : JobViews.Logbook(entries, terminal.Clock.GetUtcNow()));
+            terminal.Print(parsed.GetValue(output), Printing.List(entries), () => (entries.Length == 0 ? "No entries.\n" : JobViews.Logbook(entries, terminal.Clock.GetUtcNow())) + JobViews.Older(job));
             if (!parsed.GetValue(watch)) return ExitCodes.Done;
             var said = entries.Select(JobViews.Id).ToHashSet();
             await foreach (var jobs in cluster.FollowAsync(job.Name(), allNamespaces: false, ct))

@@ -47,6 +47,7 @@ internal sealed class Observer(OperatorInformers informers, KubernetesClient cli
             TemplateFaults = await TemplateFaultsAsync(job, state, set, digest, ct),
             CanActOnNodes = canActOnNodes,
             QuarantineRoom = QuarantineRoom(),
+            Rivals = [.. Rivals.Of(informers, job, set)],
             Memory = state.Memory,
         };
     }

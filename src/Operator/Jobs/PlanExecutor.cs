@@ -26,11 +26,14 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
     /// <exception cref="KubernetesException">The API server refused, or somebody else wrote first.</exception>
     public async Task ExecuteAsync(OptTrainingJob job, JobState state, IReadOnlyList<PlannedAction> actions, CancellationToken ct)
     {
+        var unseen = new List<Func<CancellationToken, Task>>();
         foreach (var action in actions.Where(a => a is not StartDiagnostics))
         {
-            await ExecuteAsync(job, state, action, ct);
+            await ExecuteAsync(job, state, action, unseen, ct);
             metrics.Acted(action.GetType().Name);
         }
+
+        foreach (var seen in unseen) await OwnWrites.SeenAsync(seen, clock, ct);
 
         // Last, since nothing waits for them, and many at once: all nodes of a large job may be asked, dead ones among them.
         await Parallel.ForEachAsync(actions.OfType<StartDiagnostics>(), new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = ct }, async (action, token) =>
@@ -40,7 +43,8 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         });
     }
 
-    private Task ExecuteAsync(OptTrainingJob job, JobState state, PlannedAction action, CancellationToken ct) => action switch
+    /// <param name="unseen">What the informers must show before the next decision, of actions that come in dozens: they wait together.</param>
+    private Task ExecuteAsync(OptTrainingJob job, JobState state, PlannedAction action, List<Func<CancellationToken, Task>> unseen, CancellationToken ct) => action switch
     {
         CreateSecret => CreateSecretAsync(job, state, ct),
         ApplyService => ApplyAsync(job, Resources.Services, OwnedObjects.Service(job), informers.Services, ct),
@@ -52,9 +56,9 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         SendPlan a => SendPlanAsync(state, a, ct),
         SendControl a => SendControlAsync(state, a, ct),
         RecordLogbook a => RecordAsync(state, a, ct),
-        QuarantineNode a => QuarantineAsync(job, a, ct),
+        QuarantineNode a => QuarantineAsync(job, a, unseen, ct),
         NoteOffences a => NoteAsync(a, ct),
-        DeletePod a => DeletePodAsync(job, a, ct),
+        DeletePod a => DeletePodAsync(job, a, unseen, ct),
         DeletePlan a => DeletePlanAsync(job, a, ct),
         DeleteJob a => DeleteJobAsync(job, a, ct),
         _ => throw new UnreachableException($"No executor for {action.GetType().Name}"),
@@ -214,7 +218,7 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         }
     }
 
-    private async Task QuarantineAsync(OptTrainingJob job, QuarantineNode action, CancellationToken ct)
+    private async Task QuarantineAsync(OptTrainingJob job, QuarantineNode action, List<Func<CancellationToken, Task>> unseen, CancellationToken ct)
     {
         var details = new JsonObject
         {
@@ -234,7 +238,7 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         var written = await client.Resource(Resources.Nodes).PatchAsync(ObjectKey.Cluster(action.Node), Patch.Merge(patch), ct);
         Log.Quarantined(logger, action.Node, job.Metadata.Name, action.Reason, action.Message);
         metrics.Quarantined(action.Reason);
-        await OwnWrites.SeenAsync(token => informers.Nodes.WaitUntilSeenAsync(written, token), clock, ct);
+        unseen.Add(token => informers.Nodes.WaitUntilSeenAsync(written, token));
     }
 
     private async Task NoteAsync(NoteOffences action, CancellationToken ct)
@@ -244,13 +248,13 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         await OwnWrites.SeenAsync(token => informers.Nodes.WaitUntilSeenAsync(written, token), clock, ct);
     }
 
-    private async Task DeletePodAsync(OptTrainingJob job, DeletePod action, CancellationToken ct)
+    private async Task DeletePodAsync(OptTrainingJob job, DeletePod action, List<Func<CancellationToken, Task>> unseen, CancellationToken ct)
     {
         var key = new ObjectKey(job.Metadata.Namespace, action.Name);
         var options = new V1DeleteOptions { Preconditions = new() { Uid = action.Uid }, GracePeriodSeconds = action.Now ? 0 : null };
         await DeleteAsync(client.Resource(Resources.Pods), key, options, ct);
         Log.PodDeleted(logger, key, action.Now);
-        await OwnWrites.SeenAsync(token => informers.Pods.WaitUntilAsync(s => s.Find(key) is not { } pod || pod.Metadata.Uid != action.Uid || (!action.Now && pod.Metadata.DeletionTimestamp is not null), token), clock, ct);
+        unseen.Add(token => informers.Pods.WaitUntilAsync(s => s.Find(key) is not { } pod || pod.Metadata.Uid != action.Uid || (!action.Now && pod.Metadata.DeletionTimestamp is not null), token));
     }
 
     private async Task DeleteJobAsync(OptTrainingJob job, DeleteJob action, CancellationToken ct)

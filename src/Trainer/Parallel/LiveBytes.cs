@@ -10,7 +10,7 @@ namespace Opt.Trainer.Parallel;
 /// </summary>
 public sealed class LiveBytes(FootprintInput input, UnitLayout root, UnitLayout block)
 {
-    private const int Float = 4, Moments = 2 * Float;
+    private const int Float = 4;
 
     private readonly ModelDimensions _model = input.Model;
     private readonly long _tokens = (long)input.MicroBatch * input.SequenceLength;
@@ -24,7 +24,7 @@ public sealed class LiveBytes(FootprintInput input, UnitLayout root, UnitLayout 
     private bool Resident => !input.Recompute || !input.Reshard;
 
     /// <summary>Gradient and two moments in fp32; weights in fp32, with a rounded copy where the wire type is narrower, or that alone.</summary>
-    public long State => (root.ShardElements + _model.Layers * block.ShardElements) * (Float + Moments + Weights);
+    public long State => (root.ShardElements + _model.Layers * block.ShardElements) * StateMemory.BytesPerParameter(_wire < Float, input.MasterWeights);
 
     /// <summary>The root and two blocks, or all; in the wire type beside the compute type where they differ.</summary>
     public long Gathered => InPlace ? 0 : (root.GatheredElements + (Resident ? _model.Layers : Math.Min(2, _model.Layers)) * block.GatheredElements) * (_compute + (_single || _compute == _wire ? 0 : _wire));
@@ -45,8 +45,6 @@ public sealed class LiveBytes(FootprintInput input, UnitLayout root, UnitLayout 
     public long Work => Math.Max(Activations + Math.Max(Head, BlockBackward), Received(root));
 
     public long Peak => State + Gathered + Gradients + Work;
-
-    private int Weights => _wire == Float ? Float : _wire + (input.MasterWeights ? Float : 0);
 
     // Gloo receives every rank's part of a reduction before it sums them; NCCL sums on the way.
     private long Received(UnitLayout unit) => _single ? 0 : (input.OnCpu ? unit.GatheredElements : unit.ShardElements) * _wire;

@@ -112,9 +112,11 @@ public sealed class PluginTests(SampleCluster sample) : IClassFixture<SampleClus
         await SaidAsync("quarantine", "node-1", "--reason", "FanNoise");
         var marked = await _cluster.KubectlAsync("get", "node", "node-1", "-o", @"jsonpath={.metadata.labels.training\.opt-operator\.io/quarantined} {.spec.unschedulable}");
         await SaidAsync("release", "node-1");
+        var back = await _cluster.KubectlAsync("get", "node", "node-1", "-o", @"jsonpath={.metadata.labels.training\.opt-operator\.io/quarantined}{.spec.unschedulable}{.metadata.annotations.training\.opt-operator\.io/quarantine}");
         var (exitCode, _, error) = await RunAsync("release", "node-1");
 
         Assert.Equal("FanNoise true", marked);
+        Assert.Equal("", back);
         Assert.Equal((1, "error: node/node-1 is not quarantined\n"), (exitCode, error));
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
 
@@ -6,6 +7,9 @@ namespace Opt.Planning.Tests.World;
 /// <summary>An agent and its workers, as far as the operator can see them.</summary>
 internal sealed class SimulatedAgent(string jobUid, string pod, string podUid, string node, string instance)
 {
+    // Digests are taken once a plan, as agents do that keep it: thousands of them share one here.
+    private static readonly ConditionalWeakTable<RunPlan, StrongBox<PlanId>> Ids = [];
+
     public string PodUid => podUid;
     public string Instance => instance;
 
@@ -76,11 +80,13 @@ internal sealed class SimulatedAgent(string jobUid, string pod, string podUid, s
     /// <summary>False: refused with 409.</summary>
     public bool Accept(RunPlan plan)
     {
-        if (plan.Epoch < Epoch || (plan.Epoch == Plan?.Epoch && plan.Id.Digest != Plan.Id.Digest)) return false;
-        if (Plan?.Id == plan.Id) return true;
+        if (plan.Epoch < Epoch || (plan.Epoch == Plan?.Epoch && IdOf(plan).Digest != IdOf(Plan).Digest)) return false;
+        if (Plan is not null && IdOf(Plan) == IdOf(plan)) return true;
         (Plan, Epoch, State, Failure, LastAttempt, LastStep, Revision, DrainRequested, Stopped, StopRequested, SaveRequested, Live, LiveCheckpoint) = (plan, plan.Epoch, AgentState.Launching, null, 0, null, 0, false, false, false, false, null, null);
         return true;
     }
+
+    public static PlanId IdOf(RunPlan plan) => Ids.GetValue(plan, p => new(p.Id)).Value;
 
     public void Fail(WorkerExit exit, DateTimeOffset at, string message = "died")
     {
@@ -92,7 +98,7 @@ internal sealed class SimulatedAgent(string jobUid, string pod, string podUid, s
     public AgentStatus Status(DateTimeOffset now = default) => new()
     {
         Instance = instance, JobUid = jobUid, Pod = pod, PodUid = podUid, Node = node, State = State, Epoch = Epoch, Revision = Revision,
-        PlanEpoch = Plan?.Epoch, PlanDigest = Plan?.Id.Digest, LastAttempt = LastAttempt, LastStep = LastStep, Failure = Failure, Workers = [.. Workers], Diagnostics = CanTest ? Reports(now) : null, Corpora = Corpora is null ? null : [.. Corpora],
+        PlanEpoch = Plan?.Epoch, PlanDigest = Plan is null ? null : IdOf(Plan).Digest, LastAttempt = LastAttempt, LastStep = LastStep, Failure = Failure, Workers = [.. Workers], Diagnostics = CanTest ? Reports(now) : null, Corpora = Corpora is null ? null : [.. Corpora],
         Store = new() { Reachable = true }, Devices = [new() { Index = 0, Kind = "cpu", Healthy = !DeviceBroken }],
     };
 }

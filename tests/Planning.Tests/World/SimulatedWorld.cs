@@ -62,6 +62,9 @@ internal sealed class SimulatedWorld
 
     public int QuarantineRoom { get; set; } = int.MaxValue;
 
+    /// <summary>Other jobs that wait for machines while they hold some.</summary>
+    public EquatableList<Rival> Rivals { get; set; } = [];
+
     /// <summary>The pods' template tolerates cordons, as a person may have written.</summary>
     public bool ToleratesCordons { get; init; }
 
@@ -223,6 +226,7 @@ internal sealed class SimulatedWorld
             PodDigest = PodInputs.Digest(Job.Spec),
             TemplateFaults = Set?.PodDigest == PodInputs.Digest(Job.Spec) ? [] : TemplateFaults,
             QuarantineRoom = QuarantineRoom,
+            Rivals = Rivals,
             Memory = _memory,
         };
     }
@@ -339,8 +343,8 @@ internal sealed class SimulatedWorld
     private void MoveCluster()
     {
         if (Set is null) return;
-        foreach (var pod in Pods.Where(p => p.Failed || p.Ended || p.Ordinal >= Set.Replicas)) pod.Terminating = true;
         foreach (var pod in Pods.Where(p => p.Failed || p.Ended)) _evidence.TryAdd(pod.Uid, StateOf(pod));
+        foreach (var pod in Pods.Where(p => p.Failed || p.Ended || p.Ordinal >= Set.Replicas)) pod.Terminating = true;
         Pods.RemoveAll(p => p.Terminating && p.Node is not { Alive: false });
         for (var ordinal = 0; ordinal < Set.Replicas; ordinal++)
         {

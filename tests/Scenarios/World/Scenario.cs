@@ -34,12 +34,17 @@ internal sealed class Scenario : IAsyncDisposable
     {
         (_server, _plane, Link, Clock) = (server, plane, link, clock);
         Agents = new(clock);
-        Nodes = new(server.Api, context.Pods, Agents, clock);
+        Second = new(clock);
+        Nodes = new(server.Api, context.Pods, AgentsOf, clock);
     }
 
     public VirtualTime Clock { get; }
     public IClusterApi Api => _server.Api;
     public ScriptedAgents Agents { get; }
+
+    /// <summary>Those of the job named "second", with a store of its own.</summary>
+    public ScriptedAgents Second { get; }
+
     public SimulatedNodes Nodes { get; }
     public ClusterLink Link { get; }
 
@@ -103,6 +108,7 @@ internal sealed class Scenario : IAsyncDisposable
         scenario.Every(TimeSpan.FromSeconds(1), () =>
         {
             scenario.Agents.Tick();
+            scenario.Second.Tick();
             return scenario.Nodes.SyncAsync(ct);
         });
         return scenario;
@@ -113,7 +119,7 @@ internal sealed class Scenario : IAsyncDisposable
     {
         var random = new Random(7);
         var client = new KubernetesClient(Link.Host, Link, new() { FieldManager = "opt-operator", QueriesPerSecond = 1000, Burst = 1000, Random = () => 0.5 }, Clock);
-        var runtime = new OperatorRuntime(new() { Workers = 1 }, client, Agents, canActOnNodes: true, Clock, Logs(), random: () => { lock (random) return random.NextDouble(); });
+        var runtime = new OperatorRuntime(new() { Workers = 1 }, client, new AgentsOfJobs(AgentsOf), canActOnNodes: true, Clock, Logs(), random: () => { lock (random) return random.NextDouble(); });
         var stop = new CancellationTokenSource();
         _operator = (runtime, client, stop, Task.Run(() => Task.WhenAll(runtime.FollowAsync(stop.Token), runtime.LeadAsync(stop.Token))));
     }
@@ -135,9 +141,9 @@ internal sealed class Scenario : IAsyncDisposable
 
     public Task<JsonObject> EditJobAsync(JsonObject merge) => Api.PatchAsync(Jobs, "ml", "opt", PatchKind.Merge, merge, User, TestContext.Current.CancellationToken);
 
-    public async Task<OptTrainingJobStatus> StatusAsync()
+    public async Task<OptTrainingJobStatus> StatusAsync(string name = "opt")
     {
-        var job = await Api.GetAsync(Jobs, "ml", "opt", TestContext.Current.CancellationToken);
+        var job = await Api.GetAsync(Jobs, "ml", name, TestContext.Current.CancellationToken);
         return job["status"]?.Deserialize(SpecJson.Default.OptTrainingJobStatus) ?? new();
     }
 
@@ -150,16 +156,16 @@ internal sealed class Scenario : IAsyncDisposable
     public Task AdvanceAsync(TimeSpan by) => Clock.AdvanceAsync(by, SettleAsync);
 
     /// <summary>Moves time until it holds; fails after the limit with what the job says then.</summary>
-    public async Task<OptTrainingJobStatus> UntilAsync(Func<OptTrainingJobStatus, bool> holds, int seconds = 300)
+    public async Task<OptTrainingJobStatus> UntilAsync(Func<OptTrainingJobStatus, bool> holds, int seconds = 300, string name = "opt")
     {
         for (var i = 0; i < seconds; i++)
         {
-            var status = await StatusAsync();
+            var status = await StatusAsync(name);
             if (holds(status)) return status;
             await AdvanceAsync(TimeSpan.FromSeconds(1));
         }
 
-        throw new TimeoutException($"not within {seconds} s of virtual time; the status is {JsonSerializer.Serialize(await StatusAsync(), SpecJson.Default.OptTrainingJobStatus)}");
+        throw new TimeoutException($"not within {seconds} s of virtual time; the status is {JsonSerializer.Serialize(await StatusAsync(name), SpecJson.Default.OptTrainingJobStatus)}");
     }
 
     public async ValueTask DisposeAsync()
@@ -172,6 +178,8 @@ internal sealed class Scenario : IAsyncDisposable
         await _plane.DisposeAsync();
         await _server.DisposeAsync();
     }
+
+    private ScriptedAgents AgentsOf(string pod) => pod.StartsWith("second-", StringComparison.Ordinal) ? Second : Agents;
 
     /// <summary>Where operators that start from now on write their log.</summary>
     public ILoggerFactory? LogTo { get; set; }

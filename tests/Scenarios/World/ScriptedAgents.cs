@@ -124,7 +124,7 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
 
     public Task PutPlanAsync(AgentTarget target, RunPlan plan, CancellationToken ct) => AskAsync(target, agent =>
     {
-        var news = agent.Plan?.Id != plan.Id;
+        var news = agent.Plan is null || SimulatedAgent.IdOf(agent.Plan) != SimulatedAgent.IdOf(plan);
         if (!agent.Accept(plan)) throw new AgentException("refused", HttpStatusCode.Conflict);
         if (news) (Launches, Received[plan.Epoch]) = (Launches + 1, (clock.GetUtcNow(), Received.GetValueOrDefault(plan.Epoch).Count + 1));
         return true;

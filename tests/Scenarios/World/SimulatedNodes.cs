@@ -7,7 +7,7 @@ using Opt.Planning.Tests.World;
 namespace Opt.Scenarios.World;
 
 /// <summary>Nodes and their kubelets, as far as the control plane can see them: heartbeats, pod status, graceful deletion. A pod's container is a scripted agent.</summary>
-internal sealed class SimulatedNodes(IClusterApi api, ObjectCache pods, ScriptedAgents agents, TimeProvider clock)
+internal sealed class SimulatedNodes(IClusterApi api, ObjectCache pods, Func<string, ScriptedAgents> agentsOf, TimeProvider clock)
 {
     private static readonly Caller Kubelet = new("system:kubelet", "kubelet", ["system:masters"]);
     private static readonly ResourceId Leases = new("coordination.k8s.io", "v1", "leases");
@@ -35,7 +35,7 @@ internal sealed class SimulatedNodes(IClusterApi api, ObjectCache pods, Scripted
     public void Kill(string node)
     {
         _alive[node] = false;
-        foreach (var (uid, ip) in _running.Where(r => r.Key.StartsWith(node + "/", StringComparison.Ordinal))) agents.Cut(ip);
+        foreach (var (uid, ip) in _running.Where(r => r.Key.StartsWith(node + "/", StringComparison.Ordinal))) Everyone(agents => agents.Cut(ip));
     }
 
     public IReadOnlyCollection<string> Dead => [.. _alive.Where(n => !n.Value).Select(n => n.Key)];
@@ -45,15 +45,26 @@ internal sealed class SimulatedNodes(IClusterApi api, ObjectCache pods, Scripted
     {
         foreach (var (_, ip) in _running.Where(r => r.Key.StartsWith(node + "/", StringComparison.Ordinal)))
         {
-            if (rebooted) agents.Restart(ip, $"instance-{++_next}");
-            agents.Mend(ip);
+            if (rebooted) RestartAgent(ip);
+            Everyone(agents => agents.Mend(ip));
         }
 
         _alive[node] = true;
     }
 
     /// <summary>The container of that pod ends and is started again by its kubelet.</summary>
-    public void RestartAgent(string ip) => agents.Restart(ip, $"instance-{++_next}");
+    public void RestartAgent(string ip)
+    {
+        var instance = $"instance-{++_next}";
+        Everyone(agents => agents.Restart(ip, instance));
+    }
+
+    /// <summary>An address is one job's only; to the other's agents it means nothing.</summary>
+    private void Everyone(Action<ScriptedAgents> act)
+    {
+        act(agentsOf(""));
+        act(agentsOf("second-"));
+    }
 
     public async Task HeartbeatAsync(CancellationToken ct)
     {
@@ -81,7 +92,7 @@ internal sealed class SimulatedNodes(IClusterApi api, ObjectCache pods, Scripted
     {
         foreach (var (key, _) in _running.Where(r => !wanted.Contains(r.Key) && _alive.GetValueOrDefault(r.Key.Split('/')[0])))
         {
-            if (_running.TryRemove(key, out var ip)) agents.Stop(ip);
+            if (_running.TryRemove(key, out var ip)) Everyone(agents => agents.Stop(ip));
         }
     }
 
@@ -97,7 +108,7 @@ internal sealed class SimulatedNodes(IClusterApi api, ObjectCache pods, Scripted
         var uid = (string)pod["metadata"]!["uid"]!;
         var jobUid = (string)pod["spec"]!["containers"]![0]!["env"]!.AsArray().Single(e => (string)e!["name"]! == "OPT_JOB_UID")!["value"]!;
         _running[key] = ip;
-        agents.Start(ip, new SimulatedAgent(jobUid, name, uid, node, $"instance-{_next}"));
+        agentsOf(name).Start(ip, new SimulatedAgent(jobUid, name, uid, node, $"instance-{_next}"));
         await StatusAsync(@namespace, name, new JsonObject
         {
             ["phase"] = "Running", ["podIP"] = ip, ["podIPs"] = new JsonArray(new JsonObject { ["ip"] = ip }), ["startTime"] = Time(),
@@ -107,7 +118,7 @@ internal sealed class SimulatedNodes(IClusterApi api, ObjectCache pods, Scripted
 
     private async Task EndAsync(JsonObject pod, string @namespace, string name, string key, CancellationToken ct)
     {
-        if (_running.TryRemove(key, out var ip)) agents.Stop(ip);
+        if (_running.TryRemove(key, out var ip)) agentsOf(name).Stop(ip);
         var options = new JsonObject { ["gracePeriodSeconds"] = 0, ["preconditions"] = new JsonObject { ["uid"] = pod["metadata"]!["uid"]!.DeepClone() } };
         await api.DeleteAsync(ResourceId.Pods, @namespace, name, options, Kubelet, ct);
     }
