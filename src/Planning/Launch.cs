@@ -94,7 +94,7 @@ internal static class Launch
         var epoch = s.Fence!.Epoch;
         // An unchanged spec keeps the values pinned in the last plan: a newer operator's defaults never reach a running job. So does one whose
         // edit touched what is immutable, should it have come past the API server.
-        var keep = s.Plan is not null && SpecChanges.Of(s).Kind is SpecChanges.Kind.None or SpecChanges.Kind.Immutable ? s.Plan : null;
+        var keep = s.Plan is not null && SpecChanges.Of(s).Kind is SpecChanges.Kind.None or SpecChanges.Kind.Policies or SpecChanges.Kind.Immutable ? s.Plan : null;
         var (values, overrides) = keep is null ? Overrides.Resolve(s) : (keep.Training.HyperParameters, keep.Overrides);
         var training = (keep?.Training ?? s.Desired) with { HyperParameters = values };
         var order = s.Plan?.Rollback;

@@ -286,7 +286,8 @@ public sealed record Quarantine
 }
 
 /// <summary>A run plan and the ConfigMap that holds it.</summary>
-public sealed record StoredPlan(string ConfigMap, string Uid, RunPlan Plan);
+/// <param name="Policies">The divergence policies it was decided under; null where that is not known.</param>
+public sealed record StoredPlan(string ConfigMap, string Uid, RunPlan Plan, EquatableList<DivergencePolicySpec>? Policies = null);
 
 /// <summary>One agent as the poller knows it.</summary>
 public sealed record AgentView

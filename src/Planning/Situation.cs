@@ -24,7 +24,8 @@ internal sealed class Situation
         _pods = seen.Pods.ToDictionary(p => p.Name, StringComparer.Ordinal);
         _agents = seen.Agents.ToDictionary(a => a.PodUid, StringComparer.Ordinal);
         _nodes = seen.Nodes.ToDictionary(n => n.Name, StringComparer.Ordinal);
-        Plan = seen.Plans.Select(p => p.Plan).MaxBy(p => (p.Epoch, p.Revision));
+        Stored = seen.Plans.MaxBy(p => (p.Plan.Epoch, p.Plan.Revision));
+        Plan = Stored?.Plan;
         Launched = Plan is null ? null : seen.Plans.Select(p => p.Plan).FirstOrDefault(p => p.Epoch == Plan.Epoch && p.Revision == 0) ?? Plan;
         Members = Plan is null ? [] : [.. Plan.Members.Select(MemberOf)];
         _members = Members.DistinctBy(m => m.Planned.PodUid).ToDictionary(m => m.Planned.PodUid, StringComparer.Ordinal);
@@ -43,6 +44,9 @@ internal sealed class Situation
 
     /// <summary>The newest plan: highest epoch, highest revision.</summary>
     public RunPlan? Plan { get; }
+
+    /// <summary>The same with where it lies and what it was decided under.</summary>
+    public StoredPlan? Stored { get; }
 
     /// <summary>Revision 0 of that epoch: what the agents were told to run.</summary>
     public RunPlan? Launched { get; }

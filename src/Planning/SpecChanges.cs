@@ -10,7 +10,8 @@ namespace Opt.Planning;
 /// <summary>An edited spec against the plan in force: live values become a new revision, the rest a relaunch after a drain.</summary>
 internal static class SpecChanges
 {
-    public enum Kind { None, Live, Relaunch, Immutable }
+    /// <summary>Policies: those of divergence alone, which move no value and are in force at once.</summary>
+    public enum Kind { None, Live, Policies, Relaunch, Immutable }
 
     public sealed record Change(Kind Kind, string What, EquatableList<SpecFault> Faults);
 
@@ -26,7 +27,13 @@ internal static class SpecChanges
         var others = s.Desired with { HyperParameters = plan.Training.HyperParameters, Checkpoint = plan.Training.Checkpoint };
         if (others != plan.Training) return new(Kind.Relaunch, Named(plan.Training, others), []);
         var live = string.Join(", ", new[] { Named(plan.Training.HyperParameters, Overrides.Resolve(s).Values), Named(plan.Training.Checkpoint, s.Desired.Checkpoint) }.Where(n => n.Length > 0));
-        return live.Length > 0 ? new(Kind.Live, live, []) : Nothing;
+        var policies = s.Stored!.Policies is { } before ? Named(before, s.Job.Spec.DivergencePolicies) : "";
+        return (live.Length, policies.Length) switch
+        {
+            (0, 0) => Nothing,
+            (0, _) => new(Kind.Policies, policies, []),
+            _ => new(Kind.Live, policies.Length > 0 ? $"{live}, {policies}" : live, []),
+        };
     }
 
     /// <summary>The plan with the new live values, one revision up.</summary>
@@ -58,6 +65,19 @@ internal static class SpecChanges
             ("topology.dataParallelShard", old.DataParallelShard != now.DataParallelShard),
         };
         return string.Join(", ", names.Where(n => n.Differs).Select(n => n.Name));
+    }
+
+    private static string Named(EquatableList<DivergencePolicySpec> old, EquatableList<DivergencePolicySpec> now)
+    {
+        if (old == now) return "";
+        var before = old.DistinctBy(p => p.Name).ToDictionary(p => p.Name, StringComparer.Ordinal);
+        string[] named =
+        [
+            .. now.Where(p => !before.ContainsKey(p.Name)).Select(p => $"policy {p.Name} added ({p.Mode})"),
+            .. now.Where(p => before.TryGetValue(p.Name, out var was) && was != p).Select(p => before[p.Name] with { Mode = p.Mode } == p ? $"policy {p.Name} {before[p.Name].Mode} -> {p.Mode}" : $"policy {p.Name} changed"),
+            .. old.Where(p => now.All(n => n.Name != p.Name)).Select(p => $"policy {p.Name} removed"),
+        ];
+        return named.Length > 0 ? string.Join(", ", named) : "order of the policies";
     }
 
     private static string Named(HyperParameters old, HyperParameters now)

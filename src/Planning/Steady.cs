@@ -65,9 +65,9 @@ internal static class Steady
         {
             case SpecChanges.Kind.Immutable:
                 return move.With(Fact.False(ConditionTypes.SpecValid, "Immutable", string.Join("; ", change.Faults)), Fact.False(ConditionTypes.SpecInForce, "Refused", "the edit changes immutable fields; the job goes on with the old values"));
-            case SpecChanges.Kind.Live when s.HasStepped:
+            case SpecChanges.Kind.Live or SpecChanges.Kind.Policies when s.HasStepped:
                 return move.Then(new CreatePlan(SpecChanges.Revise(s, change))).With(Fact.False(ConditionTypes.SpecInForce, "Pending", $"to be adopted at a step boundary: {change.What}")).WakeIn(TimeSpan.FromSeconds(2));
-            case SpecChanges.Kind.Live:
+            case SpecChanges.Kind.Live or SpecChanges.Kind.Policies:
                 return move.With(Fact.False(ConditionTypes.SpecInForce, "Pending", $"waits for the first step: {change.What}"));
             default:
                 return Proof(s, move);

@@ -31,7 +31,9 @@ public sealed class DisasterDrillTests : IDisposable
         await cluster.EventuallyAsync("the store is refused", async () => (await ConditionAsync(cluster, "StoreReady"))?["message"]?.ToString().Contains("adopt", StringComparison.Ordinal) == true, Cancelled);
         Assert.Equal(0, (long?)(await StatusAsync(cluster))?["step"] ?? 0);
 
-        await cluster.KubectlAsync(Cancelled, "patch", "otj", "opt-tiny", "--type=merge", "-p", """{"spec":{"checkpoint":{"adopt":true}}}""");
+        var adopting = manifest.Replace("  checkpoint:\n", "  checkpoint:\n    adopt: true\n", StringComparison.Ordinal);
+        Assert.NotEqual(manifest, adopting);
+        Assert.Equal(0, (await cluster.ApplyAsync(adopting, Cancelled)).ExitCode);
         await cluster.EventuallyAsync("phase Succeeded", async () => (string?)(await StatusAsync(cluster))?["phase"] == "Succeeded", Cancelled, seconds: 240);
 
         var done = (await StatusAsync(cluster))!;

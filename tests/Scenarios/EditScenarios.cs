@@ -24,6 +24,24 @@ public sealed class EditScenarios
     });
 
     [Fact]
+    public Task An_edit_of_a_policy_is_in_force_at_once_moves_no_value_and_is_in_the_logbook() => Scenario.RunAsync(nodes: 2, async world =>
+    {
+        await world.CreateJobAsync(LifecycleScenarios.Manifest);
+        await world.UntilAsync(s => s.Step >= 5);
+        var launches = world.Agents.Launches;
+        var policy = JsonNode.Parse("""{"name": "calm", "when": {"loss": {"below": 1e9, "forSteps": 3}}, "then": [{"learningRate": {"multiply": 0.5}}], "cooldown": {"steps": 500}, "mode": "Shadow"}""")!;
+        await world.EditJobAsync(new JsonObject { ["spec"] = new JsonObject { ["divergencePolicies"] = new JsonArray(policy.DeepClone()) } });
+        var shadow = await world.UntilAsync(s => s.Logbook.Any(e => e.What == "edited the spec: policy calm added (Shadow)") && s.Logbook.Any(e => e.Actor == "policy calm"), seconds: 60);
+        policy["mode"] = "Enforce";
+        policy["cooldown"] = JsonNode.Parse("""{"steps": 2}""");
+        await world.EditJobAsync(new JsonObject { ["spec"] = new JsonObject { ["divergencePolicies"] = new JsonArray(policy) } });
+        var enforced = await world.UntilAsync(s => s.LearningRate < 0.001 && s.Logbook.Any(e => e.What == "edited the spec: policy calm changed"), seconds: 60);
+
+        Assert.Equal(0.001, shadow.LearningRate);
+        Assert.Equal((1, launches), (enforced.Epoch, world.Agents.Launches));
+    });
+
+    [Fact]
     public Task How_checkpoints_are_saved_kept_and_judged_changes_without_a_relaunch_and_the_trainer_reports_it() => Scenario.RunAsync(nodes: 2, async world =>
     {
         await world.CreateJobAsync(LifecycleScenarios.Manifest);

@@ -30,11 +30,16 @@ internal static class Root
     /// <summary>Parses and runs; parse errors exit 2 as documented.</summary>
     public static async Task<int> InvokeAsync(Terminal terminal, string[] arguments, CancellationToken ct = default)
     {
-        var parsed = Create(terminal).Parse(arguments);
+        var root = Create(terminal);
+        var parsed = root.Parse(arguments);
+        var atRoot = parsed.CommandResult.Command is RootCommand;
+        // The list of commands has a line for each; its examples come with `COMMAND --help`.
+        if (atRoot) foreach (var command in root.Subcommands) command.Description = command.Description?.Split('\n')[0];
         if (parsed.Errors.Count > 0 && parsed.Action is not null and not System.CommandLine.Help.HelpAction)
         {
-            foreach (var error in parsed.Errors) await terminal.Error.WriteLineAsync($"error: {error.Message}");
-            await terminal.Error.WriteLineAsync($"See 'kubectl opt {(parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ")}--help' for usage.");
+            string[] errors = atRoot && arguments.FirstOrDefault() is { } word && !word.StartsWith('-') ? [$"unknown command \"{word}\" for \"kubectl opt\""] : [.. parsed.Errors.Select(e => e.Message)];
+            foreach (var error in errors) await terminal.Error.WriteLineAsync($"error: {error}");
+            await terminal.Error.WriteLineAsync($"See 'kubectl opt {(atRoot ? "" : parsed.CommandResult.Command.Name + " ")}--help' for usage.");
             return ExitCodes.Usage;
         }
 

@@ -147,11 +147,11 @@ internal static class WriteCommands
         return ExitCodes.NotAnswered;
     }
 
-    private static (Option<bool> Wait, Option<TimeSpan> Timeout) Waiting() => (
-        new("--wait") { Description = "wait for the operator's answer", DefaultValueFactory = _ => true },
-        new("--timeout") { Description = "how long to wait", DefaultValueFactory = _ => TimeSpan.FromSeconds(60), CustomParser = Arguments.Duration });
+    private static (Option<bool> Wait, Option<TimeSpan?> Timeout) Waiting() => (
+        new("--wait") { Description = "wait for the operator's answer; --wait=false does not", DefaultValueFactory = _ => true },
+        new("--timeout") { Description = "how long to wait; without it, 60s", CustomParser = r => Arguments.Duration(r) });
 
-    private static TimeSpan Patience(ParseResult parsed, Option<bool> wait, Option<TimeSpan> timeout) => parsed.GetValue(wait) ? parsed.GetValue(timeout) : TimeSpan.Zero;
+    private static TimeSpan Patience(ParseResult parsed, Option<bool> wait, Option<TimeSpan?> timeout) => parsed.GetValue(wait) ? parsed.GetValue(timeout) ?? TimeSpan.FromSeconds(60) : TimeSpan.Zero;
 
     /// <summary>Merge patch: null removes.</summary>
     private static JsonObject Marks(string? reason, bool cordon, DateTimeOffset now = default)

@@ -43,7 +43,7 @@ internal static class JobViews
             ("Loss", $"{Show.Loss(status.Number("loss"))}   learning rate {Show.Short(status.Number("learningRate"))}   loss scale {Show.Short(status.Number("lossScale"))}   gradient norm {Show.Short(status.Number("gradientNorm"))}"),
             ("Speed", $"{Show.Whole(status.Number("tokensPerSecond"))} tokens/s, {Show.Short(status.Number("stepSeconds"))} s a step, {Productive(status)} of the time productive"),
             ("Nodes", $"{Ready(status)} ready, {Show.Whole(status.Number("nodes", "sparesReady"))} spares, {status.Items("nodes", "quarantined").Count()} quarantined"),
-            ("Epoch", $"{Show.Whole(status.Number("epoch"))} (revision {Show.Whole(status.Number("revision"))}), {Show.Whole(status.Number("restarts", "total"))} restarts"),
+            ("Epoch", $"{Show.Whole(status.Number("epoch"))} (revision {Show.Whole(status.Number("revision"))}), {Show.Whole(status.Number("restarts", "total"))} {(status.Number("restarts", "total") is 1 ? "restart" : "restarts")}"),
             ("Checkpoint", Checkpoint(status.At("lastCheckpoint"), now)),
             ("Healthy", Checkpoint(status.At("lastHealthyCheckpoint"), now)),
         ]));

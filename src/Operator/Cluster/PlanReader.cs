@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
+using Opt.Api;
 using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
 using Opt.Kubernetes;
@@ -26,8 +27,7 @@ internal sealed class PlanReader
     {
         try
         {
-            var spec = map.Data?.GetValueOrDefault(Names.SpecKey) is { } text ? JsonSerializer.Deserialize(text, SpecJson.Default.OptTrainingJobSpec) : null;
-            return spec is null || Parse(map) is not { } stored ? null : new(stored.Plan.SpecGeneration, spec);
+            return Spec(map) is not { } spec || Parse(map) is not { } stored ? null : new(stored.Plan.SpecGeneration, spec);
         }
         catch (JsonException)
         {
@@ -42,11 +42,25 @@ internal sealed class PlanReader
         try
         {
             var plan = map.Data?.GetValueOrDefault(Names.PlanKey) is { } text ? JsonSerializer.Deserialize(text, ProtocolJson.Default.RunPlan) : null;
-            return plan is null ? null : new(map.Metadata.Name!, map.Metadata.Uid!, plan);
+            return plan is null ? null : new(map.Metadata.Name!, map.Metadata.Uid!, plan, PoliciesOf(map));
         }
         catch (JsonException)
         {
             return null;   // not written by this operator
         }
     }
+
+    private static EquatableList<DivergencePolicySpec>? PoliciesOf(V1ConfigMap map)
+    {
+        try
+        {
+            return Spec(map)?.DivergencePolicies;
+        }
+        catch (JsonException)
+        {
+            return null;   // another version wrote it; the plan counts all the same
+        }
+    }
+
+    private static OptTrainingJobSpec? Spec(V1ConfigMap map) => map.Data?.GetValueOrDefault(Names.SpecKey) is { } text ? JsonSerializer.Deserialize(text, SpecJson.Default.OptTrainingJobSpec) : null;
 }

@@ -55,12 +55,13 @@ internal sealed class ClusterData(OperatorInformers informers, CurveCollector co
         ["resume"] = plan.Resume is { } resume ? new JsonObject { ["step"] = resume.Step, ["epoch"] = resume.Epoch } : null,
     };
 
-    /// <summary>The store's catalogue; before an agent told of it, what status and plans know.</summary>
+    /// <summary>The store's catalogue as an agent told it last, and of the status what is newer: the last save of a run comes when agents leave.</summary>
     private JsonArray Checkpoints(JobObject job, IReadOnlyList<RunPlan> plans)
     {
         var catalogue = collector.Record(job.Metadata.Uid!).Checkpoints;
         var resumedBy = plans.Where(p => p.Resume is not null).ToLookup(p => (p.Resume!.Step, p.Resume.Epoch), p => p.Epoch);
-        if (catalogue.Count == 0) return [.. new[] { job.Status?["lastHealthyCheckpoint"], job.Status?["lastCheckpoint"] }.OfType<JsonNode>().Select(c => c.DeepClone())];
+        var newer = new[] { job.Status?["lastHealthyCheckpoint"], job.Status?["lastCheckpoint"] }.OfType<JsonNode>()
+            .Where(c => catalogue.All(k => k.Step != (long?)c["step"] || k.Epoch != (long?)c["epoch"])).DistinctBy(c => ((long?)c["step"], (long?)c["epoch"])).Select(c => c.DeepClone());
         return [.. catalogue.OrderBy(c => c.Entry).Select(c => (JsonNode)new JsonObject
         {
             ["step"] = c.Step,
@@ -71,7 +72,7 @@ internal sealed class ClusterData(OperatorInformers informers, CurveCollector co
             ["verdict"] = JsonSerializer.SerializeToNode(c.Verdict, SpecJson.Default.HealthVerdict),
             ["pinned"] = c.Pinned,
             ["resumedBy"] = new JsonArray([.. resumedBy[(c.Step, c.Epoch)].Distinct().Select(e => (JsonNode)e)]),
-        })];
+        }), .. newer];
     }
 
     private JsonArray NodeMap(JobObject job, RunPlan? plan)

@@ -150,6 +150,8 @@ public sealed class PluginTests(SampleCluster sample) : IClassFixture<SampleClus
 
     [Theory]
     [InlineData(2, "--output", "status", "opt-tiny", "-o", "xml")]
+    [InlineData(2, "error: unknown command \"stattus\" for \"kubectl opt\"\nSee 'kubectl opt --help' for usage.", "stattus")]
+    [InlineData(2, "--timeout: \"soon\" is not allowed", "rollback", "opt-tiny", "--to", "healthy", "--timeout", "soon")]
     [InlineData(2, "Unrecognized", "status", "opt-tiny", "--frobnicate")]
     [InlineData(2, "Unrecognized option '--frobnicate'", "status", "--frobnicate")]
     [InlineData(2, "--to", "rollback", "opt-tiny", "--to", "yesterday")]
@@ -181,6 +183,7 @@ public sealed class PluginTests(SampleCluster sample) : IClassFixture<SampleClus
 
         Assert.True(status.ExitCode == 0, status.Error);
         Assert.Contains("opt-tiny", status.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("opt-175b", help.Output, StringComparison.Ordinal);   // a line a command; examples come with each command's own help
         Assert.All(["status", "logbook", "lineage", "checkpoints", "nodes", "goodput", "explain", "plot", "suspend", "resume", "checkpoint-now", "rollback", "quarantine", "release", "Exit codes"], verb => Assert.Contains(verb, help.Output, StringComparison.Ordinal));
         Assert.Contains("opt-tiny", completed.Output, StringComparison.Ordinal);
     }

@@ -25,6 +25,7 @@ internal static class Summary
         output.WriteLine(options.Keep
             ? $"  look around  export KUBECONFIG={options.Kubeconfig}; kubectl get otj; kubectl describe otj {job}; kubectl get pods,nodes,events"
             : "  the cluster ends with this command; with --keep (make run KEEP=1) it goes on, for kubectl and the dashboard");
+        if (options is { Keep: true, Dashboard: { } dashboard }) output.WriteLine($"  dashboard    {dashboard.Address}");
         output.WriteLine($"  logs         {options.StateDirectory}");
     }
 

@@ -14,7 +14,7 @@ export function charts(holder, base) {
   const whole = el('button', { hidden: true, onclick: () => load() }, 'Show the whole run');
   holder.replaceChildren(el('div', { class: 'toolbar' }, note, whole), el('div', { class: 'charts' }), said);
   const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  let columns = { step: [] }, marks = [], zoomed = false;
+  let columns = { step: [] }, total = 0, marks = [], zoomed = false;
 
   const panels = signals.map(([key, title, logarithmic]) => {
     const value = el('span', {}, '');
@@ -93,6 +93,8 @@ export function charts(holder, base) {
   }
 
   function draw() {
+    const drawn = columns.step.length;
+    note.textContent = total === 0 ? 'No steps have been reported since this operator started.' : `${drawn === total ? `All ${number(total)} steps drawn.` : `${number(drawn)} of ${number(total)} steps drawn: every spike is among them.`} Drag to zoom. Dashed: interventions.`;
     for (const panel of panels) {
       const values = columns[panel.key] ?? [];
       panel.plot.setData([columns.step, panel.logarithmic ? values.map(v => v > 0 ? v : null) : values]);
@@ -110,7 +112,7 @@ export function charts(holder, base) {
     columns = body.columns;
     zoomed = from !== undefined;
     whole.hidden = !zoomed;
-    note.textContent = body.total === 0 ? 'No steps have been reported since this operator started.' : `${number(columns.step.length)} of ${number(body.total)} steps drawn: every spike is among them. Drag to zoom. Dashed: interventions.`;
+    total = body.total;
     draw();
     return last(columns.step) ?? -1;
   }
@@ -124,6 +126,7 @@ export function charts(holder, base) {
       if (zoomed || added.step.length === 0) return;
       // An epoch that went back takes its steps with it; many new points are thinned by the server again.
       if (added.step[0] <= (last(columns.step) ?? -1) || columns.step.length > 2 * points) return void load();
+      total += added.step.length;
       for (const key of Object.keys(added)) columns[key] = (columns[key] ?? []).concat(added[key]);
       draw();
     },

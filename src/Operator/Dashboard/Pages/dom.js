@@ -34,7 +34,7 @@ export function duration(seconds) {
   const [d, h, m] = [Math.floor(seconds / 86400), Math.floor(seconds % 86400 / 3600), Math.floor(seconds % 3600 / 60)];
   if (d > 0) return `${d} d ${h} h`;
   if (h > 0) return `${h} h ${m} min`;
-  return m >= 10 ? `${m} min` : m > 0 ? `${m} min ${Math.floor(seconds % 60)} s` : `${Math.floor(seconds)} s`;
+  return m >= 10 ? `${m} min` : m > 0 ? `${m} min ${Math.floor(seconds % 60)} s` : seconds > 0 && seconds < 1 ? '< 1 s' : `${Math.floor(seconds)} s`;
 }
 
 export const ago = (time, now) => time ? `${duration((new Date(now) - new Date(time)) / 1000)} ago` : '–';

@@ -87,7 +87,7 @@ export function jobView(content, base) {
     const wanted = search.value.toLowerCase(), all = book();
     const fitting = all.filter(e => `${e.actor} ${e.what} ${e.why} ${e.outcome ?? ''} ${e.epoch} ${e.step}`.toLowerCase().includes(wanted)).toReversed();
     const shown = fitting.slice(0, shownEntries);
-    found.textContent = wanted ? `${number(fitting.length)} of ${number(all.length)} entries` : `${number(all.length)} entries`;
+    found.textContent = wanted ? `${number(fitting.length)} of ${number(all.length)} entries` : `${number(all.length)} ${all.length === 1 ? 'entry' : 'entries'}`;
     more.hidden = shown.length === fitting.length;
     more.textContent = `Show ${number(fitting.length - shown.length)} older entries`;
     entries.replaceChildren(table('Logbook', ['When (UTC)', '#Epoch', '#Step', 'By', 'What', 'Why'], shown.map(e => [when(e.time), number(e.epoch), number(e.step), e.actor, e.what, e.outcome ? `${e.why}. ${e.outcome}` : e.why])));
