@@ -25,7 +25,7 @@ internal static class Draining
     }
 
     /// <summary>No step follows, by our order or because all are done: the workers wait for their uploads, of which each may take minutes.</summary>
-    public static bool IsLastSave(Situation s) => s.Seen.Memory.Drain?.Epoch == s.Plan!.Epoch || s.Seen.Steps.Newest?.Step >= s.Plan.Training.HyperParameters.TotalSteps;
+    public static bool IsLastSave(Situation s) => s.Plan is { } plan && (s.Seen.Memory.Drain?.Epoch == plan.Epoch || s.Seen.Steps.Newest?.Step >= plan.Training.HyperParameters.TotalSteps);
 
     /// <summary>Only a run that has stepped has something to save, and only rank 0's agent can pass the order on.</summary>
     private static bool IsRunning(Situation s) =>

@@ -14,7 +14,9 @@ internal static class Ledger
 
     /// <param name="old">The status so far; its phase says what the time since <c>GoodputAsOf</c> was spent on before this decision.</param>
     /// <param name="account">The account of what holds now.</param>
-    public static Book Charge(OptTrainingJobStatus? old, EquatableList<StepRecord> records, string account, bool planned, DateTimeOffset now)
+    /// <param name="failedAt">When the fault that is being dealt with showed; null when there is none.</param>
+    /// <param name="isLastSave">No step follows: the workers save before they leave.</param>
+    public static Book Charge(OptTrainingJobStatus? old, EquatableList<StepRecord> records, string account, DateTimeOffset? failedAt, bool isLastSave, DateTimeOffset now)
     {
         var asOf = old?.GoodputAsOf ?? now;
         var highest = old?.HighestStep ?? 0;
@@ -32,14 +34,21 @@ internal static class Ledger
             (asOf, wasRunning, highest) = (end, true, Math.Max(highest, record.Step));
         }
 
-        // While running, the step in flight is charged once its record is there.
-        if (account != Accounts.Productive && now > asOf)
+        // The step in flight is charged once its record is there, or the fault that ended it.
+        if (account != Accounts.Productive)
         {
-            Add(wasRunning && !planned ? Accounts.Detect : account, (now - asOf).TotalSeconds);
-            asOf = now;
+            if (failedAt is { } failed) Until(Accounts.Detect, failed < now ? failed : now);
+            Until(wasRunning && isLastSave ? Accounts.CheckpointStall : account, now);
         }
 
         return new([.. Accounts.All.Select(a => new LedgerAccount { Account = a, Seconds = Math.Round(seconds.GetValueOrDefault(a), 3) })], asOf, highest);
+
+        void Until(string name, DateTimeOffset time)
+        {
+            if (time <= asOf) return;
+            Add(name, (time - asOf).TotalSeconds);
+            asOf = time;
+        }
 
         void Add(string name, double amount) => seconds[name] = seconds.GetValueOrDefault(name) + amount;
     }

@@ -14,11 +14,11 @@ internal static class StatusWriter
     public static OptTrainingJobStatus Write(Situation s, Move move)
     {
         var old = s.Job.Status;
-        var planned = move.Memory.Incident is null or { Severity: Severity.Planned };
+        var fault = move.Memory.Incident is { Severity: not Severity.Planned } incident ? incident : null;
         var ended = move.Phase is JobPhase.Succeeded or JobPhase.Failed;
         // Once a job has ended its ledger is closed; if it is started again, the time between counts as a pause.
         var closed = ended && old is { Phase: JobPhase.Succeeded or JobPhase.Failed, GoodputAsOf: { } end } ? new Ledger.Book(old.Goodput, end, old.HighestStep) : null;
-        var book = closed ?? Ledger.Charge(old, s.Seen.Steps.New, move.Account, planned, s.Now);
+        var book = closed ?? Ledger.Charge(old, s.Seen.Steps.New, move.Account, fault?.DetectedAt, Draining.IsLastSave(s), s.Now);
         var (restarts, charged) = (Restarts(s, old), book.Accounts.Sum(a => a.Seconds) - (old?.Goodput.Sum(a => a.Seconds) ?? 0));
         var age = s.Now - (old?.StartTime ?? s.Now);
         // Of an ended job what was measured stands.

@@ -29,7 +29,9 @@ internal static class Steady
         var id = s.Launched!.Id;
         var behind = s.Members.Where(m => m.Agent is { Answers: true } && !(m.Runs(s.Launched) && m.Status!.PlanDigest == id.Digest) && m.Agent?.Accepted != id).Select(m => m.Planned.Pod).ToArray();
         var restoring = s.Members.Any(m => m.Status?.Workers.Any(w => w.State is WorkerState.Restoring) == true);
-        var move = new Move { Phase = s.Plan!.ParentEpoch == 0 ? JobPhase.Launching : JobPhase.Recovering, Account = restoring ? Accounts.Restore : Accounts.Rendezvous, Memory = Settled(s) }
+        var stepping = s.Members.All(m => m.Runs(s.Launched) && m.Status!.Workers is { Count: > 0 } workers && workers.All(w => w.State is WorkerState.Training));
+        var account = stepping ? Accounts.Productive : restoring ? Accounts.Restore : Accounts.Rendezvous;
+        var move = new Move { Phase = s.Plan!.ParentEpoch == 0 ? JobPhase.Launching : JobPhase.Recovering, Account = account, Memory = Settled(s) }
             .With(Fact.False(ConditionTypes.Running, "Launching", $"epoch {s.Plan.Epoch}: {s.Plan.Cause.Message}"))
             .WakeIn(TimeSpan.FromSeconds(1));
         return behind.Length == 0 ? move : move.Then(new SendPlan(s.Launched, [.. behind]));

@@ -71,6 +71,41 @@ public sealed class AccountTests
     }
 
     [Fact]
+    public void The_first_step_of_a_launch_is_charged_to_what_it_was_and_not_to_the_launch()
+    {
+        var launching = new OptTrainingJobStatus { Phase = JobPhase.Recovering, GoodputAsOf = Make.Now, HighestStep = 9 };
+        var inFlight = Ledger.Charge(launching, [], Accounts.Productive, failedAt: null, isLastSave: false, Make.Now.AddSeconds(15));
+        Assert.Equal(0, inFlight.Accounts.Sum(a => a.Seconds));
+        var done = Ledger.Charge(launching, [First(step: 10)], Accounts.Productive, failedAt: null, isLastSave: false, Make.Now.AddSeconds(21));
+        Assert.Equal((20, 1), (Seconds(done, Accounts.Productive), Seconds(done, Accounts.Rendezvous)));
+        var again = Ledger.Charge(launching, [First(step: 9)], Accounts.Productive, failedAt: null, isLastSave: false, Make.Now.AddSeconds(21));
+        Assert.Equal((20, 1), (Seconds(again, Accounts.Recompute), Seconds(again, Accounts.Rendezvous)));
+        var broken = Ledger.Charge(launching, [], Accounts.Diagnose, failedAt: Make.Now.AddSeconds(15), isLastSave: false, Make.Now.AddSeconds(17));
+        Assert.Equal((15, 2), (Seconds(broken, Accounts.Detect), Seconds(broken, Accounts.Diagnose)));
+
+        static StepRecord First(long step) => new()
+        {
+            Epoch = 2, Revision = 0, Attempt = step, Step = step, Samples = step, Tokens = step, Loss = 2, LearningRate = 1e-4, LossScale = 1, Skipped = false, Time = Make.Now.AddSeconds(21), Seconds = 20, TokensPerSecond = 1,
+            HyperParameters = TrainingConfigResolver.Resolve(Make.Job().Spec).HyperParameters, Timing = new(),
+        };
+    }
+
+    [Fact]
+    public void The_wait_for_a_save_before_a_wanted_relaunch_and_at_the_end_is_a_checkpoint_stall()
+    {
+        var world = new SimulatedWorld(Make.Job(), nodes: 2) { LastSave = TimeSpan.FromMinutes(5) };
+        world.RunUntil(w => w.Job.Status?.Step == 12);
+        world.Job = world.Job.Edited(s => s with { Training = s.Training with { MicroBatchSequences = 2 } });
+        world.RunUntil(w => w.Status is { Epoch: 2, Phase: JobPhase.Running });
+        Assert.InRange(world.Status.Goodput.Single(a => a.Account == Accounts.CheckpointStall).Seconds, 295, 310);
+        world.RunUntil(w => w.Status.Phase == JobPhase.Succeeded);
+        Assert.InRange(world.Status.Goodput.Single(a => a.Account == Accounts.CheckpointStall).Seconds, 590, 620);
+        Assert.InRange(world.Status.Goodput.Single(a => a.Account == Accounts.Pause).Seconds, 0, 5);
+    }
+
+    private static double Seconds(Ledger.Book book, string account) => book.Accounts.Single(a => a.Account == account).Seconds;
+
+    [Fact]
     public void The_last_hour_and_the_last_day_are_counted_apart_and_survive_the_operator()
     {
         var world = new SimulatedWorld(Make.Job(nodes: 2, totalSteps: 20000), nodes: 2);
