@@ -47,10 +47,13 @@ public sealed class ChartTests : IAsyncLifetime
         var bad = await _plane.FileAsync("bad.yaml", TinyManifest.WithSteps(steps: 20, checkpointEvery: 10).Replace("path: kjv-train", "path: ../kjv", StringComparison.Ordinal));
         Assert.Contains("spec.data.train[0].path: \"../kjv\" is not allowed", (await _plane.TryAsync("kubectl", Cancelled, "apply", "-f", bad)).Error, StringComparison.Ordinal);
 
-        var manifest = await _plane.FileAsync("job.yaml", TinyManifest.WithSteps(steps: 100_000, checkpointEvery: 50));
+        // Agents, probes and the copies that nodes hold for each other over TLS, as a job asks for it.
+        var manifest = await _plane.FileAsync("job.yaml", TinyManifest.WithSteps(steps: 100_000, checkpointEvery: 50, memoryEvery: 20).Replace("    device: cpu\n", "    device: cpu\n    network: {tls: true}\n", StringComparison.Ordinal));
         await KubectlAsync("apply", "-f", manifest);
         await _plane.EventuallyAsync("steps are taken", async () => long.Parse("0" + await KubectlAsync("get", "otj", "opt-tiny", "-o", "jsonpath={.status.step}"), System.Globalization.CultureInfo.InvariantCulture) >= 2, Cancelled, seconds: 120);
         Assert.Equal("Running", await KubectlAsync("get", "otj", "opt-tiny", "-o", "jsonpath={.status.phase}"));
+        await KubectlAsync("wait", "--for=condition=Running", "otj/opt-tiny", "--timeout=100s");
+        Assert.Equal("https https", await KubectlAsync("get", "pods", "-l", "training.opt-operator.io/job=opt-tiny", "-o", @"jsonpath={.items[*].metadata.labels.training\.opt-operator\.io/agent-scheme}"));
         var leader = await KubectlAsync("get", "lease", "opt-operator", "-n", "opt-operator", "-o", "jsonpath={.spec.holderIdentity}");
         Assert.Contains(pods, pod => leader.StartsWith((string)pod!["metadata"]!["name"]!, StringComparison.Ordinal));
 

@@ -16,6 +16,9 @@ public sealed record FuzzTarget(IPEndPoint Server, IReadOnlyList<(string Method,
 public static class RequestFuzz
 {
     private static readonly TimeSpan AnswerWithin = TimeSpan.FromMinutes(2);
+    /// <summary>"HTTP Version Not Supported": noise in a path may hold a space, and what follows it is the version then. That is the sender's fault.</summary>
+    private const int UnknownVersion = 505;
+
     private static readonly int Seed = int.Parse(Environment.GetEnvironmentVariable("OPT_TEST_SEED") ?? "1", CultureInfo.InvariantCulture);
 
     /// <summary>
@@ -26,7 +29,7 @@ public static class RequestFuzz
     public static async Task<IReadOnlyDictionary<int, int>> RunAsync(FuzzTarget target, int quick, CancellationToken ct)
     {
         var answers = await RunAsync(target, Seed, Environment.GetEnvironmentVariable("OPT_SOAK") is null ? quick : 20_000, ct);
-        return answers.Keys.All(code => code < 500) ? answers : throw new InvalidOperationException($"seed {Seed}: {string.Join(", ", answers)}");
+        return answers.Keys.All(code => code is < 500 or UnknownVersion) ? answers : throw new InvalidOperationException($"seed {Seed}: {string.Join(", ", answers)}");
     }
 
     private static async Task<IReadOnlyDictionary<int, int>> RunAsync(FuzzTarget target, int seed, int count, CancellationToken ct)

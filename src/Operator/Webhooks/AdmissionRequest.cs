@@ -17,6 +17,7 @@ internal sealed record AdmissionRequest(string Uid, string Operation, string Use
         try
         {
             if (JsonNode.Parse(body, documentOptions: new() { MaxDepth = 128 }) is not JsonObject review || review["request"] is not JsonObject request) throw new FormatException("not an AdmissionReview: request is missing");
+            Read(review);
             var uid = Text(request["uid"]) ?? throw new FormatException("not an AdmissionReview: request.uid is missing");
             var target = request["object"] as JsonObject ?? throw new FormatException("not an AdmissionReview of a create or update: request.object is missing");
             return new(uid, Text(request["operation"]) ?? "", Text((request["userInfo"] as JsonObject)?["username"]) ?? "", target, request["oldObject"] as JsonObject);
@@ -24,6 +25,26 @@ internal sealed record AdmissionRequest(string Uid, string Operation, string Use
         catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException)   // no JSON; a scalar where an object belongs; a name twice
         {
             throw new FormatException($"not an AdmissionReview: {e.Message}", e);
+        }
+    }
+
+    /// <summary>
+    /// Reads every name and text once. Nodes do so when they are first asked, and then throw for a name that comes twice or for bytes that are no text:
+    /// that must be found here, not in the middle of a decision.
+    /// </summary>
+    private static void Read(JsonNode? node)
+    {
+        if (node is JsonObject item)
+        {
+            foreach (var (_, value) in item) Read(value);
+        }
+        else if (node is JsonArray list)
+        {
+            foreach (var value in list) Read(value);
+        }
+        else
+        {
+            _ = Text(node);
         }
     }
 
