@@ -31,6 +31,33 @@ public sealed class ChartInstallTests
     }
 
     [Fact]
+    public async Task A_release_of_the_first_chart_is_upgraded_as_the_guide_says_keeps_its_jobs_and_can_go_back()
+    {
+        await using var cluster = await InstalledCluster.StartAsync();
+        (await cluster.HelmAsync("install", "opt", Repo.PathOf("tests", "charts", "opt-operator-0.0.1.tgz"), "--namespace", "opt-system", "--create-namespace")).Succeeded();
+        var old = await cluster.ObjectsAsync();
+        (await cluster.KubectlAsync("apply", "-f", Repo.PathOf("examples", "opt-175b.yaml"))).Succeeded();
+        var job = await UidAsync(cluster);
+
+        (await cluster.KubectlAsync("apply", "--server-side", "-f", Path.Combine(Helm.ChartFolder, "crds"))).Succeeded();
+        (await cluster.DeployAsync()).Succeeded();
+
+        Assert.Contains("opt-operator-0.1.0", (await cluster.HelmAsync("list", "--namespace", "opt-system")).Succeeded(), StringComparison.Ordinal);
+        var upgraded = await cluster.ObjectsAsync();
+        Assert.Contains("validatingwebhookconfiguration.admissionregistration.k8s.io/opt-opt-operator", upgraded.Except(old));
+        Assert.Equal(job, await UidAsync(cluster));
+        await using (var fresh = await InstalledCluster.StartAsync())
+        {
+            (await fresh.DeployAsync()).Succeeded();
+            Assert.Equal(await fresh.ObjectsAsync(), upgraded);
+        }
+
+        (await cluster.HelmAsync("rollback", "opt", "1", "--namespace", "opt-system")).Succeeded();
+        Assert.Equal(old, await cluster.ObjectsAsync());
+        Assert.Equal(job, await UidAsync(cluster));
+    }
+
+    [Fact]
     public async Task The_definitions_are_upgraded_by_the_command_that_the_notes_give()
     {
         await using var cluster = await InstalledCluster.StartAsync();
@@ -67,6 +94,8 @@ public sealed class ChartInstallTests
         Assert.DoesNotContain("unknown field", applied.Error, StringComparison.Ordinal);
         applied.Succeeded();
     }
+
+    private static async Task<string> UidAsync(InstalledCluster cluster) => (await cluster.KubectlAsync("get", "otj", "opt-175b", "-o", "jsonpath={.metadata.uid}")).Succeeded();
 
     private static async Task<string> ReplicasAsync(InstalledCluster cluster) =>
         (await cluster.KubectlAsync("get", "deployment", "opt-opt-operator", "-n", "opt-system", "-o", "jsonpath={.spec.replicas}")).Succeeded();
