@@ -36,10 +36,10 @@ public sealed class ChartInstallTests
         await using var cluster = await InstalledCluster.StartAsync();
         (await cluster.HelmAsync("install", "opt", Repo.PathOf("tests", "charts", "opt-operator-0.0.1.tgz"), "--namespace", "opt-system", "--create-namespace")).Succeeded();
         var old = await cluster.ObjectsAsync();
-        (await cluster.KubectlAsync("apply", "-f", Repo.PathOf("examples", "opt-175b.yaml"))).Succeeded();
+        (await cluster.KubectlAsync(["apply", "-f", "-"], FirstJob)).Succeeded();
         var job = await UidAsync(cluster);
 
-        (await cluster.KubectlAsync("apply", "--server-side", "-f", Path.Combine(Helm.ChartFolder, "crds"))).Succeeded();
+        (await cluster.KubectlAsync("apply", "--server-side", "--force-conflicts", "-f", Path.Combine(Helm.ChartFolder, "crds"))).Succeeded();
         (await cluster.DeployAsync()).Succeeded();
 
         Assert.Contains("opt-operator-0.1.0", (await cluster.HelmAsync("list", "--namespace", "opt-system")).Succeeded(), StringComparison.Ordinal);
@@ -63,7 +63,7 @@ public sealed class ChartInstallTests
         await using var cluster = await InstalledCluster.StartAsync();
         (await cluster.DeployAsync()).Succeeded();
 
-        var applied = await cluster.KubectlAsync("apply", "--server-side", "-f", Path.Combine(Helm.ChartFolder, "crds"));
+        var applied = await cluster.KubectlAsync("apply", "--server-side", "--force-conflicts", "-f", Path.Combine(Helm.ChartFolder, "crds"));
 
         Assert.Contains("serverside-applied", applied.Succeeded(), StringComparison.Ordinal);
     }
@@ -94,6 +94,19 @@ public sealed class ChartInstallTests
         Assert.DoesNotContain("unknown field", applied.Error, StringComparison.Ordinal);
         applied.Succeeded();
     }
+
+    // With fields that the first definition had.
+    private const string FirstJob = """
+        apiVersion: training.opt-operator.io/v1alpha1
+        kind: OptTrainingJob
+        metadata: {name: opt-175b}
+        spec:
+          model: {preset: opt-175b}
+          topology: {nodes: 124, spareNodes: 6}
+          pod: {image: "registry.example.com/opt-trainer:1"}
+          data: {train: [{path: pile/train}]}
+          checkpoint: {store: {azureBlob: {account: optckpt, container: opt-175b, secretRef: {name: blob-credentials}}}}
+        """;
 
     private static async Task<string> UidAsync(InstalledCluster cluster) => (await cluster.KubectlAsync("get", "otj", "opt-175b", "-o", "jsonpath={.metadata.uid}")).Succeeded();
 

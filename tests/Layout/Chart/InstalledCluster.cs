@@ -35,6 +35,8 @@ public sealed class InstalledCluster : IAsyncDisposable
 
     public Task<CommandResult> KubectlAsync(params IEnumerable<string> arguments) => RunAsync("kubectl", arguments);
 
+    public async Task<CommandResult> KubectlAsync(IEnumerable<string> arguments, string input) => await Command.RunAsync(await Helm.PathOfAsync("kubectl"), arguments, _environment, input);
+
     /// <summary>Installs or upgrades release "opt" in opt-system.</summary>
     public Task<CommandResult> DeployAsync(params IEnumerable<string> arguments) =>
         HelmAsync(["upgrade", "--install", "opt", Helm.ChartFolder, "--namespace", "opt-system", "--create-namespace", .. arguments]);

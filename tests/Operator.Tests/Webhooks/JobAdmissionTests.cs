@@ -9,6 +9,25 @@ namespace Opt.Operator.Tests.Webhooks;
 
 public sealed class JobAdmissionTests
 {
+    [Theory]
+    [InlineData("""{"metadata": {"name": "j", "labels": {"a": "1", "a": "2"}}}""")]
+    [InlineData("""{"metadata": {"name": "j", "labels": {"a": "\ud800"}}}""")]
+    [InlineData("""{"metadata": {"name": "j"}, "spec": {"topology": {"nodes": 1, "nodes": 2}}}""")]
+    public void A_review_whose_object_cannot_be_read_to_its_end_is_malformed_before_anything_is_decided(string target)
+    {
+        var review = """{"request": {"uid": "u", "operation": "CREATE", "userInfo": {"username": "a"}, "object": """ + target + "}}";
+
+        Assert.Throws<FormatException>(() => AdmissionRequest.Parse(Encoding.UTF8.GetBytes(review)));
+    }
+
+    [Fact]
+    public void Bytes_that_are_no_text_are_malformed()
+    {
+        var review = Encoding.Latin1.GetBytes("""{"request": {"uid": "u", "object": {"metadata": {"annotations": {"x": "ÿ"}}}}}""");
+
+        Assert.Throws<FormatException>(() => AdmissionRequest.Parse(review));
+    }
+
     [Fact]
     public void A_good_job_is_allowed_and_stamped_with_who_made_it()
     {
