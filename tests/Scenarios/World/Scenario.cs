@@ -52,23 +52,20 @@ internal sealed class Scenario : IAsyncDisposable
     /// <param name="permissions">What the operator may do; null for everything.</param>
     public static Task RunAsync(int nodes, Func<Scenario, Task> play, Permissions? permissions = null) => Quiet.Run(async () =>
     {
-        // On the pool, not here: what is started keeps coming back to the context it was started in.
-        var ct = TestContext.Current.CancellationToken;
-        await using var world = await Task.Run(() => StartAsync(nodes, permissions, ct), ct);
-        world.Settle();
+        await using var world = await StartAsync(nodes, permissions, TestContext.Current.CancellationToken);
+        await world.SettleAsync();
         world.StartOperator();
-        world.Settle();
+        await world.SettleAsync();
         await play(world);
     });
 
     /// <summary>As <see cref="RunAsync(int, Func{Scenario, Task}, Permissions?)"/>, with so many operators that elect a leader.</summary>
     public static Task RunAsync(int nodes, int replicas, Func<Scenario, Task> play) => Quiet.Run(async () =>
     {
-        var ct = TestContext.Current.CancellationToken;
-        await using var world = await Task.Run(() => StartAsync(nodes, null, ct), ct);
-        world.Settle();
+        await using var world = await StartAsync(nodes, null, TestContext.Current.CancellationToken);
+        await world.SettleAsync();
         for (var i = 0; i < replicas; i++) world.Operators.Add(world.StartProcess());
-        world.Settle();
+        await world.SettleAsync();
         await play(world);
     });
 
@@ -186,13 +183,7 @@ internal sealed class Scenario : IAsyncDisposable
 
     private ILoggerFactory Logs() => LogTo is { } kept ? kept : Environment.GetEnvironmentVariable("OPT_TEST_LOG") is null ? NullLoggerFactory.Instance : LoggerFactory.Create(l => l.AddSimpleConsole(c => c.SingleLine = true).SetMinimumLevel(LogLevel.Debug));
 
-    private void Settle() => Quiet.Settle(() => Link.IsQuiet);
-
-    private Task SettleAsync()
-    {
-        Settle();
-        return Task.CompletedTask;
-    }
+    private Task SettleAsync() => Quiet.SettleAsync(() => Link.IsQuiet);
 
     private void Every(TimeSpan period, Func<Task> act) => _timers.Add(Clock.CreateTimer(_ =>
     {
