@@ -1,4 +1,6 @@
+using Opt.Api;
 using Opt.Api.V1Alpha1;
+using Opt.Api.Validation;
 using Opt.Operator.Agents;
 using Opt.Operator.Checkpoints;
 using Opt.Planning;
@@ -18,6 +20,9 @@ internal sealed class JobState(string uid, AgentPool agents) : IAsyncDisposable
 
     /// <summary>The newest spec that was valid.</summary>
     public ValidSpec? Valid { get; set; }
+
+    /// <summary>The generation that was read last, and what is wrong with it.</summary>
+    public (long Generation, EquatableList<SpecFault> Faults)? Read { get; set; }
 
     /// <summary>The status as last worked out; newer than what is written while periodic writes wait.</summary>
     public OptTrainingJobStatus? Status { get; set; }

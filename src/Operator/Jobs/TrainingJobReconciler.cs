@@ -30,10 +30,20 @@ internal sealed partial class TrainingJobReconciler(
         var state = await StateOfAsync(entity);
         using var scope = JobScope(logger, entity.Key);
         if (entity.Metadata.DeletionTimestamp is not null) return Requeue.WhenChanged;   // owner references let the cluster collect the rest
-        EquatableList<SpecFault> faults = [.. SpecValidation.ValidateName(entity.Metadata.Name!), .. SpecValidation.Validate(entity.Spec)];
-        state.Valid = faults.Count > 0 ? ValidBefore(entity, state) : new(entity.Metadata.Generation ?? 0, entity.Spec!.Deserialize(SpecJson.Default.OptTrainingJobSpec)!);
+        var faults = Read(entity, state);
         if (state.Valid is not { } valid) return await RefuseAsync(entity, state, faults, ct);
         return await ManageAsync(entity, new() { Metadata = entity.ToMetadata() with { Generation = valid.Generation }, Spec = valid.Spec, Status = state.Status }, state, faults, ct);
+    }
+
+    /// <summary>Takes a spec over if it is valid. The same generation is the same spec: most passes read nothing.</summary>
+    private EquatableList<SpecFault> Read(JobObject entity, JobState state)
+    {
+        var generation = entity.Metadata.Generation ?? 0;
+        if (state.Read is { } read && read.Generation == generation) return read.Faults;
+        EquatableList<SpecFault> faults = [.. SpecValidation.ValidateName(entity.Metadata.Name!), .. SpecValidation.Validate(entity.Spec)];
+        state.Valid = faults.Count > 0 ? ValidBefore(entity, state) : new(generation, entity.Spec!.Deserialize(SpecJson.Default.OptTrainingJobSpec)!);
+        if (state.Valid is not null) state.Read = (generation, faults);
+        return faults;
     }
 
     /// <summary>What was valid before an edit that is not: a run must not go without care because of a typing error. The newest plan remembers it over restarts.</summary>
