@@ -83,7 +83,7 @@ internal static class IncidentDetection
     private static Incident? SilentAgent(Situation s)
     {
         var limit = s.Policy.AgentSilence;
-        if (s.HasStepped && s.Now - s.AdvancedAt < limit) return null;
+        if (s.HasStepped && s.Still < limit) return null;
         var silent = s.Members.Where(m => m.Agent?.SilentSince is { } since && s.Now - since >= limit).OrderBy(m => m.Agent!.SilentSince).ToArray();
         // Most agents silent at once is more likely our own network than theirs: one observer alone does not condemn a majority. All that are silent
         // count, however short: they were not found so at the same moment.
@@ -111,7 +111,7 @@ internal static class IncidentDetection
         }
 
         var limit = HangLimit(s);
-        return since < limit ? null : Of(s, Slowest(s), $"hang-{s.Plan!.Epoch}-{s.Seen.Steps.Newest!.Attempt}", Reasons.Hang, Severity.Process,
+        return s.Still < limit ? null : Of(s, Slowest(s), $"hang-{s.Plan!.Epoch}-{s.Seen.Steps.Newest!.Attempt}", Reasons.Hang, Severity.Process,
             $"no step for {since.TotalSeconds:0} s after attempt {s.Seen.Steps.Newest!.Attempt} (limit {limit.TotalSeconds:0} s, median step {s.Seen.Steps.MedianSeconds:0.###} s)");
     }
 

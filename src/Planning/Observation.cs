@@ -301,6 +301,9 @@ public sealed record AgentView
     /// <summary>Since when it has not answered; null while it does. Counted from when this operator began to ask.</summary>
     public DateTimeOffset? SilentSince { get; init; }
 
+    /// <summary>When the newest answer, or failure to answer, was asked for; null where nobody kept count.</summary>
+    public DateTimeOffset? AskedAt { get; init; }
+
     /// <summary>The last failure to reach it.</summary>
     public string? Error { get; init; }
 

@@ -94,6 +94,12 @@ internal sealed class Situation
 
     public bool HasStepped => Seen.Steps.Newest?.Epoch == Plan?.Epoch && Plan is not null;
 
+    /// <summary>
+    /// For how long no attempt advanced, up to when rank 0's agent was asked last. While nobody asks nobody can tell: an operator that was stopped, or whose
+    /// clock jumped, must not take its own absence for a hang.
+    /// </summary>
+    public TimeSpan Still => (Members.Count > 0 && Members[0].Agent?.AskedAt is { } asked && asked < Now ? asked : Now) - AdvancedAt;
+
     /// <summary>In synchronous training an attempt that advances proves every member alive: while this holds nobody is killed for silence.</summary>
     public bool Advances => HasStepped && Now - AdvancedAt <= Patience;
 

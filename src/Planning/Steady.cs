@@ -7,6 +7,9 @@ namespace Opt.Planning;
 /// <summary>A plan without an incident: see that every agent has it, that live edits reach rank 0, and that nothing superfluous is kept.</summary>
 internal static class Steady
 {
+    /// <summary>No sooner is a job looked at again: what a look waits for is the next answer of an agent, about a second away.</summary>
+    private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(200);
+
     public static Move Decide(Situation s)
     {
         var change = SpecChanges.Of(s);
@@ -39,12 +42,12 @@ internal static class Steady
 
     private static Move Running(Situation s)
     {
-        var left = IncidentDetection.HangLimit(s) - (s.Now - s.AdvancedAt);
+        var left = IncidentDetection.HangLimit(s) - s.Still;
         return new Move { Phase = JobPhase.Running, Account = Accounts.Productive, Memory = Settled(s) }
             .With(IncidentDetection.IsCutOff(s)
                 ? new Fact(ConditionTypes.Running, "Unknown", "CutOff", "most agents do not answer although their nodes are ready: the operator itself may be cut off, so the training is left alone")
                 : Fact.True(ConditionTypes.Running, "StepsAdvance", $"epoch {s.Plan!.Epoch}"), Fact.False(ConditionTypes.Suspended, "NotAsked"))
-            .WakeIn(left < TimeSpan.FromSeconds(2) ? left : left < TimeSpan.FromSeconds(10) ? TimeSpan.FromSeconds(2) : TimeSpan.FromSeconds(10));
+            .WakeIn(left < Soon ? Soon : left < TimeSpan.FromSeconds(2) ? left : left < TimeSpan.FromSeconds(10) ? TimeSpan.FromSeconds(2) : TimeSpan.FromSeconds(10));
     }
 
     /// <summary>The incident, fence and waiting that led to this plan are over.</summary>

@@ -8,7 +8,8 @@ namespace Opt.Planning.Tests;
 
 /// <summary>
 /// Random faults, operator deaths among them; the world checks the invariants after every action, and in the end the job must have come to
-/// an end. A failing sequence is shortened and printed with its seed; OPT_SEED=N plays that one alone.
+/// an end. A failing sequence is shortened and printed with its seed; OPT_TEST_SEED plays
+/// that one alone, with OPT_SEQUENCES so many from there on.
 /// </summary>
 public sealed class FaultSequenceProperties
 {
@@ -29,7 +30,7 @@ public sealed class FaultSequenceProperties
             var sequence = Draw(seed);
             if (Broken(sequence) is not { } broken) continue;
             var least = Shorten(sequence);
-            Assert.Fail($"seed {seed} (OPT_SEED={seed} plays it alone): {Said(Broken(least) ?? broken)}\n{string.Join("\n", least.Select(s => $"{s.Fault} pick {s.Pick}, then {s.Wait} s"))}");
+            Assert.Fail($"seed {seed} (OPT_TEST_SEED={seed} plays it alone): {Said(Broken(least) ?? broken)}\n{string.Join("\n", least.Select(s => $"{s.Fault} pick {s.Pick}, then {s.Wait} s"))}");
         }
     }
 
@@ -37,8 +38,8 @@ public sealed class FaultSequenceProperties
 
     private static IEnumerable<int> Seeds()
     {
-        if (Number("OPT_SEED") is { } one) return [one];
-        return Enumerable.Range(1, Number("OPT_SEQUENCES") ?? (Environment.GetEnvironmentVariable("OPT_SOAK") is null ? 100 : 10_000));
+        var first = Number("OPT_TEST_SEED");
+        return Enumerable.Range(first ?? 1, Number("OPT_SEQUENCES") ?? (first is not null ? 1 : Environment.GetEnvironmentVariable("OPT_SOAK") is null ? 100 : 10_000));
     }
 
     private static int? Number(string variable) => int.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : null;

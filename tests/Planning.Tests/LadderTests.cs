@@ -247,6 +247,17 @@ public sealed class LadderTests
     [InlineData(2000, 90, 0)]
     public void The_breaker_holds_both_bounds(int total, int quarantined, int room) => Assert.Equal(room, new QuarantineBreaker(Nodes: 40).Room(total, quarantined));
 
+    [Fact]
+    public void An_operator_that_was_stopped_does_not_take_its_own_absence_for_a_hang()
+    {
+        var world = new SimulatedWorld(Make.Job(nodes: 3, totalSteps: 2000), nodes: 4);
+        world.RunUntil(w => w.Status is { Phase: JobPhase.Running, Step: >= 12 });
+
+        Assert.DoesNotContain(world.DecideAfterStop(seconds: 600).Actions, a => a is FenceStore);
+        world.Run(30);
+        Assert.Equal((JobPhase.Running, 1L), (world.Status.Phase, world.Status.Epoch));
+    }
+
     private static void Hang(SimulatedWorld world)
     {
         var agent = world.Agents.First(a => a.PodUid == world.Plan!.Members[1].PodUid);

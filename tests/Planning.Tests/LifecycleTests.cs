@@ -25,6 +25,18 @@ public sealed class LifecycleTests
     }
 
     [Fact]
+    public void A_job_that_is_launched_once_more_from_its_last_checkpoint_has_succeeded()
+    {
+        var world = new SimulatedWorld(Make.Job(totalSteps: 20), nodes: 2);
+        world.RunUntil(w => w.Step == 15);
+        while (world.Step < 20) world.Tick(dieAfter: 0);
+        foreach (var pod in world.Pods) pod.Agent = world.NewAgent(pod);
+
+        world.RunUntil(w => w.Status.Phase == JobPhase.Succeeded, limit: 100);
+        Assert.Equal((2L, 20L), (world.Status.Epoch, world.Status.Step));
+    }
+
+    [Fact]
     public void A_failed_worker_is_relaunched_in_the_same_pods_from_the_last_commit()
     {
         var world = new SimulatedWorld(Make.Job(), nodes: 2);

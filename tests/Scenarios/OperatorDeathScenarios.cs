@@ -39,6 +39,19 @@ public sealed class OperatorDeathScenarios
         Assert.Equal((JobPhase.Running, 1L), (after.Phase, after.Epoch));
     });
 
+    [Fact]
+    public Task Operators_that_were_stopped_come_to_and_leave_the_training_alone() => Scenario.RunAsync(nodes: 2, replicas: 2, async world =>
+    {
+        await world.CreateJobAsync(LifecycleScenarios.Manifest.Replace("totalTokens: 3840", "totalTokens: 12800", StringComparison.Ordinal));
+        await world.UntilAsync(s => s.Step >= 5);
+        foreach (var stopped in world.Operators) stopped.Clock.Stop();
+        await world.AdvanceAsync(TimeSpan.FromMinutes(2));
+        foreach (var stopped in world.Operators) stopped.Clock.Continue();
+
+        var after = await world.UntilAsync(s => s.Step >= 150, seconds: 90);
+        Assert.Equal((1L, 0), (after.Epoch, after.Restarts.Total));
+    });
+
     [Theory]
     [InlineData(1)]
     [InlineData(3)]

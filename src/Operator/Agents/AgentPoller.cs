@@ -76,6 +76,7 @@ internal sealed class AgentPoller(AgentTarget target, IAgentClient client, TimeP
     {
         AgentStatus? status = null;
         string? error = null;
+        var asked = clock.GetUtcNow();
         try
         {
             status = await client.GetStatusAsync(target, ct);
@@ -91,7 +92,7 @@ internal sealed class AgentPoller(AgentTarget target, IAgentClient client, TimeP
         lock (_gate)
         {
             before = _view;
-            after = _view = status is null ? before with { SilentSince = Earlier(before.SilentSince), Error = error } : Answered(before, status);
+            after = _view = (status is null ? before with { SilentSince = Earlier(before.SilentSince), Error = error } : Answered(before, status)) with { AskedAt = asked };
         }
 
         observe(this, before, after);

@@ -14,6 +14,9 @@ internal sealed partial class AgentPool : IAsyncDisposable
     /// <summary>A catalogue older than this is read again.</summary>
     private static readonly TimeSpan CatalogueAge = TimeSpan.FromSeconds(30);
 
+    /// <summary>By more than this a calendar is not slewed, but set.</summary>
+    private static readonly TimeSpan Slew = TimeSpan.FromSeconds(1);
+
     private readonly IAgentClient _client;
     private readonly TimeProvider _clock;
     private readonly Func<double> _random;
@@ -23,6 +26,8 @@ internal sealed partial class AgentPool : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly Dictionary<string, AgentPoller> _pollers = new(StringComparer.Ordinal);
     private readonly StepHistory _steps;
+    private readonly long _began;
+    private DateTimeOffset _origin;   // what the calendar said at _began, as of now
     private StepFollower? _follower;
     private Catalogue? _catalogue;
     private long? _cataloguedAt;   // by the stopwatch: the calendar may be set back
@@ -34,6 +39,7 @@ internal sealed partial class AgentPool : IAsyncDisposable
     {
         (_client, _clock, _random, _logger, _changed) = (client, clock, random, logger, changed);
         _steps = new(clock.GetUtcNow());
+        (_began, _origin) = (clock.GetTimestamp(), clock.GetUtcNow());
     }
 
     /// <summary>What is known of each agent now.</summary>
@@ -46,7 +52,7 @@ internal sealed partial class AgentPool : IAsyncDisposable
     {
         lock (_gate)
         {
-            _steps.SetBack(_clock.GetUtcNow());
+            Now();
             return _steps.View(accounted, _committed, _healthy);
         }
     }
@@ -161,6 +167,20 @@ internal sealed partial class AgentPool : IAsyncDisposable
         _stopping.Dispose();
     }
 
+    /// <summary>The calendar; where it jumped against the stopwatch, what happened before is moved along. Under the lock.</summary>
+    private DateTimeOffset Now()
+    {
+        var now = _clock.GetUtcNow();
+        var jump = now - _clock.GetElapsedTime(_began) - _origin;
+        if (jump.Duration() > Slew)
+        {
+            _origin += jump;
+            _steps.Shift(jump, now);
+        }
+
+        return now;
+    }
+
     /// <summary>A poller's answer or silence.</summary>
     private void Observe(AgentPoller poller, AgentView before, AgentView after)
     {
@@ -170,8 +190,7 @@ internal sealed partial class AgentPool : IAsyncDisposable
         {
             if (after.Status is { } status && after.SilentSince is null)
             {
-                var now = _clock.GetUtcNow();
-                _steps.Advance(status.Epoch, status.LastAttempt, now);
+                _steps.Advance(status.Epoch, status.LastAttempt, Now());
             }
         }
 
@@ -210,7 +229,7 @@ internal sealed partial class AgentPool : IAsyncDisposable
         lock (_gate)
         {
             first = _steps.Epoch != page.Epoch;
-            var now = _clock.GetUtcNow();
+            var now = Now();
             foreach (var record in page.Records)
             {
                 news |= _steps.Add(record, now);

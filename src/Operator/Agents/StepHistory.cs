@@ -40,8 +40,11 @@ internal sealed class StepHistory(DateTimeOffset since)
         _advancedAt = now;
     }
 
-    /// <summary>After the clock was set back, what lies in the future happened now: else no hang would be found until the clock has caught up.</summary>
-    public void SetBack(DateTimeOffset now) => _advancedAt = _advancedAt > now ? now : _advancedAt;
+    /// <summary>
+    /// After the clock was set, the last advance is as long ago as before: else one set forward is a hang, and after one set back none is found until the clock
+    /// has caught up.
+    /// </summary>
+    public void Shift(TimeSpan jump, DateTimeOffset now) => _advancedAt = _advancedAt + jump > now ? now : _advancedAt + jump;
 
     /// <summary>Epoch of the newest record; null before the first.</summary>
     public long? Epoch => _newest?.Epoch;
