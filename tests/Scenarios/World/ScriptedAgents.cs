@@ -9,7 +9,7 @@ using Opt.Planning.Tests.World;
 namespace Opt.Scenarios.World;
 
 /// <summary>
-/// The agents of all pods, their trainers and the checkpoint store, behind the operator's own client interface. Every second of virtual time an
+/// The agents of all pods, their trainers and the checkpoint store, behind the operator's own client interface. Every second of virtual time, or as slowly as told, an
 /// attempt ends wherever all members of a plan take part in it; every fifth step, or as the job says, is committed, unless a newer epoch fenced it off.
 /// </summary>
 internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
@@ -21,7 +21,7 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
     private readonly List<(long Epoch, CheckpointSummary Checkpoint)> _commits = [];
     private readonly HashSet<long> _launched = [];
     private TaskCompletionSource _stepped = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private long _fenced, _entry;
+    private long _fenced, _entry, _ticks;
 
     public string StoreOwner { get; set; } = "";
 
@@ -30,6 +30,9 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
 
     /// <summary>How long an agent takes to answer a fence, a plan or a control request.</summary>
     public TimeSpan Latency { get; set; }
+
+    /// <summary>How long a step takes.</summary>
+    public int SecondsPerStep { get; set; } = 1;
 
     /// <summary>Shapes what rank 0 reports.</summary>
     public Func<StepRecord, StepRecord> Shape { get; set; } = r => r;
@@ -106,11 +109,15 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
     {
         lock (_gate)
         {
+            var isDue = ++_ticks % SecondsPerStep == 0;
             var alive = _byIp.Where(a => !_cut.ContainsKey(a.Key)).ToDictionary(a => a.Value.PodUid, a => a.Value, StringComparer.Ordinal);
             foreach (var plan in alive.Values.Select(a => a.Plan).OfType<RunPlan>().GroupBy(p => p.Epoch).Select(g => g.First()).ToArray())
             {
                 var members = plan.Members.Select(m => alive.GetValueOrDefault(m.PodUid) is { } a && a.Instance == m.AgentInstance && a.Plan?.Epoch == plan.Epoch ? a : null).ToArray();
-                if (members.All(a => a is { State: AgentState.Launching or AgentState.Running, Stopped: false })) Advance(plan, [.. members.OfType<SimulatedAgent>()]);
+                if (members.All(a => a is { State: AgentState.Launching or AgentState.Running, Stopped: false }))
+                {
+                    if (isDue) Advance(plan, [.. members.OfType<SimulatedAgent>()]);
+                }
                 else if (_launched.Contains(plan.Epoch) && members.Any(a => a is null or { State: AgentState.Failed })) foreach (var agent in members.OfType<SimulatedAgent>()) agent.Fail(WorkerExit.PeerLost, clock.GetUtcNow());
             }
 
@@ -234,9 +241,10 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
     {
         if (_launched.Add(plan.Epoch)) _records[plan.Epoch] = [];
         var first = members[0];
-        var step = (first.LastStep?.Step ?? plan.Resume?.Step ?? 0) + 1;
+        var from = first.LastStep?.Step ?? plan.Resume?.Step ?? 0;
+        var step = from + 1;
         var live = first.Live ?? plan.Training.HyperParameters;
-        if (first.StopRequested)
+        if (first.StopRequested || from >= live.TotalSteps)   // what was saved at the end and launched once more has nothing left to do
         {
             foreach (var agent in members) agent.State = AgentState.Completed;
             return;
@@ -249,7 +257,7 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
         var record = new StepRecord
         {
             Epoch = plan.Epoch, Revision = first.Revision, Attempt = step, Step = step, Samples = step, Tokens = 64 * step, Loss = 10.0 / step, LearningRate = live.PeakLearningRate, LossScale = 1, GradientNorm = 0.2, Skipped = false,
-            Time = clock.GetUtcNow(), Seconds = 1, TokensPerSecond = 64, HyperParameters = live, Checkpointing = CheckpointSettings.Of(saving), CommittedStep = committed,
+            Time = clock.GetUtcNow(), Seconds = SecondsPerStep, TokensPerSecond = 64.0 / SecondsPerStep, HyperParameters = live, Checkpointing = CheckpointSettings.Of(saving), CommittedStep = committed,
         };
         record = Shape(record);
         for (var i = 0; i < _commits.Count; i++)
