@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
@@ -31,24 +30,26 @@ internal sealed class AgentUnderTest : IAsyncDisposable
 
     private AgentUnderTest(IReadOnlyList<string> worker, int workers, IRendezvousHost? rendezvous, ICheckpointStore? store, IReadOnlyList<string>? diagnose, bool tls)
     {
-        Port = FreePort();
         File.WriteAllText(TokenFile, Token + "\n");
         if (tls) ShowNewCertificate();
         Directory.CreateDirectory(Path.Combine(_folder.Path, "store"));
         Store = store ?? new DirectoryStore(Path.Combine(_folder.Path, "store"), new RetryPolicy(new() { Attempts = 1 }, TimeProvider.System, () => 0.5));
         Options = new()
         {
-            JobNamespace = "default", JobName = "opt", JobUid = TestRun.JobUid, PodName = "opt-0", PodUid = "pod-uid-0", PodIp = IPAddress.Loopback, NodeName = "node-a", Port = Port,
+            JobNamespace = "default", JobName = "opt", JobUid = TestRun.JobUid, PodName = "opt-0", PodUid = "pod-uid-0", PodIp = IPAddress.Loopback, NodeName = "node-a", Port = 0,
             TokenFile = TokenFile, DataRoot = "/data", Store = new() { Credentials = new() }, Workers = workers, RunDirectory = Path.Combine(_folder.Path, "run"), ThreadsPerWorker = 3, WorkerCommand = worker, Tls = tls,
         };
         if (diagnose is not null) Options = Options with { DiagnoseCommand = diagnose };
         _agent = new(Options, new(Store, rendezvous ?? new NoRendezvous(), _spawner, Output, TimeProvider.System, NullLogger.Instance));
-        _http = new() { BaseAddress = new($"http://127.0.0.1:{Port}"), Timeout = TimeSpan.FromMinutes(2) };
+        _http = new() { Timeout = TimeSpan.FromMinutes(2) };
         _http.DefaultRequestHeaders.Authorization = new("Bearer", Token);
     }
 
-    public int Port { get; }
-    public AgentOptions Options { get; }
+    public int Port => Options.Port;
+
+    /// <summary>With the port that it got.</summary>
+    public AgentOptions Options { get; private set; }
+
     public ICheckpointStore Store { get; }
     public StringWriter Output { get; } = new();
     public HttpClient Http => _http;
@@ -66,6 +67,8 @@ internal sealed class AgentUnderTest : IAsyncDisposable
     {
         var agent = new AgentUnderTest(worker ?? Shell("sleep 1000"), workers, rendezvous, store, diagnose, tls);
         agent._server = await AgentServer.StartAsync(agent._agent, agent.Options, new AgentToken(agent.TokenFile, agent.Options.Tls, agent.Clock), NullLoggerFactory.Instance, default);
+        agent.Options = agent.Options with { Port = new Uri(agent._server.Urls.Single()).Port };
+        agent._http.BaseAddress = new($"http://127.0.0.1:{agent.Port}");
         return agent;
     }
 
@@ -145,13 +148,6 @@ internal sealed class AgentUnderTest : IAsyncDisposable
         _http.Dispose();
         _spawner.Dispose();
         _folder.Dispose();
-    }
-
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private sealed class NoRendezvous : IRendezvousHost

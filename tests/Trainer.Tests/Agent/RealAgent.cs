@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
@@ -10,6 +12,14 @@ namespace Opt.Trainer.Tests.Agent;
 /// <summary><c>opt-trainer agent</c> as a process of its own, whose workers are this test program in the worker's role.</summary>
 internal static class RealAgent
 {
+    /// <summary>A port that was free a moment ago: a process of its own cannot hand back the one that it got.</summary>
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
     public static Process Start(string folder, string token, int port)
     {
         var start = new ProcessStartInfo("dotnet", [typeof(Trainer.Agent.AgentCommand).Assembly.Location, "agent"]) { RedirectStandardOutput = true, RedirectStandardError = true };

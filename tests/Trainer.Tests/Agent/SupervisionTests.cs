@@ -168,7 +168,7 @@ public sealed class SupervisionTests
         using var folder = new TestDirectory();
         var token = Path.Combine(folder.Path, "token");
         await File.WriteAllTextAsync(token, AgentUnderTest.Token);
-        var port = AgentUnderTest.FreePort();
+        var port = RealAgent.FreePort();
         using var agent = RealAgent.Start(folder.Path, token, port);
         await using var probe = await AgentUnderTest.StartAsync();   // for the shape of a plan
         var plan = await probe.PlanAsync(1);
