@@ -32,13 +32,13 @@ public sealed class FaultSequenceScenarios
     private static readonly bool Soak = Environment.GetEnvironmentVariable("OPT_SOAK") == "1";
 
     [Fact]
-    public Task No_sequence_of_faults_breaks_an_invariant() => AllAsync(Soak ? 9000 : 120, seed => PlayAsync(seed, FaultStep.Draw(seed, 12), harmless: false));
+    public Task No_sequence_of_faults_breaks_an_invariant() => AllAsync(Soak ? 9000 : 60, seed => PlayAsync(seed, FaultStep.Draw(seed, 12), harmless: false));
 
     [Fact]
-    public Task No_worker_notices_what_befalls_operators_and_their_networks() => AllAsync(Soak ? 1000 : 50, seed => PlayAsync(seed, FaultStep.Draw(seed, 12, FaultStep.FirstHarmless), harmless: true));
+    public Task No_worker_notices_what_befalls_operators_and_their_networks() => AllAsync(Soak ? 1000 : 30, seed => PlayAsync(seed, FaultStep.Draw(seed, 12, FaultStep.FirstHarmless), harmless: true));
 
     [Fact]
-    public Task No_sequence_of_faults_breaks_an_invariant_over_sockets() => AllAsync(Soak ? 200 : 5, seed => ClusterLink.OverHttpAsync(() => PlayAsync(seed, FaultStep.Draw(seed, 12), harmless: false)));
+    public Task No_sequence_of_faults_breaks_an_invariant_over_sockets() => AllAsync(Soak ? 200 : 3, seed => ClusterLink.OverHttpAsync(() => PlayAsync(seed, FaultStep.Draw(seed, 12), harmless: false)));
 
     private static async Task AllAsync(int sequences, Func<int, Task> play, [CallerMemberName] string test = "")
     {
