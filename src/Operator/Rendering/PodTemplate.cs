@@ -107,6 +107,7 @@ internal static class AgentEnvironment
             Field("OPT_POD_UID", "metadata.uid"),
             Field("OPT_POD_IP", "status.podIP"),
             Field("OPT_NODE_NAME", "spec.nodeName"),
+            Value("OPT_IMAGE", job.Spec.Pod.Image),
             Value("OPT_AGENT_PORT", $"{Names.AgentPort}"),
             Value("OPT_AGENT_TOKEN_FILE", $"{tokenPath}/{Names.TokenKey}"),
             Value("OPT_WORKERS", $"{job.Spec.Topology.AcceleratorsPerNode}"),

@@ -38,11 +38,18 @@ internal sealed class RankCheckpoints : IAsyncDisposable
             Exchange = (IRankExchange?)exchange ?? InProcessExchange.Create(1)[0],
             Writer = plan.Members[mesh.Rank / plan.WorkersPerMember].Pod,
             Nearby = TierEnvironment.Read(Environment.GetEnvironmentVariable, plan, mesh.Rank, time),
-            Software = $"opt-trainer {typeof(RankCheckpoints).Assembly.GetName().Version}, libtorch {__version__}, {RuntimeInformation.FrameworkDescription}",
+            Software = SoftwareOf(Environment.GetEnvironmentVariable(ImageVariable)),
         }, time, _loggers.CreateLogger<CheckpointSession>());
     }
 
+    /// <summary>The container image of the pod.</summary>
+    public const string ImageVariable = "OPT_IMAGE";
+
     public ICheckpointSession Session { get; }
+
+    /// <summary>What writes: image, where there is one, and library versions.</summary>
+    internal static string SoftwareOf(string? image) =>
+        $"{(string.IsNullOrEmpty(image) ? "" : $"{image}, ")}opt-trainer {typeof(RankCheckpoints).Assembly.GetName().Version}, libtorch {__version__}, {RuntimeInformation.FrameworkDescription}";
 
     /// <summary>Null when the plan names no store.</summary>
     /// <exception cref="TrainerException">Rendezvous.</exception>

@@ -6,15 +6,17 @@ namespace Opt.Trainer.Stores;
 /// <summary>
 /// Objects as files below a folder, on a local disk or a shared mount. An object appears by link(2) or rename(2) of a finished, fsynced
 /// file whose folder is fsynced after it, so it is whole or absent even after power loss. File calls block; they run on pool threads so
-/// that a mount that hangs costs its caller a deadline and no more.
+/// that a mount that hangs costs its caller a deadline and no more: a thread left behind in it never touches the caller's memory again.
 /// </summary>
 public sealed class DirectoryStore : ICheckpointStore
 {
     private const string TemporaryPrefix = ".tmp-";
-    private const int ReadChunk = 8 << 20;
 
-    /// <summary>Small enough that what was copied in is still in the cache when it is written out.</summary>
-    private const int WriteChunk = 1 << 20;
+    /// <summary>Small enough that what was copied in is still in the cache when it is copied out.</summary>
+    private const int Chunk = 1 << 20;
+
+    /// <summary>The disk begins with this much while the rest is copied in, so that the fsync at the end has little left to wait for.</summary>
+    private const int WritebackChunk = 8 << 20;
     private readonly string _root;
     private readonly RetryPolicy _retry;
     private readonly Bandwidth? _upload;
@@ -36,7 +38,7 @@ public sealed class DirectoryStore : ICheckpointStore
         var path = PathOf(name);
         if (File.Exists(path)) return false;
         var folder = MakeFolder(name);
-        var temporary = WriteTemporary(folder, new MemoryContent(content), ct);
+        var temporary = WriteTemporary(folder, new MemoryContent(content), new(_retry.Time), ct);
         try
         {
             var errno = Posix.Link(temporary, path);
@@ -53,15 +55,16 @@ public sealed class DirectoryStore : ICheckpointStore
     public Task WriteAsync(string name, IObjectContent content, CancellationToken ct)
     {
         if (_upload is { } limit) content = new LimitedContent(content, limit, ct);
-        // No attempt deadline over the whole object, which may be large: each chunk of it is bounded by cancellation alone.
-        return GuardAsync(name, () => Task.Run(() =>
+        // No attempt deadline over the whole object, which may be large: cancellation alone ends it, also while a write hangs.
+        var memory = new Abandonable(_retry.Time);
+        return GuardAsync(name, () => memory.WaitAsync(Task.Run(() =>
         {
             var folder = MakeFolder(name);
-            var temporary = WriteTemporary(folder, content, ct);
+            var temporary = WriteTemporary(folder, content, memory, ct);
             File.Move(temporary, PathOf(name), overwrite: true);
             Sync(folder);
             return true;
-        }, ct));
+        }, ct), ct));
     }
 
     public Task<byte[]?> TryReadAsync(string name, int atMost, CancellationToken ct) => RunAsync(name, () =>
@@ -72,16 +75,20 @@ public sealed class DirectoryStore : ICheckpointStore
             var length = RandomAccess.GetLength(file);
             if (length > atMost) throw new StoreException(StoreFault.Damaged, $"{_root}: {name} has {length} bytes, more than the {atMost} it can have");
             var content = new byte[length];
-            Fill(name, file, 0, content);
+            Fill(name, file, 0, content, new(_retry.Time));
             return content;
         }
     }, ct);
 
-    public Task ReadAsync(string name, long offset, Memory<byte> destination, CancellationToken ct) => RunAsync(name, () =>
+    public Task ReadAsync(string name, long offset, Memory<byte> destination, CancellationToken ct) => _retry.ExecuteAsync($"{_root}: {name}", attempt =>
     {
-        if (!TryOpen(name, out var file)) throw new StoreException(StoreFault.NotFound, $"{_root}: {name} does not exist");
-        using (file) Fill(name, file, offset, destination.Span);
-        return true;
+        var memory = new Abandonable(_retry.Time);
+        return GuardAsync(name, () => memory.WaitAsync(Task.Run(() =>
+        {
+            if (!TryOpen(name, out var file)) throw new StoreException(StoreFault.NotFound, $"{_root}: {name} does not exist");
+            using (file) Fill(name, file, offset, destination.Span, memory);
+            return true;
+        }, attempt), attempt));
     }, ct);
 
     public async IAsyncEnumerable<StoredObject> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken ct)
@@ -155,12 +162,14 @@ public sealed class DirectoryStore : ICheckpointStore
         }
     }
 
-    private void Fill(string name, SafeFileHandle file, long offset, Span<byte> destination)
+    private void Fill(string name, SafeFileHandle file, long offset, Span<byte> destination, Abandonable memory)
     {
+        var buffer = GC.AllocateUninitializedArray<byte>(Math.Min(Chunk, destination.Length));
         while (destination.Length > 0)
         {
-            var read = RandomAccess.Read(file, destination[..Math.Min(destination.Length, ReadChunk)], offset);
+            var read = RandomAccess.Read(file, buffer.AsSpan(0, Math.Min(buffer.Length, destination.Length)), offset);
             if (read == 0) throw new StoreException(StoreFault.Damaged, $"{_root}: {name} ends at byte {offset}, {destination.Length} bytes too soon");
+            memory.Copy(buffer.AsSpan(0, read), destination);
             destination = destination[read..];
             offset += read;
         }
@@ -182,22 +191,25 @@ public sealed class DirectoryStore : ICheckpointStore
         return folder;
     }
 
-    private static string WriteTemporary(string folder, IObjectContent content, CancellationToken ct)
+    private static string WriteTemporary(string folder, IObjectContent content, Abandonable memory, CancellationToken ct)
     {
         var path = Path.Combine(folder, $"{TemporaryPrefix}{Guid.NewGuid():n}");
         try
         {
             using var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, FileShare.None);
-            var buffer = GC.AllocateUninitializedArray<byte>((int)Math.Min(WriteChunk, content.Length));
-            for (long offset = 0; offset < content.Length; offset += WriteChunk)
+            var buffer = GC.AllocateUninitializedArray<byte>((int)Math.Min(Chunk, content.Length));
+            for (long offset = 0; offset < content.Length; offset += Chunk)
             {
                 ct.ThrowIfCancellationRequested();
-                var part = buffer.AsSpan(0, (int)Math.Min(WriteChunk, content.Length - offset));
-                content.Read(offset, part);
+                var part = buffer.AsSpan(0, (int)Math.Min(Chunk, content.Length - offset));
+                memory.Read(content, offset, part);
                 RandomAccess.Write(file, part, offset);
+                var end = offset + part.Length;
+                if (end % WritebackChunk == 0) Posix.BeginWriteback(file, end - WritebackChunk, WritebackChunk);
             }
 
             RandomAccess.FlushToDisk(file);
+            ct.ThrowIfCancellationRequested();   // it took its time: nobody may expect the object any more
             return path;
         }
         catch

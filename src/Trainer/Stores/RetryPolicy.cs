@@ -12,6 +12,8 @@ public sealed class RetryPolicy(RetryOptions options, TimeProvider time, Func<do
 
     public RetryOptions Options => options;
 
+    public TimeProvider Time => time;
+
     /// <param name="what">Names the request in messages.</param>
     /// <exception cref="StoreException">The last fault, when it is not transient or no tries are left.</exception>
     /// <exception cref="OperationCanceledException">Only when <paramref name="ct"/> is cancelled.</exception>

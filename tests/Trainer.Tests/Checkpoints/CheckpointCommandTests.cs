@@ -51,6 +51,8 @@ public sealed class CheckpointCommandTests : IAsyncLifetime
     [Theory]
     [InlineData("latest", "step                5")]
     [InlineData("healthy", "step                3")]
+    [InlineData("healthy@5", "step                3")]
+    [InlineData("healthy@2", "step                2")]
     [InlineData("4", "step                4")]
     [InlineData("#2", "step                1")]
     public async Task Show_takes_a_step_an_entry_latest_or_healthy(string reference, string expected)
@@ -64,7 +66,8 @@ public sealed class CheckpointCommandTests : IAsyncLifetime
 
     [Theory]
     [InlineData("7", "no checkpoint \"7\"; there are steps 1, 2, 3, 4, 5")]
-    [InlineData("newest", "\"newest\" names no checkpoint: use a step, #ENTRY, latest or healthy")]
+    [InlineData("newest", "\"newest\" names no checkpoint: use a step, #ENTRY, latest, healthy or healthy@STEP")]
+    [InlineData("healthy@1", "no checkpoint \"healthy@1\"; there are steps 1, 2, 3, 4, 5")]
     public async Task A_reference_to_nothing_is_answered_with_what_there_is(string reference, string message) =>
         Assert.Equal(message, (await Assert.ThrowsAsync<CheckpointException>(() => RunAsync("show", reference))).Message);
 
@@ -88,6 +91,18 @@ public sealed class CheckpointCommandTests : IAsyncLifetime
         var drawn = await RunInAsync(_directory, interactive: true, "verify", "4", "5");
         Assert.Contains("step 4", drawn, StringComparison.Ordinal);
         Assert.Contains("100%", drawn, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Prune_and_copy_draw_bars_too()
+    {
+        foreach (var arguments in new string[][] { ["prune", "--keep-last", "1", "--keep-every", "0"], ["copy", "3", "--to", _other.Path] })
+        {
+            Assert.Contains("100%", await RunInAsync(_directory, interactive: true, arguments), StringComparison.Ordinal);
+        }
+
+        Assert.Equal([2L, 3L, 5L], await StepsAsync(_directory));
+        Assert.Equal([3L], await StepsAsync(_other));
     }
 
     [Fact]

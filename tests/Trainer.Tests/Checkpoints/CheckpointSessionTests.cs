@@ -1,6 +1,7 @@
 using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
 using Opt.Trainer.Checkpoints;
+using Opt.Trainer.Reports;
 using Opt.Trainer.Stores;
 using Xunit;
 
@@ -93,14 +94,21 @@ public sealed class CheckpointSessionTests : IAsyncLifetime
         var newest = await NewestAsync();
         Damage(Path.Combine(_directory.Path, newest.Path, file));
 
-        await using var run = TestRun.Start(_store, 1, TestModel.World(2, 1, step: null));
-        var restored = await run.RestoreAsync(newest);
-        Assert.Equal(5, restored.Checkpoint.Step);
-        var skipped = Assert.Single(restored.Skipped);
-        Assert.Equal(6, skipped.Step);
-        Assert.Contains(file, skipped.Reason, StringComparison.Ordinal);
-        Assert.Contains("damaged", skipped.Reason, StringComparison.Ordinal);
-        AssertState(run, step: 5);
+        string reason;
+        await using (var run = TestRun.Start(_store, 1, TestModel.World(2, 1, step: null)))
+        {
+            var restored = await run.RestoreAsync(newest);
+            Assert.Equal(5, restored.Checkpoint.Step);
+            var skipped = Assert.Single(restored.Skipped);
+            Assert.Equal(6, skipped.Step);
+            Assert.Contains(file, skipped.Reason, StringComparison.Ordinal);
+            Assert.Contains("damaged", skipped.Reason, StringComparison.Ordinal);
+            AssertState(run, step: 5);
+            reason = skipped.Reason;
+        }
+
+        var told = Assert.Single(await RunHistory.LogbookAsync(_store, default));
+        Assert.Equal((1L, 5L, "trainer", "passed over the checkpoint of step 6 and resumed from step 5", reason), (told.Epoch, told.Step, told.Actor, told.What, told.Why));
     }
 
     [Theory]

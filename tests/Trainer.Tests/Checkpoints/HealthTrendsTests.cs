@@ -82,7 +82,8 @@ public sealed class HealthTrendsTests
         Assert.Null(HealthTrends.Of(Steps(Enumerable.Repeat(3.2, HealthTrends.Newest - 1)), before).Trouble(new()));
         Assert.Contains("above 2.5, its median over 91 steps before", HealthTrends.Of(Steps(Enumerable.Repeat(3.2, HealthTrends.Newest)), before).Trouble(new()), StringComparison.Ordinal);
         Assert.Null(HealthTrends.Of(Steps(Enumerable.Repeat(3.2, HealthTrends.Newest)), null).Trouble(new()));
-        Assert.Null(HealthTrends.Of(Steps(Enumerable.Repeat(3.2, HealthTrends.Newest + HealthTrends.LeastValues)), before).Trouble(new()));
+        Assert.NotNull(HealthTrends.Of(Steps(Enumerable.Repeat(3.2, HealthTrends.Newest + HealthTrends.Window / 2 - 1)), before).Trouble(new()));
+        Assert.Null(HealthTrends.Of(Steps(Enumerable.Repeat(3.2, HealthTrends.Newest + HealthTrends.Window / 2)), before).Trouble(new()));
     }
 
     private static HealthTrends Of(List<double> losses) => HealthTrends.Of(Steps(losses), null);

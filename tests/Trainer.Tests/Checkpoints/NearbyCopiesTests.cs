@@ -8,35 +8,14 @@ using Xunit;
 namespace Opt.Trainer.Tests.Checkpoints;
 
 /// <summary>Restores take the nearest copy with the right bytes. Rank 0 and rank 1 live on nodes a and b, each the other's partner.</summary>
-public sealed class NearbyCopiesTests : IAsyncLifetime
+public sealed class NearbyCopiesTests : TwoNodes
 {
-    private readonly TestDirectory _directory = new();
-    private DirectoryStore _store = null!;
-    private CommitLog _log = null!;
-    private CopyServer _a = null!, _b = null!;
-
-    public async ValueTask InitializeAsync()
-    {
-        (_a, _b) = (await CopyServer.StartAsync(), await CopyServer.StartAsync());
-        _store = _directory.Open();
-        _log = TestRun.Log(_store);
-        await _log.FenceAsync(1, adopt: false, default);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await _a.DisposeAsync();
-        await _b.DisposeAsync();
-        _log.Dispose();
-        _directory.Dispose();
-    }
-
     [Fact]
     public async Task Survivors_restore_from_their_nodes_memory_and_a_replaced_node_its_own_shards_from_its_partner()
     {
         var summary = await SaveAsync(5);
-        Assert.Equal([CheckpointTier.Node, CheckpointTier.Peer], (await _log.ReadAsync(default)).Checkpoints.Values.Single().Commit.Copies);
-        _b.Wipe();
+        Assert.Equal([CheckpointTier.Node, CheckpointTier.Peer], (await Log.ReadAsync(default)).Checkpoints.Values.Single().Commit.Copies);
+        B.Wipe();
         await using var run = Start(ObjectsUnreadable());
         var restored = await run.RestoreAllAsync(summary);
 
@@ -53,15 +32,15 @@ public sealed class NearbyCopiesTests : IAsyncLifetime
     {
         var older = await SaveAsync(4);
         var summary = await SaveAsync(5);
-        foreach (var file in Directory.GetFiles(_a.Folder.Path, "rank-00000.safetensors", SearchOption.AllDirectories)) Spoil(file, how, older);
+        foreach (var file in Directory.GetFiles(A.Folder.Path, "rank-00000.safetensors", SearchOption.AllDirectories)) Spoil(file, how, older);
         await using (var run = Start(ObjectsUnreadable()))
         {
             Assert.Equal(CheckpointTier.Peer, OfObjects((await run.RestoreAllAsync(summary))[0]));
             Assert.True(run.Holds(5, dataParallel: 2));
         }
 
-        foreach (var file in Directory.GetFiles(_b.Folder.Path, "rank-00000.safetensors", SearchOption.AllDirectories)) Spoil(file, how, older);
-        await using var last = Start(_store);
+        foreach (var file in Directory.GetFiles(B.Folder.Path, "rank-00000.safetensors", SearchOption.AllDirectories)) Spoil(file, how, older);
+        await using var last = Start(Store);
         Assert.Equal(CheckpointTier.Store, OfObjects((await last.RestoreAllAsync(summary))[0]));
         Assert.True(last.Holds(5, dataParallel: 2));
     }
@@ -71,12 +50,12 @@ public sealed class NearbyCopiesTests : IAsyncLifetime
     {
         await SaveAsync(4);
         var summary = await SaveAsync(5);
-        foreach (var folder in new[] { _a.Folder.Path, _b.Folder.Path, _directory.Path })
+        foreach (var folder in new[] { A.Folder.Path, B.Folder.Path, Folder.Path })
         {
             foreach (var file in Directory.GetFiles(Path.Combine(folder, summary.Path), "rank-00001.safetensors")) Spoil(file, "damaged", summary);
         }
 
-        await using var run = Start(_store);
+        await using var run = Start(Store);
         var restored = await run.RestoreAsync(summary);
         Assert.Equal(4, restored.Checkpoint.Step);
         Assert.Contains("rank-00001.safetensors is damaged", Assert.Single(restored.Skipped).Reason, StringComparison.Ordinal);
@@ -87,11 +66,11 @@ public sealed class NearbyCopiesTests : IAsyncLifetime
     public async Task A_partner_that_is_gone_delays_neither_a_save_nor_a_restore()
     {
         var nobody = new Uri("http://127.0.0.1:1");
-        await using (var run = TestRun.Start(_store, 1, TestModel.World(2, 1, 5), nearby: _ => _a.With(nobody))) Assert.True((await run.SaveAsync(5)).Committed);
-        var known = (await _log.ReadAsync(default)).Checkpoints.Values.Single();
+        await using (var run = TestRun.Start(Store, 1, TestModel.World(2, 1, 5), nearby: _ => A.With(nobody))) Assert.True((await run.SaveAsync(5)).Committed);
+        var known = (await Log.ReadAsync(default)).Checkpoints.Values.Single();
         Assert.Equal([CheckpointTier.Node], known.Commit.Copies);
-        _a.Wipe();
-        await using var loader = TestRun.Start(_store, 1, TestModel.World(2, 1, step: null), nearby: _ => _a.With(nobody));
+        A.Wipe();
+        await using var loader = TestRun.Start(Store, 1, TestModel.World(2, 1, step: null), nearby: _ => A.With(nobody));
         Assert.Equal(CheckpointTier.Store, OfObjects(await loader.RestoreAsync(known.ToSummary())));
         Assert.True(loader.Holds(5, dataParallel: 2));
     }
@@ -102,16 +81,16 @@ public sealed class NearbyCopiesTests : IAsyncLifetime
         using var listener = new TcpListener(System.Net.IPAddress.Loopback, 0);
         listener.Start();   // connections wait in its queue for ever
         var silent = new Uri($"http://{listener.LocalEndpoint}");
-        await using var run = TestRun.Start(_store, 1, TestModel.World(2, 1, 5), nearby: _ => _a.With(silent), copyGrace: TimeSpan.FromMilliseconds(300));
+        await using var run = TestRun.Start(Store, 1, TestModel.World(2, 1, 5), nearby: _ => A.With(silent), copyGrace: TimeSpan.FromMilliseconds(300));
         Assert.True((await run.SaveAsync(5).WaitAsync(TimeSpan.FromMinutes(5), TimeProvider.System)).Committed);   // a partner has ten otherwise
-        Assert.Equal([CheckpointTier.Node], (await _log.ReadAsync(default)).Checkpoints.Values.Single().Commit.Copies);
+        Assert.Equal([CheckpointTier.Node], (await Log.ReadAsync(default)).Checkpoints.Values.Single().Commit.Copies);
     }
 
     [Fact]
     public async Task Copies_serve_another_world_size_too()
     {
         var summary = await SaveAsync(5);
-        await using var run = TestRun.Start(ObjectsUnreadable(), 1, TestModel.World(3, 1, step: null), nearby: _ => _a.With(_b.Address));
+        await using var run = TestRun.Start(ObjectsUnreadable(), 1, TestModel.World(3, 1, step: null), nearby: _ => A.With(B.Address));
         await run.RestoreAsync(summary);
         Assert.True(run.Holds(5, dataParallel: 3));
     }
@@ -141,17 +120,15 @@ public sealed class NearbyCopiesTests : IAsyncLifetime
 
     private TestRun Start(ICheckpointStore store) => TestRun.Start(store, 1, TestModel.World(2, 1, step: null), nearby: Nearby);
 
-    private IReadOnlyList<INearbyCopies> Nearby(int rank) => rank == 0 ? _a.With(_b.Address) : _b.With(_a.Address);
-
     private async Task<CheckpointSummary> SaveAsync(long step)
     {
-        await using var run = TestRun.Start(_store, 1, TestModel.World(2, 1, step), nearby: Nearby);
+        await using var run = TestRun.Start(Store, 1, TestModel.World(2, 1, step), nearby: Nearby);
         Assert.Null((await run.SaveAsync(step)).Error);
-        return (await _log.ReadAsync(default)).ToCatalogue().Checkpoints[^1];
+        return (await Log.ReadAsync(default)).ToCatalogue().Checkpoints[^1];
     }
 
     /// <summary>The store with the ranks' objects out of reach: only a nearer copy can have served them.</summary>
-    private FaultyStore ObjectsUnreadable() => new(_store, (verb, name) => verb == "range" && name.Contains("rank-", StringComparison.Ordinal) ? Fault.LostRequest : Fault.None);
+    private FaultyStore ObjectsUnreadable() => new(Store, (verb, name) => verb == "range" && name.Contains("rank-", StringComparison.Ordinal) ? Fault.LostRequest : Fault.None);
 
     private static CheckpointTier OfObjects(RestoredCheckpoint restored) => Assert.Single(restored.Sources, s => s.Tier != CheckpointTier.Store || restored.Sources.Count == 1).Tier;
 

@@ -18,8 +18,7 @@ public sealed class ProcessScenarioTests
     [Fact]
     public async Task Writers_struck_at_any_request_leave_every_promise_kept()
     {
-        var one = Environment.GetEnvironmentVariable("OPT_TEST_SEED");
-        foreach (var seed in one is null ? Enumerable.Range(1, Scenarios) : Enumerable.Repeat(Number(one), 1))
+        foreach (var seed in Seeds.Of(1, Scenarios))
         {
             using var directory = new TestDirectory();
             var scenario = new Scenario(seed, directory);

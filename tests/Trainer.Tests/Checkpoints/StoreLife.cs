@@ -10,8 +10,16 @@ namespace Opt.Trainer.Tests.Checkpoints;
 /// </summary>
 /// <param name="store">For looking at the store: without faults.</param>
 /// <param name="faulty">What the runs of an epoch see, by rank.</param>
-internal sealed class StoreLife(int seed, ICheckpointStore store, Func<Func<int, ICheckpointStore>> faulty) : IDisposable
+/// <param name="tally">Counts what happens.</param>
+internal sealed class StoreLife(int seed, ICheckpointStore store, Func<Func<int, ICheckpointStore>> faulty, Tally tally) : IDisposable
 {
+    private const string ClockAhead = "clock ahead", ClockBehind = "clock behind", NodeLost = "node lost", Race = "two epochs saving at once", Fenced = "save of an overtaken epoch refused", Torn = "save failed",
+        Fallback = "fallback from a lost checkpoint", ForeignJob = "new job refused on the old store", Adopted = "new job that adopts it", Resharded = "restored into another world";
+
+    /// <summary>What must happen in a set of lives; some of it is too rare for a sample.</summary>
+    public static string[] Events(bool all) =>
+        [ClockAhead, ClockBehind, NodeLost, Race, Torn, ForeignJob, Adopted, "committed to Store", "committed to Memory", .. all ? (string[])[Fenced, Fallback, Resharded] : []];
+
     private const int Epochs = 4;
     private const string OtherJob = "99999999-8888-7777-6666-555555555555";
     private static readonly LogLimits Limits = new() { SnapshotEvery = 4, Margin = 8, ArchiveEntries = 4 };
@@ -22,9 +30,7 @@ internal sealed class StoreLife(int seed, ICheckpointStore store, Func<Func<int,
     private readonly SortedDictionary<long, LogEntry> _entries = [];
     private readonly long[] _lostAt = new long[TestNodes.Count];   // end of the log when the node was lost last
     private long _committed, _step;
-
-    /// <summary>Commits by kind.</summary>
-    public int[] Commits { get; } = new int[2];
+    private int _world;
 
     public async Task RunAsync()
     {
@@ -51,6 +57,7 @@ internal sealed class StoreLife(int seed, ICheckpointStore store, Func<Func<int,
         var (dataParallel, tensorParallel) = (_random.Next(1, 4), _random.Next(1, 3));
         var spec = TestRun.Spec(last: _random.Next(1, 4), afterSteps: 3);
         var clock = new SkewedTime(TimeSpan.FromHours(_random.Next(-1000, 1000)));
+        tally.Count(clock.By > TimeSpan.Zero ? ClockAhead : ClockBehind);
         var run = TestRun.Start(store, epoch, TestModel.World(dataParallel, tensorParallel, _step), spec, storeOf: faulty(), time: clock, limits: Limits, nearby: rank => _nodes.Of(rank, epoch));
         if ((await log.ReadAsync(default)).Checkpoints.Values.LastOrDefault() is { } newest) await ResumeAsync(run, newest);
         for (var i = _random.Next(1, 5); i > 0; i--) await SaveAsync(run, _random.Next(2) == 0 ? _overtaken.LastOrDefault() : default);
@@ -67,6 +74,7 @@ internal sealed class StoreLife(int seed, ICheckpointStore store, Func<Func<int,
         {
             if (drawn > 5 || (drawn != 0 && node != drawn % TestNodes.Count)) continue;
             _nodes.Lose(node);
+            tally.Count(NodeLost);
             _lostAt[node] = end;
         }
     }
@@ -85,6 +93,8 @@ internal sealed class StoreLife(int seed, ICheckpointStore store, Func<Func<int,
         try
         {
             var restored = await run.RestoreAsync(newest.ToSummary());
+            if (lost) tally.Count(Fallback);
+            if (run.Ranks.Length != _world) tally.Count(Resharded);
             Assert.True(lost != (newest.Commit.Step == restored.Checkpoint.Step), $"restored step {restored.Checkpoint.Step} instead of {newest.Commit.Step}: {string.Join("; ", restored.Skipped)}");
         }
         catch (StoreException)
@@ -108,8 +118,10 @@ internal sealed class StoreLife(int seed, ICheckpointStore store, Func<Func<int,
         var kind = _random.Next(3) == 0 ? SaveKind.Memory : SaveKind.Store;
         var committed = (await run.SaveAsync(step, kind)).Committed;
         if (committed && kind == SaveKind.Store) _committed = step;
-        if (committed) Commits[(int)kind]++;
+        if (committed) _world = run.Ranks.Length;
+        tally.Count(committed ? $"committed to {kind}" : Torn);
         await overtaken;
+        if (older.Run is not null) tally.Count(Race);
         if (older.Run is not null) _step++;
     }
 
@@ -124,7 +136,7 @@ internal sealed class StoreLife(int seed, ICheckpointStore store, Func<Func<int,
         }
         catch (StoreFencedException)
         {
-            // as it must be
+            tally.Count(Fenced);   // as it must be
         }
     }
 
@@ -179,8 +191,10 @@ internal sealed class StoreLife(int seed, ICheckpointStore store, Func<Func<int,
         using var other = TestRun.Log(store, OtherJob, Limits);
         await Assert.ThrowsAsync<StoreFencedException>(() => other.FenceAsync(Epochs + 1, adopt: false, default));
         Assert.Equal(before, await CatalogueAsync());
+        tally.Count(ForeignJob);
         var adopted = await other.FenceAsync(Epochs + 1, adopt: true, default);
         Assert.Equal(before.Checkpoints, adopted.ToCatalogue().Checkpoints);
+        tally.Count(Adopted);
     }
 
     private async Task<Opt.Api.Protocol.Catalogue> CatalogueAsync()

@@ -27,9 +27,10 @@ internal static class ThreadRanks
 
     /// <param name="store">Folder of a checkpoint store; null saves nothing.</param>
     /// <param name="resume">Go on from the newest checkpoint of the store.</param>
+    /// <param name="nearby">Where a rank's copies of checkpoints are.</param>
     /// <param name="computeType">In what to compute; null for fp32, as on any CPU.</param>
     public static RankOutcome[] Train(TrainingConfig config, int worldSize, MemoryChannel? channel = null, Action<int, long, Tensor>? afterBackward = null,
-        Func<int, bool>? stop = null, Func<int, TrainingConfig>? configOf = null, WorldOptions? options = null, string? store = null, bool resume = false, ScalarType? computeType = null)
+        Func<int, bool>? stop = null, Func<int, TrainingConfig>? configOf = null, WorldOptions? options = null, string? store = null, bool resume = false, ScalarType? computeType = null, Func<int, IReadOnlyList<INearbyCopies>>? nearby = null)
     {
         using var server = new distributed.TCPStore("127.0.0.1", 0, is_server: true, Deadline);
         var saved = store is null ? null : Saved.Open(store, resume);
@@ -41,7 +42,7 @@ internal static class ThreadRanks
             try
             {
                 var own = configOf?.Invoke(rank) ?? config;
-                var part = new Part(own, rank, worldSize, server.port, rank == 0 && channel is not null ? channel : new(), options ?? s_usual, saved, exchange[rank], computeType);
+                var part = new Part(own, rank, worldSize, server.port, rank == 0 && channel is not null ? channel : new(), options ?? s_usual, saved, exchange[rank], computeType, nearby);
                 outcomes[rank] = part.Run(afterBackward, stop);
             }
             catch (Exception e)
@@ -68,7 +69,7 @@ internal static class ThreadRanks
             var store = OpenStore(folder);
             using var log = new CommitLog(store, "test", "test", TimeProvider.System);
             var state = log.FenceNextAsync(adopt: false, default).GetAwaiter().GetResult();
-            return new(folder, state.FencedEpoch, resume ? state.Checkpoints.Values.Last().ToSummary() : null);
+            return new(folder, state.FencedEpoch, resume ? state.Checkpoints.Values.Where(c => c.Verdict != Opt.Api.V1Alpha1.HealthVerdict.Condemned).MaxBy(c => (c.Commit.Step, c.Entry))!.ToSummary() : null);
         }
 
     }
@@ -76,7 +77,7 @@ internal static class ThreadRanks
     public static ICheckpointStore OpenStore(string folder) =>
         new StoreEnvironment { Credentials = new() }.Open(TimeProvider.System, new() { Directory = new() { Path = folder } }, createRoot: true);
 
-    private sealed record Part(TrainingConfig Config, int Rank, int WorldSize, int Port, MemoryChannel Channel, WorldOptions Options, Saved? Saved, IRankExchange Exchange, ScalarType? ComputeType)
+    private sealed record Part(TrainingConfig Config, int Rank, int WorldSize, int Port, MemoryChannel Channel, WorldOptions Options, Saved? Saved, IRankExchange Exchange, ScalarType? ComputeType, Func<int, IReadOnlyList<INearbyCopies>>? Nearby)
     {
         public RankOutcome Run(Action<int, long, Tensor>? afterBackward, Func<int, bool>? stop)
         {
@@ -137,6 +138,9 @@ internal static class ThreadRanks
             WritesState = mesh.Replica == 0,
             Exchange = Exchange,
             Writer = "test",
+            Nearby = Nearby?.Invoke(Rank) ?? [],
+            CopyGrace = Deadline,
+            MemoryGrace = Deadline,
         }, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger<CheckpointSession>.Instance);
 
         private RunPlan Plan() => new()

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Opt.Testing;
 using Opt.Trainer.Stores;
 using Xunit;
 
@@ -68,6 +69,47 @@ public sealed class DirectoryStoreTests : StoreContract
         var error = await Assert.ThrowsAsync<StoreException>(() => Store.TryCreateAsync("log/1.json", new byte[1], Ct));
         Assert.Equal(StoreFault.ReadOnly, error.Fault);
         Assert.Contains("readOnly: false", error.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>A pipe that nobody writes to stands for a mount that hangs: opening it blocks.</summary>
+    [Fact]
+    public async Task A_read_from_a_mount_that_hangs_ends_at_its_deadline()
+    {
+        var path = Path.Combine(_root, "slow");
+        using (var mkfifo = Process.Start("mkfifo", [path])) await mkfifo.WaitForExitAsync(Ct);
+        var time = new VirtualTime();
+        var store = new DirectoryStore(_root, new RetryPolicy(new() { Attempts = 1 }, time, () => 0.5));
+        var reading = store.ReadAsync("slow", 0, new byte[1], Ct);
+        await PassAsync(time, reading);
+        var error = await Assert.ThrowsAsync<StoreException>(() => reading);
+        Assert.Equal(StoreFault.Transient, error.Fault);
+        Assert.Contains("no answer within 60 s", error.Message, StringComparison.Ordinal);
+        new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite).Dispose();   // lets the thread go that was left behind
+    }
+
+    [Fact]
+    public async Task A_thread_left_behind_in_a_mount_that_hangs_neither_keeps_its_caller_nor_touches_its_memory()
+    {
+        var time = new VirtualTime();
+        var memory = new Abandonable(time);
+        using var cancel = new CancellationTokenSource();
+        var waiting = memory.WaitAsync(new TaskCompletionSource<bool>().Task, cancel.Token);
+        var (copied, received) = (new byte[1], new byte[1]);
+        memory.Read(new MemoryContent(new byte[] { 7 }), 0, copied);
+        memory.Copy(new byte[] { 8 }, received);
+        Assert.Equal((7, 8), (copied[0], received[0]));
+        await cancel.CancelAsync();
+        await PassAsync(time, waiting);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+        Assert.Throws<OperationCanceledException>(() => memory.Read(new MemoryContent(new byte[] { 9 }), 0, copied));
+        Assert.Throws<OperationCanceledException>(() => memory.Copy(new byte[] { 9 }, received));
+        Assert.Equal((7, 8), (copied[0], received[0]));
+    }
+
+    /// <summary>Minutes pass until the task has ended.</summary>
+    private static async Task PassAsync(VirtualTime time, Task task)
+    {
+        while (!task.IsCompleted) await time.AdvanceAsync(TimeSpan.FromMinutes(2), async () => await Task.Yield());
     }
 
     private static DirectoryStore Open(string root) => new(root, new RetryPolicy(new(), TimeProvider.System, () => 0.5));

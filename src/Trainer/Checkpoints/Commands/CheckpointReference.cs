@@ -1,9 +1,8 @@
 using System.Globalization;
-using Opt.Api.V1Alpha1;
 
 namespace Opt.Trainer.Checkpoints.Commands;
 
-/// <summary>A checkpoint as people name it: a step (the newest commit of it), #ENTRY of the commit log, "latest", or "healthy" (the newest healthy one).</summary>
+/// <summary>A checkpoint as people name it: a step (the newest commit of it), #ENTRY of the commit log, "latest", "healthy" (the newest healthy one) or healthy@STEP (not after that step).</summary>
 internal static class CheckpointReference
 {
     /// <exception cref="CheckpointException">There is none; the message lists those there are.</exception>
@@ -14,10 +13,11 @@ internal static class CheckpointReference
         var found = text switch
         {
             "latest" => newestFirst.FirstOrDefault(),
-            "healthy" => newestFirst.FirstOrDefault(c => c.Verdict == HealthVerdict.Healthy),
+            "healthy" => state.LastHealthy(),
+            ['h', 'e', 'a', 'l', 't', 'h', 'y', '@', .. var limit] when Number(limit) is { } step => state.LastHealthy(step),
             ['#', .. var entry] when Number(entry) is { } n => state.Checkpoints.GetValueOrDefault(n),
             _ when Number(text) is { } step => newestFirst.FirstOrDefault(c => c.Commit.Step == step),
-            _ => throw new CheckpointException($"\"{text}\" names no checkpoint: use a step, #ENTRY, latest or healthy"),
+            _ => throw new CheckpointException($"\"{text}\" names no checkpoint: use a step, #ENTRY, latest, healthy or healthy@STEP"),
         };
         return found ?? throw new CheckpointException($"no checkpoint \"{text}\"; there {(state.Checkpoints.Count == 0 ? "are none" : $"are steps {string.Join(", ", state.Checkpoints.Values.Select(c => c.Commit.Step))}")}");
     }

@@ -38,12 +38,11 @@ internal sealed class CheckpointTool(ICheckpointStore store, IAnsiConsole consol
         var state = await log.ReadAsync(ct);
         KnownCheckpoint[] chosen = references.Count == 0 ? [.. state.Durable] : [.. references.Select(r => CheckpointReference.Find(state, r))];
         var faults = new List<string>();
-        await console.Progress().Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn()).StartAsync(async progress =>
+        await Bars().StartAsync(async progress =>
         {
             foreach (var checkpoint in chosen)
             {
-                var bar = progress.AddTask($"step {checkpoint.Commit.Step}", maxValue: 1);
-                if (await FaultAsync(checkpoint, new Bar(bar), ct) is { } fault) faults.Add(fault);
+                if (await FaultAsync(checkpoint, Bar.In(progress, $"step {checkpoint.Commit.Step}"), ct) is { } fault) faults.Add(fault);
             }
         });
         if (faults.Count > 0) throw new CheckpointException(string.Join("; ", faults));
@@ -66,10 +65,12 @@ internal sealed class CheckpointTool(ICheckpointStore store, IAnsiConsole consol
     public async Task PruneAsync(RetentionSpec keep, bool dryRun, CancellationToken ct)
     {
         using var log = await OpenLogAsync(ct);
-        var pruner = new Pruner(log, epoch: null);
-        var retired = dryRun ? RetentionRule.Choose(await log.ReadAsync(ct), keep) : await pruner.RetireAsync(keep, ct);
+        var (retired, leftovers) = dryRun
+            ? (RetentionRule.Choose(await log.ReadAsync(ct), keep), await new Pruner(log, epoch: null).FindLeftoversAsync(ct))
+            : await Bars().StartAsync(async progress =>
+                (await new Pruner(log, epoch: null) { Progress = Bar.In(progress, "checkpoints") }.RetireAsync(keep, ct),
+                await new Pruner(log, epoch: null) { Progress = Bar.In(progress, "leftovers") }.DeleteLeftoversAsync(ct)));
         foreach (var checkpoint in retired) Say($"{(dryRun ? "would retire" : "retired")} step {checkpoint.Commit.Step}, {CheckpointTables.Size(checkpoint.Commit.Bytes)}");
-        var leftovers = dryRun ? await pruner.FindLeftoversAsync(ct) : await pruner.DeleteLeftoversAsync(ct);
         foreach (var folder in leftovers) Say($"{(dryRun ? "would delete" : "deleted")} leftovers at {folder}");
         if (retired.Count + leftovers.Count == 0) Say("nothing to prune");
     }
@@ -79,8 +80,7 @@ internal sealed class CheckpointTool(ICheckpointStore store, IAnsiConsole consol
         using var log = await OpenLogAsync(ct);
         var state = await log.ReadAsync(ct);
         var checkpoint = CheckpointReference.Find(state, reference);
-        await console.Progress().Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn()).StartAsync(async progress =>
-            await CheckpointCopy.RunAsync(log, checkpoint, to, state.JobUid!, time, new Bar(progress.AddTask($"step {checkpoint.Commit.Step}", maxValue: 1)), ct));
+        await Bars().StartAsync(progress => CheckpointCopy.RunAsync(log, checkpoint, to, state.JobUid!, time, Bar.In(progress, $"step {checkpoint.Commit.Step}"), ct));
         Say($"copied step {checkpoint.Commit.Step} to {to.Description}");
     }
 
@@ -117,6 +117,8 @@ internal sealed class CheckpointTool(ICheckpointStore store, IAnsiConsole consol
         }
     }
 
+    private Progress Bars() => console.Progress().Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn());
+
     private void Print(string text) => console.Profile.Out.Writer.WriteLine(text);
 
     private void Say(string text)
@@ -133,6 +135,8 @@ internal sealed class CheckpointTool(ICheckpointStore store, IAnsiConsole consol
 
     private sealed class Bar(ProgressTask task) : IProgress<double>
     {
+        public static Bar In(ProgressContext progress, string what) => new(progress.AddTask(what, maxValue: 1));
+
         public void Report(double value) => task.Value = value;
     }
 }

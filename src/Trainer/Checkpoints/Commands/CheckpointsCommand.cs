@@ -38,7 +38,7 @@ internal static class CheckpointsCommand
 
     private static Command Verify(IAnsiConsole console)
     {
-        var which = new Argument<string[]>("checkpoint") { Description = "Steps, #ENTRY, latest or healthy; default: all", Arity = ArgumentArity.ZeroOrMore };
+        var which = new Argument<string[]>("checkpoint") { Description = "Steps, #ENTRY, latest, healthy or healthy@STEP; default: all", Arity = ArgumentArity.ZeroOrMore };
         return With(new Command("verify", "Read every byte and compare it with its checksum") { which }, console, (tool, r, ct) => tool.VerifyAsync(r.GetValue(which) ?? [], ct));
     }
 
@@ -78,7 +78,7 @@ internal static class CheckpointsCommand
         });
     }
 
-    private static Argument<string> Which() => new("checkpoint") { Description = "A step, #ENTRY, latest or healthy" };
+    private static Argument<string> Which() => new("checkpoint") { Description = "A step, #ENTRY, latest, healthy, or healthy@STEP: the newest healthy one not after that step" };
 
     private static Action<OptionResult> NotBelow(int least) => result =>
     {

@@ -28,10 +28,11 @@ public sealed record HealthTrends
     public SignalTrend ActivationNorm { get; init; }
 
     /// <param name="window">The newest applied steps of this run, oldest first; at most <see cref="Window"/>.</param>
-    /// <param name="before">As of the checkpoint that the run went on from: says what is usual until the run has enough steps of its own.</param>
+    /// <param name="before">As of the checkpoint that the run went on from: says what is usual until the run has half a window of its own.</param>
     public static HealthTrends Of(IReadOnlyList<StepRecord> window, HealthTrends? before)
     {
-        var enough = window.Count - Newest >= LeastValues;
+        // A run that went wrong at once must not soon be measured by itself.
+        var enough = window.Count - Newest >= (before is { Steps: >= LeastValues } ? Window / 2 : LeastValues);
         return new()
         {
             Steps = enough ? window.Count - Newest : before?.Steps ?? 0,

@@ -39,6 +39,9 @@ public sealed record LogState
     /// <summary>Those in the store.</summary>
     public IEnumerable<KnownCheckpoint> Durable => Checkpoints.Values.Where(c => !c.Commit.InMemory);
 
+    /// <summary>The newest healthy one whose step is not above <paramref name="step"/>; null when there is none.</summary>
+    public KnownCheckpoint? LastHealthy(long step = long.MaxValue) => Healthy.LastOrDefault(c => c.Commit.Step <= step);
+
     public IEnumerable<KnownCheckpoint> Healthy => Durable.Where(c => c.Verdict == HealthVerdict.Healthy);
 
     /// <summary>The next state. An entry that could not have been appended by the rules changes nothing but <see cref="Entry"/>.</summary>

@@ -15,12 +15,17 @@ internal sealed class Pruner(CommitLog log, long? epoch)
     /// <summary>Half-written files this old belong to nobody: no write takes longer.</summary>
     private static readonly TimeSpan Abandoned = TimeSpan.FromDays(1);
 
+    /// <summary>Told how far what is being deleted is.</summary>
+    public IProgress<double>? Progress { get; init; }
+
     /// <summary>Retires and deletes what the rule lets go.</summary>
     public async Task<IReadOnlyList<KnownCheckpoint>> RetireAsync(RetentionSpec keep, CancellationToken ct)
     {
         var retired = new List<KnownCheckpoint>();
-        foreach (var checkpoint in RetentionRule.Choose(await log.ReadAsync(ct), keep))
+        var choice = RetentionRule.Choose(await log.ReadAsync(ct), keep);
+        for (var i = 0; i < choice.Count; i++)
         {
+            var checkpoint = choice[i];
             // Asked again for every entry: a pin or a verdict may have come in between.
             var chosen = false;
             await log.AppendAsync(state =>
@@ -29,7 +34,7 @@ internal sealed class Pruner(CommitLog log, long? epoch)
                 return chosen ? CommitLog.Entry(LogEntryKind.Retire, epoch ?? state.FencedEpoch) with { Retire = new() { Checkpoint = checkpoint.Entry, Reason = "retention" } } : null;
             }, ct);
             if (!chosen) continue;
-            await DeleteFolderAsync(checkpoint.Commit.Path, ct);
+            await DeleteFolderAsync(checkpoint.Commit.Path, i, choice.Count, ct);
             retired.Add(checkpoint);
         }
 
@@ -43,7 +48,7 @@ internal sealed class Pruner(CommitLog log, long? epoch)
     public async Task<IReadOnlyList<string>> DeleteLeftoversAsync(CancellationToken ct)
     {
         var leftovers = await FindLeftoversAsync(ct);
-        foreach (var folder in leftovers) await DeleteFolderAsync(folder, ct);
+        for (var i = 0; i < leftovers.Count; i++) await DeleteFolderAsync(leftovers[i], i, leftovers.Count, ct);
         await log.Store.DeleteAbandonedAsync(Abandoned, ct);
         return leftovers;
     }
@@ -63,7 +68,9 @@ internal sealed class Pruner(CommitLog log, long? epoch)
     }
 
     /// <summary>Deletes our objects of a folder that no commit names.</summary>
-    public async Task DeleteFolderAsync(string folder, CancellationToken ct)
+    public Task DeleteFolderAsync(string folder, CancellationToken ct) => DeleteFolderAsync(folder, 0, 1, ct);
+
+    private async Task DeleteFolderAsync(string folder, int index, int count, CancellationToken ct)
     {
         await log.Store.DeleteAsync($"{folder}/{Manifest.FileName}", ct);
         var names = new List<string>();
@@ -72,6 +79,17 @@ internal sealed class Pruner(CommitLog log, long? epoch)
             if (CheckpointNames.TryParse(found.Name, out _, out _)) names.Add(found.Name);
         }
 
-        await System.Threading.Tasks.Parallel.ForEachAsync(names, new ParallelOptions { MaxDegreeOfParallelism = Parallel, CancellationToken = ct }, async (name, stop) => await log.Store.DeleteAsync(name, stop));
+        var meter = new TransferMeter(names.Count, Progress is null ? null : new Share(Progress, index, count));
+        await System.Threading.Tasks.Parallel.ForEachAsync(names, new ParallelOptions { MaxDegreeOfParallelism = Parallel, CancellationToken = ct }, async (name, stop) =>
+        {
+            await log.Store.DeleteAsync(name, stop);
+            meter.Add(1);
+        });
+    }
+
+    /// <summary>One of several equal parts of a whole.</summary>
+    private sealed class Share(IProgress<double> whole, int index, int count) : IProgress<double>
+    {
+        public void Report(double value) => whole.Report((index + value) / count);
     }
 }

@@ -85,6 +85,7 @@ public sealed partial class CheckpointSession : ICheckpointSession
         foreach (var skipped in restored.Skipped) Log.Skipped(_logger, skipped.Step, skipped.Path, skipped.Reason);
         Log.Restored(_logger, restored.Checkpoint.Step, string.Join(", ", restored.Sources.Select(s => $"{s.Bytes} bytes from {s.Tier}")));
         if (!IsRankZero) return restored;
+        foreach (var skipped in restored.Skipped) _housekeeper.Note(PassedOver(skipped, restored.Checkpoint.Step));
         var log = await _log.ReadAsync(ct);
         _parent = log.Ancestry(restored.Checkpoint.Entry).FirstOrDefault(c => !c.Commit.InMemory)?.Entry ?? restored.Checkpoint.Entry;
         _health.Resume(log, restored.Checkpoint.Entry);
@@ -131,6 +132,16 @@ public sealed partial class CheckpointSession : ICheckpointSession
         var usable = log.Checkpoints.Values.Where(c => c.Verdict != HealthVerdict.Condemned).Reverse().ToArray();
         return usable.FirstOrDefault(c => c.Epoch == _options.Epoch)?.Commit.Path ?? _committed ?? usable.FirstOrDefault()?.Commit.Path;
     }
+
+    private LogbookEntry PassedOver(SkippedCheckpoint skipped, long step) => new()
+    {
+        Time = _time.GetUtcNow(),
+        Epoch = _options.Epoch,
+        Step = step,
+        Actor = "trainer",
+        What = string.Create(System.Globalization.CultureInfo.InvariantCulture, $"passed over the checkpoint of step {skipped.Step} and resumed from step {step}"),
+        Why = skipped.Reason,
+    };
 
     private SaveLane LaneOf(SaveKind kind) => kind == SaveKind.Memory ? _toMemory : _toStore;
 

@@ -43,6 +43,9 @@ internal sealed partial class Housekeeper : IAsyncDisposable
             ? CommitLog.Entry(LogEntryKind.Verdict, _epoch) with { Verdict = new() { Checkpoint = finding.Entry, Verdict = finding.Verdict, Reason = finding.Reason } }
             : null, ct));
 
+    /// <summary>Writes an event into the store's logbook.</summary>
+    public void Note(LogbookEntry entry) => Add("logbook", ct => _log.RecordAsync([entry], ct));
+
     public void Prune() => Add("retention", async ct =>
     {
         await _pruner.RetireAsync(_keep, ct);
