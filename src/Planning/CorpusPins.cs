@@ -19,6 +19,6 @@ internal static class CorpusPins
     }
 
     /// <summary>What the last epoch trained on: all its ranks had compared theirs before the first step.</summary>
-    private static IEnumerable<CorpusDigest> Seen(Situation s) =>
+    private static EquatableList<CorpusDigest> Seen(Situation s) =>
         s.Members.Select(m => m.Status).FirstOrDefault(status => status is { LastAttempt: > 0, Corpora: not null } && status.PlanEpoch == s.Plan!.Epoch)?.Corpora ?? [];
 }

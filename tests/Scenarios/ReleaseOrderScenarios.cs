@@ -57,6 +57,6 @@ public sealed class ReleaseOrderScenarios
 
     private static bool Waits(OptTrainingJobStatus s, int ready) => s.Conditions.Any(c => c is { Type: ConditionTypes.MembersPlaced, Reason: Placement.Waiting } && c.Message.StartsWith($"{ready} of 4", StringComparison.Ordinal));
 
-    private static Task CordonAsync(Scenario world, string node, bool cordoned) =>
+    private static Task<JsonObject> CordonAsync(Scenario world, string node, bool cordoned) =>
         world.Api.PatchAsync(ResourceId.Nodes, null, node, PatchKind.Merge, new JsonObject { ["spec"] = new JsonObject { ["unschedulable"] = cordoned ? true : null } }, Scenario.User, TestContext.Current.CancellationToken);
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using Opt.Testing;
 using Xunit;
 
@@ -21,8 +20,8 @@ internal sealed class BuiltImage : IDisposable
     public static BuiltImage Find(string name)
     {
         var image = new BuiltImage(RootOf(name));
-        Assert.SkipUnless(RuntimeInformation.IsOSPlatform(OSPlatform.Linux) && Environment.UserName == "root", "needs root to enter a root file system");
-        File.SetUnixFileMode(image.Mounted.FullName, (UnixFileMode)0x1ff);   // 0777
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.UserName == "root", "needs root to enter a root file system");
+        if (OperatingSystem.IsLinux()) File.SetUnixFileMode(image.Mounted.FullName, (UnixFileMode)0x1ff);   // 0777
         return image;
     }
 
