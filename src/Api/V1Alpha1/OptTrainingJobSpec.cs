@@ -85,7 +85,7 @@ public sealed record TopologySpec
     public required int Nodes { get; init; }
 
     /// <summary>
-    /// Fewest machines to run on. Where not all of nodes can be placed within 5 minutes, or failurePolicy.provisionDeadline if that is shorter, the job goes on
+    /// Fewest machines to run on. Where not all of nodes can be placed within 5 minutes (30 s when no missing pod has a machine), or failurePolicy.provisionDeadline if that is shorter, the job goes on
     /// with those it has, the batch unchanged and split over them, and grows back when the others are there. With acceleratorMemoryGiB so few that the state does not fit are refused. Default: nodes. Live.
     /// </summary>
     public int? MinNodes { get; init; }
