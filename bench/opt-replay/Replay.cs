@@ -10,7 +10,7 @@ namespace Opt.Replay;
 /// <param name="Memory">Checkpoints in the nodes' memory, with a copy at a partner; false for the store alone.</param>
 /// <param name="Fewest"><c>topology.minNodes</c>: machines to go on with when there are no more; null for all.</param>
 /// <param name="StepsPerPass">Steps between two passes of the operator while nothing happens; 1 as in reality, more to save time.</param>
-public sealed record Scene(Stages Stages, int Seed = 1, double Rate = 1, int Spares = 6, int? Every = null, long Steps = 143_000, bool Memory = true, int StepsPerPass = 50, int? Fewest = null)
+public sealed record Scene(Stages Stages, int Seed = 1, double Rate = 1, int Spares = 6, int? Every = null, long Steps = 143_000, bool Memory = true, int StepsPerPass = 100, int? Fewest = 116)
 {
     public const int Nodes = 124;
 }
@@ -42,9 +42,10 @@ public sealed class Replay
         (_scene, _random) = (scene, new(scene.Seed));
         _job = Job(scene);
         _podDigest = PodInputs.Digest(_job.Spec);
-        _cluster = new(scene.Stages, _random, _job.Metadata.Uid, scene.Spares);
+        // Draws of their own, so that a change in one place leaves the luck in others as it was.
+        _cluster = new(scene.Stages, new(scene.Seed + 1000), _job.Metadata.Uid, scene.Spares);
         for (var i = 0; i < Scene.Nodes + scene.Spares; i++) _cluster.Add();
-        _training = new(scene.Stages, scene.Memory, _random, _cluster, At);
+        _training = new(scene.Stages, scene.Memory, new(scene.Seed + 2000), _cluster, At);
         _faults = new(History.Draw(scene.Seed, days: 120, scene.Rate));
     }
 
@@ -275,7 +276,7 @@ public sealed class Replay
             Pod = new() { Image = "opt-trainer:1" },
             Data = new() { Train = [new() { Path = "train" }] },
             Training = new() { TotalTokens = scene.Steps * 2031616 },
-            Checkpoint = new() { Store = new() { AzureBlob = new() { Account = "optckpt", Container = "opt-175b" } }, Every = new() { Steps = scene.Every } },
+            Checkpoint = new() { Store = new() { AzureBlob = new() { Account = "optckpt", Container = "opt-175b" } }, Every = new() { Steps = scene.Every }, Memory = scene.Memory ? new() { Every = new() { Steps = scene.Every } } : null },
         },
     };
 }

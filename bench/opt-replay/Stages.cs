@@ -33,16 +33,17 @@ public sealed record Stages
     /// <summary>A save counts once each node's 17 GB are on its partner as well: at 8 Gb/s, a third of an ND96asr v4's network, so that training keeps the rest.</summary>
     public double CopyNearby { get; init; } = 17;
 
-    /// <summary>The store gets a checkpoint this often; nodes' memory more often.</summary>
-    public double StoreEvery { get; init; } = 600;
-
     /// <summary>The whole job from the store: 2.1 TB at 200 Gb/s, the default egress limit of an Azure storage account; ranks read in parallel.</summary>
     public double Restore { get; init; } = 84;
 
     /// <summary>2.1 GB a rank at the 96 Mb/s that OPT capped each upload to (metaseq, azcopy --cap-mbps 96.0): 176 s.</summary>
     public double Upload { get; init; } = 176;
 
-    /// <summary>Training stands still for the snapshot: 0.2 s for an FSDP job of 1,536 GPUs (DLRover, flash_checkpoint.md); more than twice that here.</summary>
+    /// <summary>
+    /// Training stands still while 2.1 GB a rank go to host memory: 0.17 s at the 12.4 GB/s that each of two A100 behind one switch gets into pinned memory
+    /// (24.8 GB/s a link, nvbandwidth on 8 A100-SXM4, NVIDIA developer forum 352186); 0.8 s at the pace of DLRover's 0.2 s for 65B parameters on 1,536 GPUs
+    /// (flash_checkpoint.md), which is into pageable memory, as here.
+    /// </summary>
     public double Stall { get; init; } = 0.5;
 
     /// <summary>A pod on a machine that never ran one: image pull and start (DLRover counts about 2 min a pod).</summary>
@@ -67,7 +68,6 @@ public sealed record Stages
         ("restore from nearby copies", (s, f) => s with { RestoreNearby = s.RestoreNearby * f }),
         ("restore from the store", (s, f) => s with { Restore = s.Restore * f }),
         ("copy to the partner", (s, f) => s with { CopyNearby = s.CopyNearby * f }),
-        ("interval of the store", (s, f) => s with { StoreEvery = s.StoreEvery * f }),
         ("checkpoint upload", (s, f) => s with { Upload = s.Upload * f }),
         ("checkpoint stall", (s, f) => s with { Stall = s.Stall * f }),
         ("pod start", (s, f) => s with { PodStart = s.PodStart * f }),

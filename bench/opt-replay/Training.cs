@@ -11,7 +11,7 @@ public sealed class Training(Stages stages, bool memory, Random random, Cluster 
     private Pod[] _members = [];
     private double _stepsFrom, _restoresFrom, _next;
     private (long Step, double Ends)? _copy, _upload;
-    private double _uploadedFrom;
+    private SaveTurns _turns = new(default, Scene.Nodes);
     private SavePoint _saved;
     private double _stall;
     private bool _stuck;
@@ -54,9 +54,9 @@ public sealed class Training(Stages stages, bool memory, Random random, Cluster 
         var stalled = random.NextDouble() < History.ReadStalls ? stages.ReadStall : 0;
         var nearby = Commits.Find(c => c.Checkpoint == plan.Resume) is { IsNearby: true };
         _stepsFrom = _restoresFrom + (plan.Resume is null ? 0 : nearby ? stages.RestoreNearby : stages.Restore + stalled);
-        _uploadedFrom = _stepsFrom;
         _next = _stepsFrom + StepSeconds;
         _saved = new(plan.Resume?.Step ?? 0, TimeSpan.Zero);
+        _turns = new(_saved, _members.Length);
         var failing = _members.Where(m => m.Machine!.FailsAfter is not null).Select(m => m.Machine!.FailsAfter!.Value).DefaultIfEmpty(double.MaxValue).Min();
         _breaks = Math.Min(failing, _members.Any(m => m.Machine!.Hangs) ? 300 + 900 * random.NextDouble() : double.MaxValue);
         if (_breaks < double.MaxValue) _breaks += _stepsFrom;
@@ -68,7 +68,7 @@ public sealed class Training(Stages stages, bool memory, Random random, Cluster 
         if (!Ended) Commit(now);
         if (Ended || _stuck) return;
         if (_members.Any(m => !m.Answers)) { Ended = true; return; }   // survivors wait in a collective, and say nothing
-        if (now >= _restoresFrom && now < _stepsFrom) SetWorkers(WorkerState.Restoring);
+        if (now >= _restoresFrom) SetWorkers(now < _stepsFrom ? WorkerState.Restoring : WorkerState.Training);
         while (Math.Min(now, _breaks) >= _next && !Ended) Step();
         if (now >= _leaves && !Ended) Finish(Newest!.Step, _leaves);
         if (now >= _breaks && !Ended) Break(now);
@@ -113,7 +113,7 @@ public sealed class Training(Stages stages, bool memory, Random random, Cluster 
         };
         (AdvancedAt, _stall) = (ends, 0);
         Fresh.Add(Newest);
-        if (step == 1 + (_plan.Resume?.Step ?? 0)) SetWorkers(WorkerState.Training);
+        if (step == 1 + (_plan.Resume?.Step ?? 0)) FirstStepDone();
         var done = step >= live.TotalSteps;
         if (done || _draining)
         {
@@ -128,24 +128,28 @@ public sealed class Training(Stages stages, bool memory, Random random, Cluster 
     /// <summary>After the step under way the workers save to the store, behind what is being uploaded, and leave.</summary>
     public void Drain() => _draining = !Ended;
 
-    /// <summary>Saves to the nodes' memory at the automatic interval; to the store as well when its own interval has passed and no upload is under way.</summary>
+    /// <summary>Saves when the trainer's own rules say so: to the nodes' memory, and less often to the store.</summary>
     private void Save(long step, double ends)
     {
         var now = new SavePoint(step, TimeSpan.FromSeconds(ends - _stepsFrom));
-        var (stall, upload) = (TimeSpan.FromSeconds(stages.Stall), TimeSpan.FromSeconds(memory ? stages.CopyNearby : stages.Upload));
-        var auto = SaveSchedule.Auto(stall, upload, _members.Length);
-        if ((memory ? _copy : _upload) is not null || !SaveSchedule.IsDue(_plan!.Training.Checkpoint.Every, _saved, now, auto)) return;
+        if (_turns.Next(now, _plan!.Training.Checkpoint, kind => (kind is SaveKind.Memory ? _copy : _upload) is null) is not { } kind) return;
+        _turns.Begun(kind, now);
+        _turns.Stalled(TimeSpan.FromSeconds(stages.Stall));
+        _stall = stages.Stall;
+        if (kind is SaveKind.Store) _upload = (step, ends + stages.Upload);
+        else _copy = (step, ends + stages.CopyNearby);
+        if ((kind is SaveKind.Memory) != memory) return;
         Intervals.Add((now.Elapsed - _saved.Elapsed).TotalSeconds);
-        (_saved, _stall) = (now, stages.Stall);
-        if (memory) _copy = (step, ends + stages.CopyNearby);
-        if (_upload is null && (!memory || ends - _uploadedFrom >= stages.StoreEvery)) (_upload, _uploadedFrom) = ((step, ends + stages.Upload), ends);
+        _saved = now;
     }
 
     /// <summary>Saves are written while training goes on or hangs: what was complete by then is committed.</summary>
     private void Commit(double until)
     {
         if (_copy is { } copy && copy.Ends <= until) Commit(copy.Step, copy.Ends, inStore: false);
-        if (_upload is { } upload && upload.Ends <= until) Commit(upload.Step, upload.Ends, inStore: true);
+        if (_upload is not { } upload || upload.Ends > until) return;
+        Commit(upload.Step, upload.Ends, inStore: true);
+        _turns.Uploaded(TimeSpan.FromSeconds(stages.Upload));
     }
 
     private void Commit(long step, double now, bool inStore)
@@ -183,10 +187,13 @@ public sealed class Training(Stages stages, bool memory, Random random, Cluster 
 
     private void SetWorkers(WorkerState state)
     {
-        foreach (var pod in _members.Where(p => p.Agent!.Workers[0].State != state))
-        {
-            pod.Agent = pod.Agent! with { State = state is WorkerState.Training ? AgentState.Running : AgentState.Launching, LastAttempt = state is WorkerState.Training ? Newest!.Attempt : 0, Workers = [new() { Rank = 0, State = state }] };
-        }
+        foreach (var pod in _members.Where(p => p.Agent!.Workers[0].State != state)) pod.Agent = pod.Agent! with { Workers = [new() { Rank = 0, State = state }] };
+    }
+
+    private void FirstStepDone()
+    {
+        SetWorkers(WorkerState.Training);
+        foreach (var pod in _members) pod.Agent = pod.Agent! with { State = AgentState.Running, LastAttempt = Newest!.Attempt };
     }
 
     /// <summary>Called when a poll reads an agent: every member that takes part has finished the newest attempt.</summary>

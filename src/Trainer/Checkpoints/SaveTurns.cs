@@ -32,11 +32,11 @@ internal sealed class SaveTurns(SavePoint start, int nodes)
     /// <summary>The store's save of this step was begun.</summary>
     public bool IsSaved(long step) => _lastSave.Step == step;
 
-    /// <summary>A save began.</summary>
+    /// <summary>A save began. The store's does not stand for one in memory: it counts minutes later, when its upload is done.</summary>
     public void Begun(SaveKind kind, SavePoint now)
     {
-        _lastMemory = now;
         if (kind == SaveKind.Store) (_lastSave, _lastTurn, _asked, _late) = (now, now, false, false);
+        else _lastMemory = now;
     }
 
     /// <summary>The save to make now; null for none.</summary>
@@ -44,7 +44,9 @@ internal sealed class SaveTurns(SavePoint start, int nodes)
     public SaveKind? Next(SavePoint now, CheckpointSpec spec, Func<SaveKind, bool> isReady)
     {
         _asked &= _lastSave.Step < now.Step;
-        var due = SaveSchedule.IsDue(spec.Every, _lastTurn, now, SaveSchedule.Auto(_stall, _upload, nodes));
+        var auto = SaveSchedule.Auto(_stall, _upload, nodes);
+        if (spec.Memory is not null && auto < SaveSchedule.AutoBesideMemory) auto = SaveSchedule.AutoBesideMemory;
+        var due = SaveSchedule.IsDue(spec.Every, _lastTurn, now, auto);
         if ((due || _asked) && isReady(SaveKind.Store)) return SaveKind.Store;
         if (due) Postpone(spec.Upload?.WhenBusy ?? BusyUpload.Wait, now);
         // A copy in memory waits for no upload.

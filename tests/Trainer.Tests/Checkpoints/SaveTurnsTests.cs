@@ -76,6 +76,25 @@ public sealed class SaveTurnsTests
     }
 
     [Fact]
+    public void A_save_to_the_store_does_not_stand_for_the_copy_in_memory_that_counts_at_once()
+    {
+        var spec = Spec(BusyUpload.Wait) with { Every = new() { Steps = 4 }, Memory = new() { Every = new() { Steps = 2 } } };
+        Assert.Equal([2L, 4, 5, 6, 8, 9], Run(1, 9, spec));   // 4 and 8 to the store
+    }
+
+    [Fact]
+    public void Beside_copies_in_memory_the_store_waits_for_the_longest_automatic_interval()
+    {
+        var turns = new SaveTurns(default, nodes: 10_000);
+        turns.Stalled(TimeSpan.FromSeconds(1));
+        var spec = Spec(BusyUpload.Wait) with { Every = new() };
+        Assert.Equal(SaveKind.Store, turns.Next(new(1, TimeSpan.FromMinutes(2)), spec, _ => true));
+        var both = spec with { Memory = new() };
+        Assert.Equal(SaveKind.Memory, turns.Next(new(1, TimeSpan.FromMinutes(2)), both, _ => true));
+        Assert.Equal(SaveKind.Store, turns.Next(new(1, SaveSchedule.AutoAtMost), both, _ => true));
+    }
+
+    [Fact]
     public void The_automatic_interval_is_not_shorter_than_an_upload()
     {
         var spec = Spec(BusyUpload.Wait) with { Every = new() };
