@@ -26,6 +26,7 @@ public sealed class ExitClassifierTests
     [InlineData(9, true, "", WorkerExit.OutOfMemory, "killed by the kernel: the pod's memory limit was reached")]
     [InlineData(11, false, "", WorkerExit.Internal, "killed by SIGSEGV")]
     [InlineData(6, false, "CUDA error: device-side assert triggered", WorkerExit.Device, "SIGABRT: CUDA error: device-side assert triggered")]
+    [InlineData(6, false, "  what():  Connection reset by peer", WorkerExit.PeerLost, "SIGABRT: what():  Connection reset by peer")]
     [InlineData(15, false, "", WorkerExit.Stopped, "ended by SIGTERM")]
     public void A_signal_is_read_with_what_the_kernel_and_the_output_say(int signal, bool memory, string line, WorkerExit expected, string message) =>
         Assert.Equal((expected, message), ExitClassifier.Classify(new(null, signal, null, [line]), memory));

@@ -45,7 +45,11 @@ OPT_API int32_t opt_store_tcp(const char* host, int32_t host_length, int32_t por
       options.numWorkers = static_cast<size_t>(world);
     }
     prefer_plain_sockets(options);
-    *result = new StorePointer(c10::make_intrusive<c10d::TCPStore>(text_of(host, host_length), options));
+    auto made = c10::make_intrusive<c10d::TCPStore>(text_of(host, host_length), options);
+    // A client of 1.13 has a second connection, read by a thread of its own, and a reset there ends the process. The kernel resets what
+    // a dying server had not accepted yet. It accepts before it answers, so with an answer here it has both, unless many connect at once.
+    made->check({"accepted"});
+    *result = new StorePointer(std::move(made));
   });
 }
 
