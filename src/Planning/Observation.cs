@@ -270,6 +270,9 @@ public sealed record Quarantine
 {
     public required string Reason { get; init; }
 
+    /// <summary>NAMESPACE/NAME of the job that did it; null when a person or another tool set the label.</summary>
+    public string? Job { get; init; }
+
     /// <summary>UID of the job that did it; null when a person or another tool set the label.</summary>
     public string? JobUid { get; init; }
 

@@ -43,6 +43,9 @@ public sealed class LadderScenarios
         await world.UntilAsync(s => s.Nodes.Quarantined.Count > 0, seconds: 60);   // in the midst of its recovery
         var aside = await world.Api.GetAsync(ResourceId.Nodes, null, bad.Node, TestContext.Current.CancellationToken);
         Assert.True((bool?)aside["spec"]!["unschedulable"]);
+        var problem = await ProblemAsync();
+        Assert.Equal(("True", "DeviceFailed"), ((string?)problem!["status"], (string?)problem["reason"]));
+        Assert.Matches("uncorrectable ECC error.*[(]job ml/opt[)]; Recommended Action=COMPONENT_RESET$", (string)problem["message"]!);
 
         await world.Api.DeleteAsync(Scenario.Jobs, "ml", "opt", null, Scenario.User, TestContext.Current.CancellationToken);
         await world.AdvanceAsync(TimeSpan.FromSeconds(130));
@@ -53,6 +56,16 @@ public sealed class LadderScenarios
         Assert.Null(back["metadata"]!["annotations"]!["training.opt-operator.io/quarantine"]);
         // The memory stays: the next job knows what it was put aside for.
         Assert.Contains("DeviceFailed", (string)back["metadata"]!["annotations"]!["training.opt-operator.io/offences"]!, StringComparison.Ordinal);
+        Assert.Equal("False", (string?)(await ProblemAsync())!["status"]);
+
+        // The condition is written a moment after the label: by the pass that the label brings about.
+        async Task<JsonNode?> ProblemAsync()
+        {
+            await world.AdvanceAsync(TimeSpan.FromSeconds(5));
+            var node = await world.Api.GetAsync(ResourceId.Nodes, null, bad.Node, TestContext.Current.CancellationToken);
+            Assert.Contains(node["status"]!["conditions"]!.AsArray(), c => (string?)c!["type"] == "Ready");
+            return node["status"]!["conditions"]!.AsArray().SingleOrDefault(c => (string?)c!["type"] == "TrainingProblem");
+        }
     });
 
     [Fact]

@@ -39,6 +39,7 @@ internal static class NodeReader
         return new()
         {
             Reason = (string?)details?["message"] ?? reason,
+            Job = (string?)details?["job"],
             JobUid = (string?)details?["jobUid"],
             CauseId = (string?)details?["causeId"],
             Since = (DateTimeOffset?)details?["at"] ?? DateTimeOffset.MinValue,

@@ -7,10 +7,17 @@ using Opt.Planning;
 
 namespace Opt.Operator.Jobs;
 
-/// <summary>Gives nodes back when their quarantine is over, whether the job that put them aside still exists or not.</summary>
+/// <summary>Gives nodes back when their quarantine is over, whether the job that put them aside still exists or not, and keeps their condition <see cref="NodeProblem"/> true.</summary>
 internal sealed partial class NodeCaretaker(KubernetesClient client, OperatorMetrics metrics, TimeProvider clock, ILogger<NodeCaretaker> logger) : IEntityController<V1Node>
 {
     public async Task<Requeue> ReconcileAsync(V1Node entity, CancellationToken ct)
+    {
+        var requeue = await GiveBackAsync(entity, ct);   // first: it must not wait for a condition that cannot be written
+        if (NodeProblem.Patch(entity, clock.GetUtcNow()) is { } patch) await client.Resource(Resources.Nodes).PatchAsync(ObjectKey.Cluster(entity.Metadata.Name!), Patch.StrategicMerge(patch), ct, subresource: "status");
+        return requeue;
+    }
+
+    private async Task<Requeue> GiveBackAsync(V1Node entity, CancellationToken ct)
     {
         var node = NodeReader.Read(entity);
         if (node.Quarantine?.Until is not { } until) return Requeue.WhenChanged;

@@ -39,9 +39,12 @@
   verbs: [create, patch]
 {{- end }}
 
-{{/* Node health, and quarantine by label and cordon. */}}
+{{/* Node health, and quarantine by label, cordon and condition. */}}
 {{- define "opt-operator.nodeRules" -}}
 - apiGroups: [""]
   resources: [nodes]
   verbs: [list, watch, patch]
+- apiGroups: [""]
+  resources: [nodes/status] # the condition TrainingProblem
+  verbs: [patch]
 {{- end }}
