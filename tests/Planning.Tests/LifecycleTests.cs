@@ -36,6 +36,36 @@ public sealed class LifecycleTests
         Assert.Equal((2L, 20L), (world.Status.Epoch, world.Status.Step));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_run_that_ends_while_nobody_hears_rank_0_is_complete_by_what_the_others_and_the_store_say(bool isGone)
+    {
+        var world = new SimulatedWorld(Make.Job(totalSteps: 22), nodes: 2);
+        world.RunUntil(w => w.Step == 20);
+        world.Unreachable.Add(world.Plan!.Members[0].PodUid);
+        while (world.Step < 22) world.Tick(dieAfter: 0);
+        if (isGone) world.Pods.Single(p => p.Uid == world.Plan.Members[0].PodUid).Terminating = true;
+
+        world.RunUntil(w => w.Status.Phase == JobPhase.Succeeded, limit: 100);
+        Assert.Equal((1L, 22L, 0), (world.Status.Epoch, world.Status.Step, world.Status.Restarts.Total));
+        Assert.All(world.Nodes, n => Assert.Null(n.Quarantine));
+    }
+
+    [Fact]
+    public void A_run_whose_last_checkpoint_is_not_in_the_store_is_not_complete_because_the_others_say_so()
+    {
+        var world = new SimulatedWorld(Make.Job(totalSteps: 22), nodes: 3) { CommitsToMemory = true };
+        world.RunUntil(w => w.Step == 20);
+        world.Unreachable.Add(world.Plan!.Members[0].PodUid);
+        while (world.Step < 22) world.Tick(dieAfter: 0);
+        world.Unreachable.Clear();
+        foreach (var pod in world.Pods.Where(p => p.Uid == world.Plan.Members[0].PodUid)) pod.Agent = world.NewAgent(pod);
+
+        world.RunUntil(w => w.Status.Phase == JobPhase.Succeeded, limit: 200);
+        Assert.Equal(2L, world.Status.Epoch);
+    }
+
     [Fact]
     public void A_failed_worker_is_relaunched_in_the_same_pods_from_the_last_commit()
     {

@@ -52,6 +52,26 @@ public sealed class OperatorDeathScenarios
         Assert.Equal((1L, 0), (after.Epoch, after.Restarts.Total));
     });
 
+    /// <summary>The others and the store bear witness.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public Task A_run_that_ends_while_its_rank_0_is_cut_off_from_the_operator_is_complete(bool operatorDies) => Scenario.RunAsync(nodes: 2, replicas: 1, async world =>
+    {
+        await world.CreateJobAsync(LifecycleScenarios.Manifest);
+        await world.UntilAsync(_ => world.Agents.All.Any(a => a.LastAttempt >= 52));   // the status is written every 15 s only
+        world.Operators[0].Agents.Cut((await world.PlanAsync()).Members[0].PodUid);
+        if (operatorDies)
+        {
+            await world.ReplaceAsync(world.Operators[0]);
+            world.Operators[0].Agents.Cut((await world.PlanAsync()).Members[0].PodUid);
+        }
+
+        var done = await world.UntilAsync(s => s.Phase is JobPhase.Succeeded, seconds: 90);
+        Assert.Equal((1L, 60L, 60L, 0), (done.Epoch, done.Step, done.LastCheckpoint!.Step, done.Restarts.Total));
+        Assert.DoesNotContain(await world.ListAsync(ResourceId.Nodes, null), n => n["metadata"]!["labels"]?["training.opt-operator.io/quarantined"] is not null);
+    });
+
     [Theory]
     [InlineData(1)]
     [InlineData(3)]

@@ -14,6 +14,9 @@ internal sealed partial class AgentPool : IAsyncDisposable
     /// <summary>A catalogue older than this is read again.</summary>
     private static readonly TimeSpan CatalogueAge = TimeSpan.FromSeconds(30);
 
+    /// <summary>The least between two looks at the catalogue through members that are done while rank 0's agent does not say so.</summary>
+    private static readonly TimeSpan WitnessAge = TimeSpan.FromSeconds(2);
+
     /// <summary>By more than this a calendar is not slewed, but set.</summary>
     private static readonly TimeSpan Slew = TimeSpan.FromSeconds(1);
 
@@ -26,9 +29,12 @@ internal sealed partial class AgentPool : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly Dictionary<string, AgentPoller> _pollers = new(StringComparer.Ordinal);
     private readonly StepHistory _steps;
+    private readonly CatalogueReader _reader;
     private readonly long _began;
     private DateTimeOffset _origin;   // what the calendar said at _began, as of now
     private StepFollower? _follower;
+    private string? _first;   // the pod of rank 0
+    private long? _witnessedAt;
     private Catalogue? _catalogue;
     private long? _cataloguedAt;   // by the stopwatch: the calendar may be set back
     private CheckpointSummary? _committed;
@@ -39,6 +45,7 @@ internal sealed partial class AgentPool : IAsyncDisposable
     {
         (_client, _clock, _random, _logger, _changed) = (client, clock, random, logger, changed);
         _steps = new(clock.GetUtcNow());
+        _reader = new(client, Catalogued, _stopping.Token);
         (_began, _origin) = (clock.GetTimestamp(), clock.GetUtcNow());
     }
 
@@ -102,6 +109,7 @@ internal sealed partial class AgentPool : IAsyncDisposable
         StepFollower? old = null;
         lock (_gate)
         {
+            _first = first;
             foreach (var poller in _pollers.Values) poller.Pace(hurry || poller.Target.PodUid == first);
             var wanted = plan is not null && _pollers.TryGetValue(first!, out var rankZero) ? rankZero.Target : null;
             if (_follower is not null && (wanted != _follower.Target || plan!.Epoch != _follower.Epoch)) (old, _follower) = (_follower, null);
@@ -164,6 +172,7 @@ internal sealed partial class AgentPool : IAsyncDisposable
 
         foreach (var poller in pollers) await poller.DisposeAsync();
         if (follower is not null) await follower.DisposeAsync();
+        await _reader.Idle;
         _stopping.Dispose();
     }
 
@@ -197,10 +206,11 @@ internal sealed partial class AgentPool : IAsyncDisposable
         if (silent) Log.Silent(_logger, after.Pod, after.Error ?? "");
         // One failure or silence is often the shadow of another: see all agents before deciding.
         if (alarm || silent) Poke();
+        if (IsWitness(after)) _reader.Ask(poller.Target);
         if (!Differs(before, after)) return;
         // The last checkpoint of a run comes with no further step record: it is asked for before the end is acted on.
         var completed = after.Status?.State is AgentState.Completed && before.Status?.State is not AgentState.Completed;
-        if (completed && FollowerOf(poller) is { } follower) follower.AskForCatalogue(this, () => _changed(TimeSpan.Zero));
+        if (completed && IsFollowed(poller)) _reader.Ask(poller.Target, () => _changed(TimeSpan.Zero));
         else _changed(alarm || silent ? TimeSpan.Zero : Together());
     }
 
@@ -210,9 +220,22 @@ internal sealed partial class AgentPool : IAsyncDisposable
         lock (_gate) return TimeSpan.FromMilliseconds(_pollers.Count / 32);
     }
 
-    private StepFollower? FollowerOf(AgentPoller poller)
+    private bool IsFollowed(AgentPoller poller)
     {
-        lock (_gate) return _follower?.Target == poller.Target ? _follower : null;
+        lock (_gate) return _follower?.Target == poller.Target;
+    }
+
+    /// <summary>A member that is done while rank 0's agent does not say so, or cannot: the log tells how the run ended, and whoever answers can read it.</summary>
+    private bool IsWitness(AgentView view)
+    {
+        if (view is not { Answers: true, Status.State: AgentState.Completed }) return false;
+        lock (_gate)
+        {
+            if (_first is null || _first == view.PodUid || _pollers.GetValueOrDefault(_first)?.View is { Answers: true, Status.State: AgentState.Completed }) return false;
+            if (_witnessedAt is { } at && _clock.GetElapsedTime(at) < WitnessAge) return false;
+            _witnessedAt = _clock.GetTimestamp();
+            return true;
+        }
     }
 
     private static bool Differs(AgentView before, AgentView after)
@@ -240,7 +263,7 @@ internal sealed partial class AgentPool : IAsyncDisposable
             if (_cataloguedAt is not { } at || _clock.GetElapsedTime(at) >= CatalogueAge) (_cataloguedAt, committed) = (_clock.GetTimestamp(), true);
         }
 
-        if (committed) follower.AskForCatalogue(this);
+        if (committed) _reader.Ask(follower.Target);
         // The first step of an epoch ends the launch; later ones are only counted, once a second.
         if (news) _changed(first ? TimeSpan.Zero : TimeSpan.FromSeconds(1));
     }

@@ -8,7 +8,6 @@ internal sealed class StepFollower(AgentTarget target, long epoch, IAgentClient 
     private static readonly TimeSpan Wait = TimeSpan.FromSeconds(20);
     private readonly CancellationTokenSource _stopping = new();
     private Task _loop = Task.CompletedTask;
-    private Task _catalogue = Task.CompletedTask;
 
     public AgentTarget Target => target;
 
@@ -16,18 +15,10 @@ internal sealed class StepFollower(AgentTarget target, long epoch, IAgentClient 
 
     public void Start(CancellationToken ct) => _loop = RunAsync(CancellationTokenSource.CreateLinkedTokenSource(ct, _stopping.Token));
 
-    /// <summary>Reads the catalogue in the background, one request at a time; its figures are for the status only.</summary>
-    /// <param name="then">Called when it was read, or could not be.</param>
-    public void AskForCatalogue(AgentPool pool, Action? then = null)
-    {
-        if (then is not null || _catalogue.IsCompleted) _catalogue = ReadCatalogueAsync(_catalogue, pool, then, _stopping.Token);
-    }
-
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
         await _loop;
-        await _catalogue;
         _stopping.Dispose();
     }
 
@@ -71,24 +62,5 @@ internal sealed class StepFollower(AgentTarget target, long epoch, IAgentClient 
         }
 
         return after;
-    }
-
-    private async Task ReadCatalogueAsync(Task before, AgentPool pool, Action? then, CancellationToken ct)
-    {
-        await before;
-        try
-        {
-            pool.Catalogued(await client.GetCatalogueAsync(target, ct));
-        }
-        catch (AgentException)
-        {
-            // shown again with the next commit
-        }
-        catch (OperationCanceledException) when (ct.IsCancellationRequested)
-        {
-            // stopping is not an error
-        }
-
-        then?.Invoke();
     }
 }

@@ -12,7 +12,7 @@ internal sealed partial class SimulatedWorld
         (_memory, _advancedAt, _furthest) = (new(), Now, default);
         _silentSince.Clear();
         _evidence.Clear();
-        _records = [];
+        (_records, _committed) = ([], null);
         if (loseStatus) Job = Job with { Status = null };
     }
 
@@ -111,13 +111,20 @@ internal sealed partial class SimulatedWorld
             Nodes = [.. Nodes.Select(n => new NodeState { Name = n.Name, Uid = n.Uid, Ready = n.IsReady(Now), Quarantine = n.Quarantine, Departure = n.Quarantine is null ? n.Departure : null, History = n.History })],
             Plans = [.. Plans],
             Agents = [.. Pods.Where(p => p.Agent is not null).Select(p => new AgentView { Pod = p.Name, PodUid = p.Uid, Status = p.Agent!.Status(Now), AskedAt = Now, SilentSince = _silentSince.TryGetValue(p.Uid, out var since) ? since : null })],
-            Steps = new() { Newest = Newest(), AdvancedAt = _advancedAt, MedianSeconds = 1, New = [.. _records], History = [.. _history] },
+            Steps = new() { Newest = Newest(), AdvancedAt = _advancedAt, MedianSeconds = 1, New = [.. _records], History = [.. _history], Committed = Committed() },
             PodDigest = PodInputs.Digest(Job.Spec),
             TemplateFaults = Set?.PodDigest == PodInputs.Digest(Job.Spec) ? [] : TemplateFaults,
             QuarantineRoom = QuarantineRoom,
             Rivals = Rivals,
             Memory = _memory,
         };
+    }
+
+    /// <summary>As of the last time that somebody could be asked.</summary>
+    private CheckpointSummary? Committed()
+    {
+        if (Pods.Any(p => p.Agent is not null && !_silentSince.ContainsKey(p.Uid))) _committed = _commits.Select(c => c.Checkpoint).LastOrDefault(c => c.IsDurable) ?? _committed;
+        return _committed;
     }
 
     private StepRecord? Newest() => Plan is null ? null : Agents.FirstOrDefault(a => a.PodUid == Plan.Members[0].PodUid)?.LastStep;

@@ -11,6 +11,7 @@ namespace Opt.Planning.Tests.World;
 internal sealed partial class SimulatedWorld
 {
     private readonly List<(long Epoch, CheckpointSummary Checkpoint)> _commits = [];
+    private CheckpointSummary? _committed;
     private readonly Dictionary<string, DateTimeOffset> _silentSince = [];
     private readonly Dictionary<string, PodState> _evidence = [];
     private readonly HashSet<string> _knownCauses = [];

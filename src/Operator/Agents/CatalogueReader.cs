@@ -1,0 +1,44 @@
+using Opt.Api.Protocol;
+
+namespace Opt.Operator.Agents;
+
+/// <summary>Reads the catalogue in the background, one request at a time: its figures are for the status and for the end of a run.</summary>
+internal sealed class CatalogueReader(IAgentClient client, Action<Catalogue> arrived, CancellationToken stopping)
+{
+    private readonly Lock _gate = new();
+    private Task _reading = Task.CompletedTask;
+
+    /// <summary>Completes when nothing is being read.</summary>
+    public Task Idle
+    {
+        get { lock (_gate) return _reading; }
+    }
+
+    /// <param name="then">Called when it was read, or could not be; without one nothing is asked while another request is under way.</param>
+    public void Ask(AgentTarget target, Action? then = null)
+    {
+        lock (_gate)
+        {
+            if (then is not null || _reading.IsCompleted) _reading = ReadAsync(_reading, target, then);
+        }
+    }
+
+    private async Task ReadAsync(Task before, AgentTarget target, Action? then)
+    {
+        await before;
+        try
+        {
+            arrived(await client.GetCatalogueAsync(target, stopping));
+        }
+        catch (AgentException)
+        {
+            // shown again with the next commit
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // stopping is not an error
+        }
+
+        then?.Invoke();
+    }
+}
