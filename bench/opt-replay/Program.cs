@@ -1,11 +1,11 @@
 // OPT-175B's run replayed: 124 nodes of 8 GPUs, spares, 143,000 steps of 20 s, and the failures its logbook tells of, under the shipped planner.
-// Usage: opt-replay [base] [seeds] [rates] [spares] [sensitivity] [interval] [--seed N] [--steps N] [--spares N] [--min-nodes N] [--svg FILE] [--store-alone] [--stops];
+// Usage: opt-replay [base] [seeds] [rates] [spares] [sensitivity] [interval] [--seed N] [--steps N] [--spares N] [--svg FILE] [--store-alone] [--stops];
 // without a section, all of them. --store-alone: no checkpoints in the nodes' memory in any table; --stops: every stop of the base run, the dearest first.
 using System.Globalization;
 using Opt.Replay;
 
 var stages = new Stages();
-var scene = new Scene(stages, Seed: (int)Number("--seed", 1), Steps: Number("--steps", 143_000), Memory: !args.Contains("--store-alone"), Spares: (int)Number("--spares", 6), Fewest: (int)Number("--min-nodes", 116));
+var scene = new Scene(stages, (int)Number("--spares", Scene.Example.Topology.SpareNodes), Scene.Example.Topology.MinNodes, (int)Number("--seed", 1), Steps: Number("--steps", 143_000), Memory: !args.Contains("--store-alone"));
 string[] sections = ["base", "seeds", "rates", "spares", "sensitivity", "interval"];
 var wanted = args.Intersect(sections).ToArray() is { Length: > 0 } some ? some : sections;
 if (wanted.Contains("base")) Base();

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Opt.Api;
 using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
@@ -10,9 +11,12 @@ namespace Opt.Replay;
 /// <param name="Memory">Checkpoints in the nodes' memory, with a copy at a partner; false for the store alone.</param>
 /// <param name="Fewest"><c>topology.minNodes</c>: machines to go on with when there are no more; null for all.</param>
 /// <param name="StepsPerPass">Steps between two passes of the operator while nothing happens; 1 as in reality, more to save time.</param>
-public sealed record Scene(Stages Stages, int Seed = 1, double Rate = 1, int Spares = 6, int? Every = null, long Steps = 143_000, bool Memory = true, int StepsPerPass = 100, int? Fewest = 116)
+public sealed record Scene(Stages Stages, int Spares, int? Fewest, int Seed = 1, double Rate = 1, int? Every = null, long Steps = 143_000, bool Memory = true, int StepsPerPass = 100)
 {
     public const int Nodes = 124;
+
+    /// <summary>The manifest that is replayed.</summary>
+    public static OptTrainingJobSpec Example { get; } = Yaml.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "opt-175b.yaml")))[0].AsObject()["spec"].Deserialize(SpecJson.Default.OptTrainingJobSpec)!;
 }
 
 /// <summary>
@@ -266,17 +270,20 @@ public sealed class Replay
 
     private static DateTimeOffset At(double seconds) => Start + TimeSpan.FromSeconds(seconds);
 
-    private static OptTrainingJob Job(Scene scene) => new()
+    /// <summary>examples/opt-175b.yaml, but for what the scene changes.</summary>
+    private static OptTrainingJob Job(Scene scene)
     {
-        Metadata = new() { Name = "opt-175b", Namespace = "ml", Uid = "replay", Generation = 1 },
-        Spec = new()
+        var spec = Scene.Example;
+        var checkpoint = spec.Checkpoint with { Every = new() { Steps = scene.Every } };
+        return new()
         {
-            Model = new() { Preset = "opt-175b" },
-            Topology = new() { Nodes = Scene.Nodes, MinNodes = scene.Fewest, SpareNodes = scene.Spares, AcceleratorsPerNode = 8, TensorParallel = 8 },
-            Pod = new() { Image = "opt-trainer:1" },
-            Data = new() { Train = [new() { Path = "train" }] },
-            Training = new() { TotalTokens = scene.Steps * 2031616 },
-            Checkpoint = new() { Store = new() { AzureBlob = new() { Account = "optckpt", Container = "opt-175b" } }, Every = new() { Steps = scene.Every }, Memory = scene.Memory ? new() { Every = new() { Steps = scene.Every } } : null },
-        },
-    };
+            Metadata = new() { Name = "opt-175b", Namespace = "ml", Uid = "replay", Generation = 1 },
+            Spec = spec with
+            {
+                Topology = spec.Topology with { MinNodes = scene.Fewest, SpareNodes = scene.Spares },
+                Training = spec.Training with { TotalTokens = scene.Steps * 2031616 },
+                Checkpoint = scene.Memory ? checkpoint : checkpoint with { Memory = null },
+            },
+        };
+    }
 }

@@ -40,11 +40,24 @@ public sealed record Stages
     public double Upload { get; init; } = 176;
 
     /// <summary>
-    /// Training stands still while 2.1 GB a rank go to host memory: 0.17 s at the 12.4 GB/s that each of two A100 behind one switch gets into pinned memory
-    /// (24.8 GB/s a link, nvbandwidth on 8 A100-SXM4, NVIDIA developer forum 352186); 0.8 s at the pace of DLRover's 0.2 s for 65B parameters on 1,536 GPUs
-    /// (flash_checkpoint.md), which is into pageable memory, as here.
+    /// 2.1 GB a rank go to host memory beside the next forward and backward: 0.17 s at the 12.4 GB/s that each of two A100 behind one switch gets into pinned
+    /// memory (24.8 GB/s a link, nvbandwidth on 8 A100-SXM4, NVIDIA developer forum 352186); 0.8 s at the pace of DLRover's 0.2 s for 65B parameters on 1,536
+    /// GPUs (flash_checkpoint.md), which is into pageable memory, as here.
     /// </summary>
-    public double Stall { get; init; } = 0.5;
+    public double Copy { get; init; } = 0.5;
+
+    /// <summary>
+    /// What training stands still to begin a save: digests of what tensor-parallel ranks hold in common (some 2,000 reads of 20 us from the device) and one
+    /// gather of them over all ranks; twice that here.
+    /// </summary>
+    public double Stall { get; init; } = 0.1;
+
+    /// <summary>
+    /// How much longer the attempt takes beside which the copy goes on: as long as the link from GPU to switch, 24.8 GB/s, is taken by 2.1 GB, though NCCL
+    /// needs only 5 of those 20 s for its 131 GB of weights and gradients, most of them hidden. (DataStates-LLM, arXiv:2406.10707, copies so beside
+    /// forward and backward.)
+    /// </summary>
+    public double Contention { get; init; } = 0.085;
 
     /// <summary>A pod on a machine that never ran one: image pull and start (DLRover counts about 2 min a pod).</summary>
     public double PodStart { get; init; } = 120;
@@ -69,6 +82,8 @@ public sealed record Stages
         ("restore from the store", (s, f) => s with { Restore = s.Restore * f }),
         ("copy to the partner", (s, f) => s with { CopyNearby = s.CopyNearby * f }),
         ("checkpoint upload", (s, f) => s with { Upload = s.Upload * f }),
+        ("copy to host memory", (s, f) => s with { Copy = s.Copy * f }),
+        ("longer attempt beside it", (s, f) => s with { Contention = s.Contention * f }),
         ("checkpoint stall", (s, f) => s with { Stall = s.Stall * f }),
         ("pod start", (s, f) => s with { PodStart = s.PodStart * f }),
         ("machine replacement", (s, f) => s with { MachineReplacement = s.MachineReplacement * f }),

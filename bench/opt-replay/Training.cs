@@ -13,7 +13,8 @@ public sealed class Training(Stages stages, bool memory, Random random, Cluster 
     private (long Step, double Ends)? _copy, _upload;
     private SaveTurns _turns = new(default, Scene.Nodes);
     private SavePoint _saved;
-    private double _stall;
+    private SaveCost _cost = new();
+    private double _stall, _longer;
     private bool _stuck;
     private long _entries;
     private double _breaks = double.MaxValue;
@@ -48,7 +49,7 @@ public sealed class Training(Stages stages, bool memory, Random random, Cluster 
     /// <summary>All members took the plan: workers start.</summary>
     public void Launch(RunPlan plan, double now)
     {
-        (_plan, Ended, _stuck, _copy, _upload, _stall, Newest, _draining, _leaves) = (plan, false, false, null, null, 0, null, false, double.MaxValue);
+        (_plan, Ended, _stuck, _copy, _upload, _stall, _longer, Newest, _draining, _leaves) = (plan, false, false, null, null, 0, 0, null, false, double.MaxValue);
         _members = [.. plan.Members.Select(m => cluster.Pods.First(p => p.Uid == m.PodUid))];
         _restoresFrom = now + stages.StopWorkers + stages.StartWorkers + stages.Rendezvous;
         var stalled = random.NextDouble() < History.ReadStalls ? stages.ReadStall : 0;
@@ -56,7 +57,7 @@ public sealed class Training(Stages stages, bool memory, Random random, Cluster 
         _stepsFrom = _restoresFrom + (plan.Resume is null ? 0 : nearby ? stages.RestoreNearby : stages.Restore + stalled);
         _next = _stepsFrom + StepSeconds;
         _saved = new(plan.Resume?.Step ?? 0, TimeSpan.Zero);
-        _turns = new(_saved, _members.Length);
+        (_turns, _cost) = (new(_saved, _members.Length), new());
         var failing = _members.Where(m => m.Machine!.FailsAfter is not null).Select(m => m.Machine!.FailsAfter!.Value).DefaultIfEmpty(double.MaxValue).Min();
         _breaks = Math.Min(failing, _members.Any(m => m.Machine!.Hangs) ? 300 + 900 * random.NextDouble() : double.MaxValue);
         if (_breaks < double.MaxValue) _breaks += _stepsFrom;
@@ -102,7 +103,7 @@ public sealed class Training(Stages stages, bool memory, Random random, Cluster 
 
     private void Step()
     {
-        var (seconds, ends) = (StepSeconds + _stall, _next);
+        var (seconds, ends) = (StepSeconds + _stall + _longer, _next);
         Commit(ends);
         var step = (Newest?.Step ?? _plan!.Resume?.Step ?? 0) + 1;
         var live = _plan!.Training.HyperParameters;
@@ -111,18 +112,19 @@ public sealed class Training(Stages stages, bool memory, Random random, Cluster 
             Epoch = _plan.Epoch, Revision = 0, Attempt = step, Step = step, Samples = step * 992, Tokens = step * 2031616, Loss = 2, LearningRate = 1e-4, LossScale = 1, Skipped = false,
             Time = time(ends), Seconds = seconds, TokensPerSecond = 2031616 / seconds, HyperParameters = live, Timing = new() { CheckpointStall = _stall },
         };
-        (AdvancedAt, _stall) = (ends, 0);
+        Costs(seconds);
+        (AdvancedAt, _stall, _longer) = (ends, 0, 0);
         Fresh.Add(Newest);
         if (step == 1 + (_plan.Resume?.Step ?? 0)) FirstStepDone();
         var done = step >= live.TotalSteps;
         if (done || _draining)
         {
-            (_next, _leaves) = (double.MaxValue, Math.Max(ends, Math.Max(_copy?.Ends ?? 0, _upload?.Ends ?? 0)) + stages.Stall + stages.Upload);
+            (_next, _leaves) = (double.MaxValue, Math.Max(ends, Math.Max(_copy?.Ends ?? 0, _upload?.Ends ?? 0)) + stages.Stall + stages.Copy + stages.Upload + stages.Fence);
             return;
         }
 
         Save(step, ends);
-        _next = ends + StepSeconds + _stall;
+        _next = ends + StepSeconds + _stall + _longer;
     }
 
     /// <summary>After the step under way the workers save to the store, behind what is being uploaded, and leave.</summary>
@@ -134,13 +136,21 @@ public sealed class Training(Stages stages, bool memory, Random random, Cluster 
         var now = new SavePoint(step, TimeSpan.FromSeconds(ends - _stepsFrom));
         if (_turns.Next(now, _plan!.Training.Checkpoint, kind => (kind is SaveKind.Memory ? _copy : _upload) is null) is not { } kind) return;
         _turns.Begun(kind, now);
-        _turns.Stalled(TimeSpan.FromSeconds(stages.Stall));
-        _stall = stages.Stall;
-        if (kind is SaveKind.Store) _upload = (step, ends + stages.Upload);
-        else _copy = (step, ends + stages.CopyNearby);
+        (_stall, _longer) = (stages.Stall, stages.Contention);
+        var committed = ends + stages.Stall + stages.Copy + stages.Fence;   // a commit is some round trips to the store, as a fence is
+        if (kind is SaveKind.Store) _upload = (step, committed + stages.Upload);
+        else _copy = (step, committed + stages.CopyNearby);
         if ((kind is SaveKind.Memory) != memory) return;
         Intervals.Add((now.Elapsed - _saved.Elapsed).TotalSeconds);
         _saved = now;
+    }
+
+    /// <summary>What the trainer measures of its saves.</summary>
+    private void Costs(double seconds)
+    {
+        var copied = _stall > 0 ? new SnapshotTime(TimeSpan.FromSeconds(_stall), TimeSpan.FromSeconds(stages.Copy)) : (SnapshotTime?)null;
+        _cost.Note(TimeSpan.FromSeconds(seconds - _stall), copied);
+        if (copied is not null) _turns.Costs(_cost.Value);
     }
 
     /// <summary>Saves are written while training goes on or hangs: what was complete by then is committed.</summary>

@@ -50,6 +50,9 @@ public static partial class torch
         /// <summary>Makes a device the current one of this thread.</summary>
         public static void set_device(int index) => Native.Check(Native.DeviceSet(new Device(DeviceType.CUDA, index).Packed));
 
+        /// <summary>Makes the device the current one of this thread, and a stream from libtorch's pool, which waits for no other, the thread's current stream there.</summary>
+        public static void use_own_stream(Device device) => Native.Check(Native.DeviceOwnStream(device.Packed));
+
         /// <summary>Waits for the work issued on the current stream of the device.</summary>
         public static void synchronize(Device? device = null) => Native.Check(Native.DeviceSynchronize((device ?? CUDA).Packed));
     }

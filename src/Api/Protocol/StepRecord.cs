@@ -103,7 +103,7 @@ public sealed record StepTiming
 
     public double Optimizer { get; init; }
 
-    /// <summary>Time training stood still for the checkpoint snapshot.</summary>
+    /// <summary>Time training stood still for a checkpoint: to begin it, and for what was not copied yet when the update was due.</summary>
     public double CheckpointStall { get; init; }
 }
 

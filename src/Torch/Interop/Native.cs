@@ -88,6 +88,9 @@ internal static unsafe partial class Native
     [LibraryImport(Library, EntryPoint = "opt_device_set")]
     public static partial int DeviceSet(int device);
 
+    [LibraryImport(Library, EntryPoint = "opt_device_own_stream")]
+    public static partial int DeviceOwnStream(int device);
+
     [LibraryImport(Library, EntryPoint = "opt_device_synchronize")]
     public static partial int DeviceSynchronize(int device);
 

@@ -99,6 +99,7 @@ OPT_API int32_t opt_memory_set_cache_limit(int64_t bytes);
 // ---- devices -------------------------------------------------------------------------------------------------
 OPT_API int32_t opt_device_count(int32_t type, int32_t* count); // 0 where the library lacks the kind
 OPT_API int32_t opt_device_set(int32_t device);
+OPT_API int32_t opt_device_own_stream(int32_t device); // sets the device too; a stream of the pool becomes this thread's
 OPT_API int32_t opt_device_synchronize(int32_t device); // waits for the current stream
 
 // ---- tensors -------------------------------------------------------------------------------------------------

@@ -23,6 +23,12 @@ public sealed record CheckpointSessionOptions
     /// <summary>Every buffer of this rank, in an order that is the same on each save.</summary>
     public required IReadOnlyList<StateBuffer> Buffers { get; init; }
 
+    /// <summary>Called on the caller's thread before the buffers are read: what was issued to an accelerator before must be done by then.</summary>
+    public Action BeforeCopy { get; init; } = () => { };
+
+    /// <summary>Called on the thread that will read the buffers.</summary>
+    public Action OnCopyThread { get; init; } = () => { };
+
     /// <summary>False on ranks whose state other ranks write (copies of hybrid sharding): their objects are empty. Restoring fills them all the same.</summary>
     public bool WritesState { get; init; } = true;
 

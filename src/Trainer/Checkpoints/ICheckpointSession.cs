@@ -17,11 +17,18 @@ public interface ICheckpointSession : IAsyncDisposable
     bool IsReady(SaveKind kind);
 
     /// <summary>
-    /// Copies all buffers to host memory and returns; the rest goes on in the background. Every rank calls it after the same attempt, and with one
-    /// kind only.
+    /// Begins to copy all buffers to host memory and returns; copy and save go on in the background. Every rank calls it after the same attempt, and with
+    /// one kind only. Nothing may change the buffers before <see cref="WaitUntilCopied"/> has returned: forward and backward of the next attempt do not,
+    /// its update does (the copy behind them is that of CheckFreq, FAST 2021, and DataStates-LLM, arXiv:2406.10707).
     /// </summary>
-    /// <returns>Time training stood still.</returns>
     /// <exception cref="StoreFencedException">A newer epoch owns the store: end with <see cref="WorkerExit.Fenced"/>.</exception>
+    void BeginSave(TrainingState state, SaveKind kind = SaveKind.Store);
+
+    /// <summary>Waits until the state of the save that was begun last is copied; at once when it is.</summary>
+    SnapshotTime WaitUntilCopied();
+
+    /// <summary>Both: returns when the state is copied.</summary>
+    /// <returns>Time the caller stood still.</returns>
     TimeSpan Save(TrainingState state, SaveKind kind = SaveKind.Store);
 
     /// <summary>Takes over how checkpoints are kept and judged; a save under way ends as it began. The store stays what it was.</summary>

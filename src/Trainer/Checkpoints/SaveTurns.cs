@@ -11,7 +11,7 @@ namespace Opt.Trainer.Checkpoints;
 internal sealed class SaveTurns(SavePoint start, int nodes)
 {
     private SavePoint _lastSave = start, _lastTurn = start, _lastMemory = start;
-    private TimeSpan _stall = TimeSpan.FromSeconds(1), _upload;
+    private TimeSpan _cost = TimeSpan.FromSeconds(1), _upload;
     private bool _asked, _late;
 
     /// <summary>Saves that were left out because another was being uploaded.</summary>
@@ -20,8 +20,8 @@ internal sealed class SaveTurns(SavePoint start, int nodes)
     /// <summary>Saves that were made late because another was being uploaded.</summary>
     public int LateSaves { get; private set; }
 
-    /// <summary>How long the last snapshot stopped training.</summary>
-    public void Stalled(TimeSpan stall) => _stall = stall;
+    /// <summary>What a save costs training (<see cref="SaveCost"/>).</summary>
+    public void Costs(TimeSpan cost) => _cost = cost;
 
     /// <summary>How long the last upload took.</summary>
     public void Uploaded(TimeSpan duration) => _upload = duration;
@@ -44,13 +44,13 @@ internal sealed class SaveTurns(SavePoint start, int nodes)
     public SaveKind? Next(SavePoint now, CheckpointSpec spec, Func<SaveKind, bool> isReady)
     {
         _asked &= _lastSave.Step < now.Step;
-        var auto = SaveSchedule.Auto(_stall, _upload, nodes);
+        var auto = SaveSchedule.Auto(_cost, _upload, nodes);
         if (spec.Memory is not null && auto < SaveSchedule.AutoBesideMemory) auto = SaveSchedule.AutoBesideMemory;
         var due = SaveSchedule.IsDue(spec.Every, _lastTurn, now, auto);
         if ((due || _asked) && isReady(SaveKind.Store)) return SaveKind.Store;
         if (due) Postpone(spec.Upload?.WhenBusy ?? BusyUpload.Wait, now);
         // A copy in memory waits for no upload.
-        var copy = spec.Memory is { } memory && SaveSchedule.IsDue(memory.Every, _lastMemory, now, SaveSchedule.Auto(_stall, TimeSpan.Zero, nodes)) && isReady(SaveKind.Memory);
+        var copy = spec.Memory is { } memory && SaveSchedule.IsDue(memory.Every, _lastMemory, now, SaveSchedule.Auto(_cost, TimeSpan.Zero, nodes)) && isReady(SaveKind.Memory);
         return copy ? SaveKind.Memory : null;
     }
 

@@ -31,7 +31,7 @@ public sealed record StateBuffer
     /// <summary>Elements, padding included; may be 0.</summary>
     public required int Length { get; init; }
 
-    /// <summary>Called once per save, between two steps, on the thread that calls Save.</summary>
+    /// <summary>Called once per save, on a thread of its own, between the begin of a save and the next change of the state.</summary>
     public required ReadState Read { get; init; }
 
     /// <summary>Called while restoring, from several threads but never twice for one element.</summary>

@@ -17,7 +17,9 @@ internal sealed class AttemptTimer(TrainingEngine engine, Parallel.World world, 
     }
 
     /// <summary>Whole seconds of the attempt and its parts.</summary>
-    public (double Seconds, StepTiming Parts) Stop(TimeSpan optimizer, TimeSpan checkpointStall)
+    /// <param name="stallBefore">Time the checkpoint took before <see cref="Start"/>.</param>
+    /// <param name="stallWithin">Time it took since.</param>
+    public (double Seconds, StepTiming Parts) Stop(TimeSpan optimizer, TimeSpan stallBefore, TimeSpan stallWithin)
     {
         _trace.Stop();
         var now = Totals();
@@ -28,9 +30,9 @@ internal sealed class AttemptTimer(TrainingEngine engine, Parallel.World world, 
             Backward = (now.Backward - _before.Backward).TotalSeconds,
             ExposedCommunication = (now.Exposed - _before.Exposed).TotalSeconds,
             Optimizer = optimizer.TotalSeconds,
-            CheckpointStall = checkpointStall.TotalSeconds,
+            CheckpointStall = (stallBefore + stallWithin).TotalSeconds,
         };
-        return ((time.GetElapsedTime(_start) + checkpointStall).TotalSeconds, parts);
+        return ((time.GetElapsedTime(_start) + stallBefore).TotalSeconds, parts);
     }
 
     /// <summary>Seconds of the attempt so far in which this rank worked, as opposed to waiting for others.</summary>

@@ -34,6 +34,8 @@ internal sealed class RankCheckpoints : IAsyncDisposable
             Spec = plan.Training.Checkpoint,
             Layout = storage.Describe(),
             Buffers = storage.Buffers(),
+            BeforeCopy = storage.FinishWrites,
+            OnCopyThread = storage.ReadBesideComputation,
             WritesState = mesh.Replica == 0,
             Exchange = (IRankExchange?)exchange ?? InProcessExchange.Create(1)[0],
             Writer = plan.Members[mesh.Rank / plan.WorkersPerMember].Pod,

@@ -20,6 +20,7 @@ internal sealed class TrainingLoop
     private readonly ControlDesk _desk;
     private readonly AttemptTimer _timer;
     private readonly RankWatch _ranks;
+    private readonly SaveCost _saveCost = new();
     private readonly FaultHook _faults;
     private readonly string _lineage, _fingerprint, _environment;
     private AppliedValues _applied;
@@ -68,23 +69,26 @@ internal sealed class TrainingLoop
             var (word, applied) = _desk.Next(_counters, _applied, _stopAgreed);
             Adopt(applied);
             if (_faults.Strike(_run.Engine.Storage)) _run.Engine.ParametersChanged();
-            var stall = Save(word.Flags);
+            var begun = BeginSave(word.Flags);
             if (word.Flags.HasFlag(ControlFlags.Finish)) return Finish(word.Flags);
-            if (stall > TimeSpan.Zero) _desk.Turns.Stalled(stall);
-            Report(Attempt(stall));
+            Report(Attempt(begun));
         }
     }
 
-    // What several ranks hold must be the same before it is written down as one.
-    private TimeSpan Save(ControlFlags flags)
+    /// <returns>How long that took; null when nothing is to be saved.</returns>
+    private TimeSpan? BeginSave(ControlFlags flags)
     {
-        if ((flags & (ControlFlags.Save | ControlFlags.SaveToMemory)) == 0) return TimeSpan.Zero;
+        if ((flags & (ControlFlags.Save | ControlFlags.SaveToMemory)) == 0) return null;
+        var start = _run.Time.GetTimestamp();
+        // What several ranks hold must be the same before it is written down as one.
         CopiesCheck.Require(_run.World, _run.Engine.Storage, _counters.Step);
-        return _run.Checkpoints!.Save(State(), flags.HasFlag(ControlFlags.Save) ? SaveKind.Store : SaveKind.Memory);
+        _run.Checkpoints!.BeginSave(State(), flags.HasFlag(ControlFlags.Save) ? SaveKind.Store : SaveKind.Memory);
+        return _run.Time.GetElapsedTime(start);
     }
 
     private WorkerExit Finish(ControlFlags flags)
     {
+        _run.Checkpoints?.WaitUntilCopied();   // says so when it failed
         _run.Checkpoints?.WaitUntilSavedAsync(_run.Channel.AgentLost).GetAwaiter().GetResult();
         TakeOutcomes();
         if (flags.HasFlag(ControlFlags.Save) && _unsaved is { } error) throw new TrainerException(WorkerExit.Store, $"the last checkpoint was not saved: {error}");
@@ -92,7 +96,8 @@ internal sealed class TrainingLoop
         return flags.HasFlag(ControlFlags.Drained) ? WorkerExit.Drained : WorkerExit.Stopped;
     }
 
-    private StepRecord Attempt(TimeSpan stall)
+    /// <param name="begun">How long it took to begin a save, whose copy goes on beside forward and backward; null when there is none.</param>
+    private StepRecord Attempt(TimeSpan? begun)
     {
         _timer.Start();
         var config = _run.Config;
@@ -104,6 +109,7 @@ internal sealed class TrainingLoop
         var agreed = Agree(sums);
         var norm = Math.Sqrt(agreed.SumOfSquares) * scale.Unscale;
         var rate = _applied.Values.LearningRateAt(_counters.Step);
+        var copy = begun is null ? default : _run.Checkpoints!.WaitUntilCopied();   // the update changes what is copied
         var updating = _run.Time.GetTimestamp();
         if (!agreed.FoundInf) _run.Engine.Update(_applied.Values, _counters.Step, _momentsFrom, scale.Unscale * GradientClipping.Coefficient(norm, _applied.Values.GradientClip));
         var optimizer = _run.Time.GetElapsedTime(updating);
@@ -112,7 +118,9 @@ internal sealed class TrainingLoop
         _scaler = _scaler.After(agreed.FoundInf, _applied.Values);
         _stopAgreed = agreed.StopRequested;
         GiveUpIfHopeless(agreed.FoundInf);
-        var (seconds, timing) = _timer.Stop(optimizer, stall);
+        var (seconds, timing) = _timer.Stop(optimizer, begun ?? TimeSpan.Zero, copy.Waited);
+        _saveCost.Note(TimeSpan.FromSeconds(seconds - timing.CheckpointStall), begun is null ? null : copy with { Waited = copy.Waited + begun.Value });
+        if (begun is not null) _desk.Turns.Costs(_saveCost.Value);
         return new()
         {
             Epoch = _run.Plan.Epoch,

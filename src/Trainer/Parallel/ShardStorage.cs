@@ -128,6 +128,18 @@ internal sealed class ShardStorage : IDisposable
         return buffers;
     }
 
+    /// <summary>Waits until every change that was issued is made, so that another thread may read.</summary>
+    public void FinishWrites()
+    {
+        if (_device.type == DeviceType.CUDA) cuda.synchronize(_device);
+    }
+
+    /// <summary>For a thread that reads while another computes: on an accelerator its copies go through a stream of their own.</summary>
+    public void ReadBesideComputation()
+    {
+        if (_device.type == DeviceType.CUDA) cuda.use_own_stream(_device);
+    }
+
     /// <summary>Sum of squares of this rank's master weights, replicated ones included: for comparing ranks, not for norms.</summary>
     public double WeightSumOfSquares() => ops.opt.sum_of_squares(Master);
 

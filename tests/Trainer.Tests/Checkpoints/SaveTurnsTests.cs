@@ -86,7 +86,7 @@ public sealed class SaveTurnsTests
     public void Beside_copies_in_memory_the_store_waits_for_the_longest_automatic_interval()
     {
         var turns = new SaveTurns(default, nodes: 10_000);
-        turns.Stalled(TimeSpan.FromSeconds(1));
+        turns.Costs(TimeSpan.FromSeconds(1));
         var spec = Spec(BusyUpload.Wait) with { Every = new() };
         Assert.Equal(SaveKind.Store, turns.Next(new(1, TimeSpan.FromMinutes(2)), spec, _ => true));
         var both = spec with { Memory = new() };
@@ -98,7 +98,7 @@ public sealed class SaveTurnsTests
     public void The_automatic_interval_is_not_shorter_than_an_upload()
     {
         var spec = Spec(BusyUpload.Wait) with { Every = new() };
-        _turns.Stalled(TimeSpan.FromMilliseconds(0.1));
+        _turns.Costs(TimeSpan.FromMilliseconds(0.1));
         Assert.Equal([6L], Run(1, 6, spec));   // a minute
         _turns.Uploaded(TimeSpan.FromMinutes(3));
         Assert.Equal([24L], Run(7, 24, spec));

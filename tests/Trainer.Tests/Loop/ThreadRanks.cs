@@ -28,9 +28,11 @@ internal static class ThreadRanks
     /// <param name="store">Folder of a checkpoint store; null saves nothing.</param>
     /// <param name="resume">Go on from the newest checkpoint of the store.</param>
     /// <param name="nearby">Where a rank's copies of checkpoints are.</param>
+    /// <param name="buffers">Stands between a rank's state and its checkpoints.</param>
     /// <param name="computeType">In what to compute; null for fp32, as on any CPU.</param>
     public static RankOutcome[] Train(TrainingConfig config, int worldSize, MemoryChannel? channel = null, Action<int, long, Tensor>? afterBackward = null,
-        Func<int, bool>? stop = null, Func<int, TrainingConfig>? configOf = null, WorldOptions? options = null, string? store = null, bool resume = false, ScalarType? computeType = null, Func<int, IReadOnlyList<INearbyCopies>>? nearby = null)
+        Func<int, bool>? stop = null, Func<int, TrainingConfig>? configOf = null, WorldOptions? options = null, string? store = null, bool resume = false, ScalarType? computeType = null, Func<int, IReadOnlyList<INearbyCopies>>? nearby = null,
+        Func<int, StateBuffer, StateBuffer>? buffers = null)
     {
         using var server = new distributed.TCPStore("127.0.0.1", 0, is_server: true, Deadline);
         var saved = store is null ? null : Saved.Open(store, resume);
@@ -42,7 +44,7 @@ internal static class ThreadRanks
             try
             {
                 var own = configOf?.Invoke(rank) ?? config;
-                var part = new Part(own, rank, worldSize, server.port, rank == 0 && channel is not null ? channel : new(), options ?? s_usual, saved, exchange[rank], computeType, nearby);
+                var part = new Part(own, rank, worldSize, server.port, rank == 0 && channel is not null ? channel : new(), options ?? s_usual, saved, exchange[rank], computeType, nearby, buffers);
                 outcomes[rank] = part.Run(afterBackward, stop);
             }
             catch (Exception e)
@@ -77,7 +79,7 @@ internal static class ThreadRanks
     public static ICheckpointStore OpenStore(string folder) =>
         new StoreEnvironment { Credentials = new() }.Open(TimeProvider.System, new() { Directory = new() { Path = folder } }, createRoot: true);
 
-    private sealed record Part(TrainingConfig Config, int Rank, int WorldSize, int Port, MemoryChannel Channel, WorldOptions Options, Saved? Saved, IRankExchange Exchange, ScalarType? ComputeType, Func<int, IReadOnlyList<INearbyCopies>>? Nearby)
+    private sealed record Part(TrainingConfig Config, int Rank, int WorldSize, int Port, MemoryChannel Channel, WorldOptions Options, Saved? Saved, IRankExchange Exchange, ScalarType? ComputeType, Func<int, IReadOnlyList<INearbyCopies>>? Nearby, Func<int, StateBuffer, StateBuffer>? Buffers)
     {
         public RankOutcome Run(Action<int, long, Tensor>? afterBackward, Func<int, bool>? stop)
         {
@@ -134,7 +136,7 @@ internal static class ThreadRanks
             Model = Config.Model,
             Spec = Config.Checkpoint,
             Layout = storage.Describe(),
-            Buffers = storage.Buffers(),
+            Buffers = [.. storage.Buffers().Select(b => Buffers?.Invoke(Rank, b) ?? b)],
             WritesState = mesh.Replica == 0,
             Exchange = Exchange,
             Writer = "test",

@@ -30,6 +30,16 @@ OPT_API int32_t opt_device_set(int32_t packed) {
   });
 }
 
+OPT_API int32_t opt_device_own_stream(int32_t packed) {
+  return guarded([&] {
+    const at::Device where = opt::device(packed);
+    const auto guard = guard_of(static_cast<int32_t>(where.type()));
+    const at::Device exact = where.has_index() ? where : guard.getDevice();
+    guard.setDevice(exact);
+    guard.exchangeStream(guard.getStreamFromGlobalPool(exact));
+  });
+}
+
 OPT_API int32_t opt_device_synchronize(int32_t packed) {
   return guarded([&] {
     const at::Device where = opt::device(packed);

@@ -22,6 +22,7 @@ public sealed partial class CheckpointSession : ICheckpointSession
     private readonly ConcurrentQueue<SaveOutcome> _outcomes = new();
     private readonly CancellationTokenSource _stop = new();
     private Task? _slices;
+    private Task<TimeSpan>? _copy;   // under way, or not waited for yet
     private volatile StoreFencedException? _fenced;
     private long _parent;
     private bool _lossScaling;
@@ -36,8 +37,8 @@ public sealed partial class CheckpointSession : ICheckpointSession
         _logger = logger;
         var (layout, buffers) = options.WritesState ? (options.Layout, options.Buffers) : (options.Layout with { Slices = [] }, []);
         _format = new ShardFormat(layout, buffers);
-        _toStore = new(new HostSnapshot(_format, buffers), _stop.Token);
-        _toMemory = new(new HostSnapshot(_format, buffers), _stop.Token);   // memory is taken when it is first used
+        _toStore = new(new HostSnapshot(_format, buffers), time, _stop.Token);
+        _toMemory = new(new HostSnapshot(_format, buffers), time, _stop.Token);   // memory is taken when it is first used
         _log = new CommitLog(options.Store, options.JobUid, options.Writer, time, options.LogLimits);
         _coordinator = new SaveCoordinator(options, _log, _format, time, _stop.Token);
         _health = new HealthMonitor(options.Spec.HealthyWhen);
@@ -48,18 +49,34 @@ public sealed partial class CheckpointSession : ICheckpointSession
 
     private bool IsRankZero => _options.Exchange.Rank == 0;
 
-    public TimeSpan Save(TrainingState state, SaveKind kind = SaveKind.Store)
+    public void BeginSave(TrainingState state, SaveKind kind = SaveKind.Store)
     {
+        WaitUntilCopied();
         if (_fenced is { } fenced) throw fenced;
         var start = _time.GetTimestamp();
-        var lane = LaneOf(kind);
-        lane.Capture();
         _lossScaling = state.Scaler is not null;
-        var stall = _time.GetElapsedTime(start);
         if (!IsRankZero) _slices ??= _coordinator.PublishSlicesAsync(_stop.Token);
+        var lane = LaneOf(kind);
         var saving = new Saving(kind, lane.Snapshot, state, start, _health.Now);
-        lane.Begin(ct => RunSaveAsync(saving, ct));
-        return stall;
+        _options.BeforeCopy();
+        _copy = lane.Begin(_options.OnCopyThread, ct => RunSaveAsync(saving, ct));
+    }
+
+    public SnapshotTime WaitUntilCopied()
+    {
+        if (_copy is not { } copy) return default;
+        _copy = null;
+        var start = _time.GetTimestamp();
+        var took = copy.GetAwaiter().GetResult();
+        return new(_time.GetElapsedTime(start), took);
+    }
+
+    public TimeSpan Save(TrainingState state, SaveKind kind = SaveKind.Store)
+    {
+        var start = _time.GetTimestamp();
+        BeginSave(state, kind);
+        WaitUntilCopied();
+        return _time.GetElapsedTime(start);
     }
 
     public void Adopt(CheckpointSpec spec)

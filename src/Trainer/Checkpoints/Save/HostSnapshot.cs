@@ -14,7 +14,7 @@ internal sealed unsafe class HostSnapshot(ShardFormat format, IReadOnlyList<Stat
 
     public long Length => format.Header.FileBytes;
 
-    /// <summary>Copies every buffer: the only part of a save that training waits for.</summary>
+    /// <summary>Copies every buffer: the only part of a save that the next update of the state waits for.</summary>
     public void Capture()
     {
         if (_data is null) _data = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(1, format.Header.DataBytes), Alignment);
