@@ -30,7 +30,7 @@ kubernetes() { # list and watch beside curl, events through informer and control
 
 faults() { # each fault on real processes, 20 times: time to the next optimizer step, median and worst
     local fault
-    for fault in worker-kill worker-stop worker-stop-tested worker-throttle agent-kill node-kill node-cut operator-kill; do dotnet run --project bench/Faults -c Release -- "$fault"; done
+    for fault in worker-kill worker-stop worker-stop-tested worker-throttle straggler agent-kill node-kill node-cut operator-kill; do dotnet run --project bench/Faults -c Release -- "$fault"; done
 }
 
 divergence() { # four real divergences on local workers, with policies, without, in Shadow: how each ended, seconds from onset to training; pictures in artifacts/divergence

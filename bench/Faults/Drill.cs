@@ -4,10 +4,10 @@ using Opt.EndToEnd;
 namespace Opt.Bench.Faults;
 
 /// <summary>A job of two members and a spare on three machines, and what is done to it.</summary>
-internal sealed class Drill : IAsyncDisposable
+internal sealed partial class Drill : IAsyncDisposable
 {
     /// <summary>Short detection, since a step takes a tenth of a second here; everything else as shipped.</summary>
-    private const string Policy = "  failurePolicy: {hangAtLeast: 5s, agentSilence: 5s, relaunchInPlace: {limit: 1000, window: 1h}, replaceNode: {limit: 1000, window: 1h}, diagnostics: {enabled: DIAGNOSTICS}}\n";
+    private const string Policy = "  failurePolicy: {hangAtLeast: 5s, agentSilence: 5s, relaunchInPlace: {limit: 1000, window: 1h}, replaceNode: {limit: 1000, window: 1h}, diagnostics: {enabled: DIAGNOSTICS}, straggler: {forSteps: 20, mode: STRAGGLERS, limit: 1000}}\n";
 
     private readonly LocalSystem _system;
     private readonly StepWatch _steps;
@@ -23,14 +23,24 @@ internal sealed class Drill : IAsyncDisposable
 
     public Processes Processes { get; }
 
-    public static async Task<Drill> StartAsync(bool diagnostics, CancellationToken ct)
+    public static async Task<Drill> StartAsync(bool diagnostics, bool stragglers, CancellationToken ct)
     {
         var system = await LocalSystem.StartAsync(nodes: 3, ct);
         var drill = new Drill(system, ct);
-        var manifest = TinyManifest.WithSteps(1_000_000, checkpointEvery: 10).Replace("nodes: 2,", "nodes: 2, spareNodes: 1,", StringComparison.Ordinal).Replace("  data:\n", Policy.Replace("DIAGNOSTICS", diagnostics ? "true" : "false", StringComparison.Ordinal) + "  data:\n", StringComparison.Ordinal);
-        var (exitCode, said) = await system.ApplyAsync(manifest, ct);
-        if (exitCode != 0) throw new InvalidOperationException(said);
-        await drill.SettledAsync(0);
+        try
+        {
+            var policy = Policy.Replace("DIAGNOSTICS", diagnostics ? "true" : "false", StringComparison.Ordinal).Replace("STRAGGLERS", stragglers ? "Enforce" : "Shadow", StringComparison.Ordinal);
+            var manifest = TinyManifest.WithSteps(1_000_000, checkpointEvery: 10).Replace("nodes: 2,", "nodes: 2, spareNodes: 1,", StringComparison.Ordinal).Replace("  data:\n", policy + "  data:\n", StringComparison.Ordinal);
+            var (exitCode, said) = await system.ApplyAsync(manifest, ct);
+            if (exitCode != 0) throw new InvalidOperationException(said);
+            await drill.SettledAsync(0);
+        }
+        catch
+        {
+            await drill.DisposeAsync();   // or a whole cluster would live on
+            throw;
+        }
+
         return drill;
     }
 
@@ -99,15 +109,8 @@ internal sealed class Drill : IAsyncDisposable
             var before = (await _steps.NewestAsync())!;
             var recent = (await _steps.RecordsAsync()).TakeLast(30).Select(r => r.Seconds).Order().ToArray();
             var usual = recent[recent.Length / 2];
-            var worker = Processes.Worker(i % 2);
             var struck = TimeProvider.System.GetUtcNow();
-            for (var slice = 0; slice < 20; slice++)
-            {
-                worker.Signal(Signal.Stop);
-                await Task.Delay(TimeSpan.FromMilliseconds(150), TimeProvider.System, _ct);
-                worker.Signal(Signal.Cont);
-                await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, _ct);
-            }
+            await using (new Throttle(Processes.Worker(i % 2))) await Task.Delay(TimeSpan.FromSeconds(4), TimeProvider.System, _ct);
 
             var during = (await _steps.RecordsAsync()).Where(r => r.Time > struck).ToArray();
             next.Add((during[0].Time - struck).TotalSeconds);

@@ -9,8 +9,11 @@ internal readonly partial record struct TargetProcess(int Id, string Pod)
 {
     public void Signal(Signal signal)
     {
-        if (kill(Id, (int)signal) != 0) throw new InvalidOperationException($"process {Id} of {Pod} is gone");
+        if (!TrySignal(signal)) throw new InvalidOperationException($"process {Id} of {Pod} is gone");
     }
+
+    /// <summary>False when it is gone.</summary>
+    public bool TrySignal(Signal signal) => kill(Id, (int)signal) == 0;
 
     [LibraryImport("libc")]
     private static partial int kill(int pid, int signal);

@@ -16,13 +16,17 @@ internal sealed class StepWatch(LocalSystem system, CancellationToken ct) : IDis
     public async Task<StepRecord?> NewestAsync() => (await StatusesAsync()).Select(s => s.Status.LastStep).OfType<StepRecord>().MaxBy(r => (r.Epoch, r.Attempt));
 
     /// <summary>Waits for the first successful step of an epoch above.</summary>
-    public async Task<StepRecord> FirstAboveAsync(long epoch)
+    public Task<StepRecord> FirstAboveAsync(long epoch) => FirstAboveAsync(epoch, null, _ => { });
+
+    /// <param name="watched">An epoch whose records are handed to <paramref name="see"/> about once a second while it runs: they end with its agent.</param>
+    public async Task<StepRecord> FirstAboveAsync(long epoch, long? watched, Action<IReadOnlyList<StepRecord>> see)
     {
         for (var look = 0; ; look++)
         {
             if (look % 10 == 0) await FindAgentsAsync();
             foreach (var (address, status) in await StatusesAsync())
             {
+                if (look % 10 == 0 && status.LastStep?.Epoch == watched) see(await PageAsync(address, watched!.Value));
                 if (status.LastStep?.Epoch > epoch) return (await PageAsync(address, status.LastStep.Epoch)).First(r => !r.Skipped);
             }
 
