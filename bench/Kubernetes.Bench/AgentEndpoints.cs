@@ -84,6 +84,7 @@ internal sealed class AgentEndpoints : IAsyncDisposable
                 case "PUT /v1/control": await agents.PutControlAsync(target, (await http.Request.ReadFromJsonAsync(ProtocolJson.Default.ControlRequest, ct))!, ct); break;
                 case "PUT /v1/fence": await AnswerAsync(http, await agents.PutFenceAsync(target, (await http.Request.ReadFromJsonAsync(ProtocolJson.Default.FenceRequest, ct))!, ct), ProtocolJson.Default.Catalogue); break;
                 case "PUT /v1/checkpoints": await AnswerAsync(http, await agents.PutCheckpointAsync(target, (await http.Request.ReadFromJsonAsync(ProtocolJson.Default.CheckpointMark, ct))!, ct), ProtocolJson.Default.Catalogue); break;
+                case "GET /v1/stacks": await AnswerAsync(http, await agents.GetStacksAsync(target, ct), ProtocolJson.Default.StacksReport); break;
                 case "POST /v1/diagnostics": await agents.PostDiagnosticsAsync(target, (await http.Request.ReadFromJsonAsync(ProtocolJson.Default.DiagnosticsRequest, ct))!, ct); break;
                 case "PUT /v1/logbook": await agents.PutLogbookAsync(target, (await http.Request.ReadFromJsonAsync(ProtocolJson.Default.LogbookRequest, ct))!, ct); break;
                 default: http.Response.StatusCode = 404; break;

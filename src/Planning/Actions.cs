@@ -42,6 +42,12 @@ public sealed record RecordLogbook(string Pod, string PodUid, EquatableList<Logb
 /// <summary>Have an agent test its node. Asking again with the same id changes nothing.</summary>
 public sealed record StartDiagnostics(string Pod, string PodUid, DiagnosticsRequest Request) : PlannedAction;
 
+/// <summary>Ask agents where their workers stand, within a deadline; what they answer is remembered as <see cref="Memory.Stacks"/>.</summary>
+public sealed record CollectStacks(string CauseId, EquatableList<StackTarget> Pods) : PlannedAction;
+
+/// <summary>A pod whose agent is asked for stacks.</summary>
+public sealed record StackTarget(string Pod, string PodUid);
+
 /// <summary>Label the node with the reason and cordon it.</summary>
 /// <param name="Until">When it is given back.</param>
 /// <param name="KeepsCordon">It was cordoned already: its cordon stays then.</param>

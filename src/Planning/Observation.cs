@@ -73,6 +73,9 @@ public sealed record Memory
     /// <summary>Answer to the newest fence.</summary>
     public FenceAnswer? Fence { get; init; }
 
+    /// <summary>Where the workers of the run that stands still were, when their agents were asked.</summary>
+    public StackCollection? Stacks { get; init; }
+
     /// <summary>The newest step record that the divergence policies have judged, unless they fired on it.</summary>
     public JudgedStatus? Judged { get; init; }
 
@@ -96,6 +99,14 @@ public sealed record Memory
 
 /// <summary>A pod that was taken off a node.</summary>
 public sealed record LeftNode(string Node, string PodUid);
+
+/// <summary>Answers of agents that were asked where their workers stand.</summary>
+/// <param name="CauseId">The incident they were asked for.</param>
+/// <param name="IsTold">They are in the logbook.</param>
+public sealed record StackCollection(string CauseId, EquatableList<StackAnswer> Answers, bool IsTold = false);
+
+/// <summary>What one agent said of its workers; <paramref name="Error"/> where it did not answer.</summary>
+public sealed record StackAnswer(string PodUid, StacksReport? Report, string? Error = null);
 
 /// <summary>A drain that rank 0 was asked for.</summary>
 public sealed record DrainRequest(long Epoch, DateTimeOffset Since, string Why);

@@ -9,7 +9,10 @@ namespace Opt.Planning;
 /// </summary>
 internal static class Recovery
 {
-    public static Move Decide(Situation s, Incident incident)
+    public static Move Decide(Situation s, Incident incident) =>
+        HangStacks.Collect(s, incident) ?? HangStacks.Tell(s, incident, EndEpoch(s, HangStacks.Judge(s, incident)));
+
+    private static Move EndEpoch(Situation s, Incident incident)
     {
         var memory = s.Seen.Memory with { Incident = incident };
         if (incident.Severity is Severity.User) return Stopping.Fail(s, incident.Reason, $"Restarting cannot help: {incident.Message}.");

@@ -51,7 +51,7 @@ internal static class Steady
     }
 
     /// <summary>The incident, fence and waiting that led to this plan are over.</summary>
-    private static Memory Settled(Situation s) => s.Seen.Memory with { Incident = null, ShortSince = null, BehindAt = null, Fence = null, Drain = s.Seen.Memory.Drain?.Epoch == s.Plan!.Epoch ? s.Seen.Memory.Drain : null };
+    private static Memory Settled(Situation s) => s.Seen.Memory with { Incident = null, ShortSince = null, BehindAt = null, Fence = null, Stacks = null, Drain = s.Seen.Memory.Drain?.Epoch == s.Plan!.Epoch ? s.Seen.Memory.Drain : null };
 
     private static Move Relaunch(Situation s, SpecChanges.Change change)
     {

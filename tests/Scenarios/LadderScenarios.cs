@@ -69,6 +69,23 @@ public sealed class LadderScenarios
     });
 
     [Fact]
+    public Task The_stacks_of_all_ranks_are_in_the_logbook_before_a_hang_is_ended_and_name_the_node_that_stopped() => Scenario.RunAsync(nodes: 4, async world =>
+    {
+        await world.CreateJobAsync(Manifest.Replace("failurePolicy: {", "failurePolicy: {hangAtLeast: 10s, ", StringComparison.Ordinal));
+        await world.UntilAsync(s => s is { Step: >= 12, Nodes.SparesReady: 1 });
+        var bad = (await world.PlanAsync()).Members[1];
+        (world.Agents.Of(bad).Stopped, world.Agents.Of(bad).Frozen) = (true, true);
+
+        var again = await world.UntilAsync(s => s is { Epoch: 2, Phase: JobPhase.Running }, seconds: 60);
+        var stacks = Assert.Single(again.Logbook, e => e.What == "collected the stacks of 2 of 2 ranks");
+        Assert.Contains($"rank 1 ({bad.Node}): stopped (T) in backward", stacks.Why, StringComparison.Ordinal);
+        Assert.True(stacks.Time <= again.Logbook.Single(e => e.What.StartsWith("launched epoch 2", StringComparison.Ordinal)).Time);
+        var plan = await world.PlanAsync();
+        Assert.Equal((Reasons.Hang, bad.Node), (plan.Cause.Reason, plan.Cause.Node));
+        Assert.DoesNotContain(plan.Members, m => m.Node == bad.Node);
+    });
+
+    [Fact]
     public Task A_straggler_is_replaced_by_a_spare_where_the_rung_is_enforced() => Scenario.RunAsync(nodes: 4, async world =>
     {
         await world.CreateJobAsync(Manifest.Replace("agentSilence: 10s", "agentSilence: 10s, straggler: {forSteps: 20, mode: Enforce}", StringComparison.Ordinal));

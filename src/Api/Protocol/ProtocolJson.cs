@@ -24,6 +24,7 @@ namespace Opt.Api.Protocol;
 [JsonSerializable(typeof(AgentError))]
 [JsonSerializable(typeof(DiagnosticsRequest))]
 [JsonSerializable(typeof(DiagnosticsReport))]
+[JsonSerializable(typeof(StacksReport))]
 [JsonSerializable(typeof(CopyList))]
 [JsonSerializable(typeof(CheckpointMark))]
 [JsonSerializable(typeof(CheckpointSummary))]

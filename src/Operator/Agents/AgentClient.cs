@@ -49,6 +49,8 @@ public sealed class AgentClient : IAgentClient, IDisposable
 
     public Task PutLogbookAsync(AgentTarget target, LogbookRequest request, CancellationToken ct) => SendAsync(target, HttpMethod.Put, "/v1/logbook", Body(request, ProtocolJson.Default.LogbookRequest), StoreDeadline, ct);
 
+    public Task<StacksReport> GetStacksAsync(AgentTarget target, CancellationToken ct) => GetAsync(target, "/v1/stacks", ProtocolJson.Default.StacksReport, Short, ct);
+
     public Task PostDiagnosticsAsync(AgentTarget target, DiagnosticsRequest request, CancellationToken ct) => SendAsync(target, HttpMethod.Post, "/v1/diagnostics", Body(request, ProtocolJson.Default.DiagnosticsRequest), Short, ct);
 
     public Task PutControlAsync(AgentTarget target, ControlRequest request, CancellationToken ct) => SendAsync(target, HttpMethod.Put, "/v1/control", Body(request, ProtocolJson.Default.ControlRequest), Short, ct);

@@ -28,6 +28,9 @@ public interface IAgentClient
     /// <summary>Has the store's log say that a checkpoint is pinned or condemned; answers the catalogue after it.</summary>
     Task<Catalogue> PutCheckpointAsync(AgentTarget target, CheckpointMark mark, CancellationToken ct);
 
+    /// <summary>Where the workers of the node stand.</summary>
+    Task<StacksReport> GetStacksAsync(AgentTarget target, CancellationToken ct);
+
     /// <summary>Has the agent test its node.</summary>
     Task PostDiagnosticsAsync(AgentTarget target, DiagnosticsRequest request, CancellationToken ct);
 

@@ -41,6 +41,12 @@ internal sealed partial class PlanExecutor
         [LoggerMessage(2112, LogLevel.Warning, "{Pod} did not take diagnostics {Id}: {Error}")]
         public static partial void NotDiagnosing(ILogger logger, string pod, string id, string error);
 
+        [LoggerMessage(2115, LogLevel.Information, "{Job}: stacks collected for {Cause}: {Answers} of {Asked} agents answered")]
+        public static partial void Collected(ILogger logger, string job, string cause, int answers, int asked);
+
+        [LoggerMessage(2116, LogLevel.Warning, "{Pod} did not tell where its workers stand: {Error}")]
+        public static partial void NotCollected(ILogger logger, string pod, string error);
+
         [LoggerMessage(2108, LogLevel.Warning, "Node {Node} quarantined for {Job}: {Reason}: {Message}")]
         public static partial void Quarantined(ILogger logger, string node, string job, string reason, string message);
 

@@ -20,7 +20,10 @@ namespace Opt.Operator.Jobs;
 internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInformers informers, IAgentClient agents, TimeProvider clock, OperatorMetrics metrics, ILogger<PlanExecutor> logger)
 {
     /// <summary>Agents that are asked at the same time.</summary>
-    private const int AtOnce = 32;
+    private const int AtOnce = 32, StacksAtOnce = 128;
+
+    /// <summary>Stacks of all agents together; one of them has five seconds.</summary>
+    private static readonly TimeSpan StacksDeadline = TimeSpan.FromSeconds(10);
 
     /// <summary>Executes in order; the first failure ends it.</summary>
     /// <exception cref="KubernetesException">The API server refused, or somebody else wrote first.</exception>
@@ -52,6 +55,7 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         ApplyStatefulSet a => ApplyAsync(job, Resources.StatefulSets, OwnedObjects.StatefulSet(job, a.Replicas, a.PodDigest), informers.StatefulSets, ct),
         ScaleStatefulSet a => ScaleAsync(job, a, ct),
         FenceStore a => FenceAsync(job, state, a, ct),
+        CollectStacks a => CollectStacksAsync(job, state, a, ct),
         CreatePlan a => CreatePlanAsync(job, a, ct),
         SendPlan a => SendPlanAsync(state, a, ct),
         SendControl a => SendControlAsync(state, a, ct),
@@ -141,6 +145,36 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         catch (AgentException)
         {
             return answer with { Error = refusal.Message };
+        }
+    }
+
+    /// <summary>All at the same time, since a run that stands still waits for the slowest: who has not answered by the deadline is left out.</summary>
+    private async Task CollectStacksAsync(OptTrainingJob job, JobState state, CollectStacks action, CancellationToken ct)
+    {
+        using var deadline = new CancellationTokenSource(StacksDeadline, clock);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, ct);
+        var answers = new StackAnswer[action.Pods.Count];
+        await Parallel.ForEachAsync(action.Pods.Index(), new ParallelOptions { MaxDegreeOfParallelism = StacksAtOnce, CancellationToken = ct }, async (asked, _) =>
+            answers[asked.Index] = await StackAsync(state, asked.Item, both.Token, ct));
+        Log.Collected(logger, job.Metadata.Name, action.CauseId, answers.Count(a => a.Report is not null), answers.Length);
+        state.Memory = state.Memory with { Stacks = new(action.CauseId, [.. answers]) };
+    }
+
+    private async Task<StackAnswer> StackAsync(JobState state, StackTarget asked, CancellationToken deadline, CancellationToken ct)
+    {
+        try
+        {
+            var target = state.Agents.Target(asked.PodUid) ?? throw new AgentException($"{asked.Pod} is gone");
+            return new(asked.PodUid, await agents.GetStacksAsync(target, deadline));
+        }
+        catch (AgentException e)
+        {
+            Log.NotCollected(logger, asked.Pod, e.Message);
+            return new(asked.PodUid, null, e.Message);
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            return new(asked.PodUid, null, "not asked in time");
         }
     }
 

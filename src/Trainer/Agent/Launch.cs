@@ -132,6 +132,25 @@ internal sealed partial class Launch : IAsyncDisposable
         return rankZero?.Send(request) == true ? null : "rank 0 does not run";
     }
 
+    /// <summary>Where the workers stand now. Asks nothing of them.</summary>
+    public StacksReport Stacks()
+    {
+        WorkerStatus[] workers;
+        lock (_gate) workers = [.. _seats.Select(s => s.Status)];
+        return new()
+        {
+            Epoch = Plan.Epoch,
+            Workers = [.. workers.Select(w => new WorkerStack
+            {
+                Rank = w.Rank,
+                State = w.State,
+                Process = w.Pid is { } pid && w.State is not WorkerState.Exited ? ProcessStacks.StateOf(pid) : null,
+                Activity = w.State is WorkerState.Exited ? null : FlightRecorder.Read(FlightFile(w.Rank), _time),
+                Threads = w.Pid is { } id && w.State is not WorkerState.Exited ? ProcessStacks.Threads(id) : [],
+            })],
+        };
+    }
+
     /// <summary>Newest revision received; the workers' own, once a record carries it.</summary>
     public int Revision
     {
@@ -166,6 +185,7 @@ internal sealed partial class Launch : IAsyncDisposable
 
         foreach (var worker in running) worker.Signal(NativeProcess.SIGKILL);
         await ended;
+        foreach (var file in _seats.Select(s => FlightFile(s.Rank)).Where(File.Exists)) File.Delete(file);
         _rendezvous?.Dispose();
         Steps.Close();
         if (_archive is { } archive) await archive.DisposeAsync();
@@ -175,12 +195,16 @@ internal sealed partial class Launch : IAsyncDisposable
 
     private async Task StartAsync(Seat seat, string planFile)
     {
+        FlightRecorder.Create(FlightFile(seat.Rank));
         var kills = MemoryEvents.OutOfMemoryKills();
         var log = Path.Combine(_options.RunDirectory, "logs", string.Create(CultureInfo.InvariantCulture, $"epoch-{Plan.Epoch}-rank-{seat.Rank}.log"));
         var worker = await WorkerProcess.StartAsync(seat.Rank, _options.WorkerCommand, EnvironmentOf(seat, planFile), log, _output, _spawner, report => Take(seat, report));
         lock (_gate) seat.Started(worker);
         _ = WatchAsync(seat, worker, kills);
     }
+
+    /// <summary>In memory where there is a folder for that: a page on a disk that hangs would hold the worker up.</summary>
+    private string FlightFile(int rank) => Path.Combine(_options.MemoryDirectory ?? _options.RunDirectory, string.Create(CultureInfo.InvariantCulture, $"flight-{_options.PodUid}-{Plan.Epoch}-{rank}"));
 
     private Dictionary<string, string> EnvironmentOf(Seat seat, string planFile)
     {
@@ -191,6 +215,7 @@ internal sealed partial class Launch : IAsyncDisposable
         variables[WorkerEnvironment.PlanFileVariable] = planFile;
         variables[WorkerEnvironment.DataRootVariable] = _options.DataRoot;
         variables[WorkerEnvironment.RunDirectoryVariable] = _options.RunDirectory;
+        variables[WorkerEnvironment.FlightVariable] = FlightFile(seat.Rank);
         variables[TierEnvironment.FoldersVariable] = string.Join(':', _options.CopyFolders);
         var threads = _options.ThreadsPerWorker ?? Math.Max(1, Environment.ProcessorCount / _options.Workers);
         foreach (var (name, value) in ThreadPools.Variables(threads)) variables[name] = value;

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Opt.Api;
 using Opt.Api.Protocol;
+using Opt.Trainer.Agent.Processes;
 using Opt.Trainer.Checkpoints;
 using Opt.Trainer.Reports;
 
@@ -122,6 +123,16 @@ internal sealed partial class TrainerAgent : IAsyncDisposable
         }
     }
 
+    /// <summary>Where the workers stand; what they did goes into the log too, since a run that is asked this is about to be ended.</summary>
+    public StacksReport Stacks()
+    {
+        Launch? launch;
+        lock (_gate) launch = _launch;
+        var report = launch?.Stacks() ?? new() { Epoch = 0 };
+        foreach (var worker in report.Workers) Log.Stack(_parts.Logger, worker.Rank, worker.State, worker.Process, worker.Activity, StackText.Of(worker.Threads));
+        return report;
+    }
+
     /// <summary>Appends the fence and answers the catalogue as of it.</summary>
     /// <exception cref="StoreFencedException">A newer epoch or another job owns the store.</exception>
     /// <exception cref="Stores.StoreException">The store does not answer.</exception>
@@ -232,6 +243,9 @@ internal sealed partial class TrainerAgent : IAsyncDisposable
     {
         [LoggerMessage(5312, LogLevel.Information, "Diagnostics {Id} ({Set})")]
         public static partial void Diagnosing(ILogger logger, string id, DiagnosticsSet set);
+
+        [LoggerMessage(5313, LogLevel.Warning, "Asked where rank {Rank} stands: {State}, process {Process}, {Activity}{Threads}")]
+        public static partial void Stack(ILogger logger, int rank, WorkerState state, string? process, WorkerActivity? activity, string threads);
 
         [LoggerMessage(5310, LogLevel.Information, "Took the plan of epoch {Epoch} ({Digest}): {Reason}: {Message}")]
         public static partial void Taken(ILogger logger, long epoch, string digest, string reason, string message);

@@ -37,7 +37,8 @@ internal static partial class WorkerCommand
             ExitAtOnce(WorkerExit.AgentLost);
         });
         var trace = profile ? new TraceRecorder(TimeProvider.System, environment.Rank) : null;
-        var worker = new Worker(plan, environment.Rank, environment.DataRoot, channel, TimeProvider.System, Log) { OpenStore = OpenStore, InitialWeights = weights?.FullName, Trace = trace };
+        using var flight = OpenFlight(environment.FlightFile, Log);
+        var worker = new Worker(plan, environment.Rank, environment.DataRoot, channel, TimeProvider.System, Log) { OpenStore = OpenStore, InitialWeights = weights?.FullName, Trace = trace, Flight = flight };
         try
         {
             // A thread of its own: gradient modes and dispose scopes belong to threads, and 16 MiB of stack suffice for deep graphs.
@@ -61,6 +62,20 @@ internal static partial class WorkerCommand
     private static IWorkerChannel OpenChannel(bool local, WorkerEnvironment environment, FileInfo? steps, bool quiet) => local
         ? new LocalChannel(steps?.FullName, quiet, TimeProvider.System)
         : WorkerChannel.Open(environment.ChannelDescriptor, TimeProvider.System);
+
+    /// <summary>Training goes on without: only the evidence of a hang would be poorer.</summary>
+    private static FlightRecorder? OpenFlight(string? path, Action<string> log)
+    {
+        try
+        {
+            return path is null ? null : FlightRecorder.Open(path, TimeProvider.System);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            log($"no flight recorder: {e.Message}");
+            return null;
+        }
+    }
 
     private static ICheckpointStore? OpenStore(RunPlan plan)
     {

@@ -34,7 +34,7 @@ internal sealed class TrainingEngine : IDisposable
         // A kept graph refers to the gathered parameters.
         _parameters = new(Storage, world.Shard, world.Collectives, compute, resident: !recompute || !config.ReshardAfterForward, device);
         _gradients = new(Storage, world, device);
-        Schedule = new(config.Model, Storage, new(world.Tensor), _parameters, _gradients, recompute, config.Seed, time, world.Trace);
+        Schedule = new(config.Model, Storage, new(world.Tensor), _parameters, _gradients, recompute, config.Seed, time, world.Trace, world.Flight);
     }
 
     public ShardStorage Storage { get; }
@@ -72,6 +72,7 @@ internal sealed class TrainingEngine : IDisposable
     /// <param name="momentsFrom">Step at which the moments last began from zero.</param>
     public void Update(HyperParameters values, long step, long momentsFrom, double gradientScale)
     {
+        _world.Flight?.Enter("optimizer");
         using var span = TraceRecorder.Span(_world.Trace, "compute", "optimizer");
         ShardedOptimizer.Update(Storage, values, step, momentsFrom, gradientScale);
         _parameters.Invalidate();

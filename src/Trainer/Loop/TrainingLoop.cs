@@ -66,6 +66,8 @@ internal sealed class TrainingLoop
         while (true)
         {
             if (_run.Channel.AgentLost.IsCancellationRequested) throw new TrainerException(WorkerExit.AgentLost, "the agent is gone");
+            _run.World.Flight?.Attempt(_counters.Attempt + 1);
+            _run.World.Flight?.Enter("control");
             var (word, applied) = _desk.Next(_counters, _applied, _stopAgreed);
             Adopt(applied);
             if (_faults.Strike(_run.Engine.Storage)) _run.Engine.ParametersChanged();
@@ -80,6 +82,7 @@ internal sealed class TrainingLoop
     {
         if ((flags & (ControlFlags.Save | ControlFlags.SaveToMemory)) == 0) return null;
         var start = _run.Time.GetTimestamp();
+        _run.World.Flight?.Enter("save");
         // What several ranks hold must be the same before it is written down as one.
         CopiesCheck.Require(_run.World, _run.Engine.Storage, _counters.Step);
         _run.Checkpoints!.BeginSave(State(), flags.HasFlag(ControlFlags.Save) ? SaveKind.Store : SaveKind.Memory);
@@ -100,6 +103,7 @@ internal sealed class TrainingLoop
     private StepRecord Attempt(TimeSpan? begun)
     {
         _timer.Start();
+        _run.World.Flight?.Enter("data");
         var config = _run.Config;
         var batch = BatchCursor.Read(_counters.Samples, config.BatchSequences, _run.Plan.SkipSamples).Ordered(_run.Plan.Shuffles);
         var tokens = (long)batch.Samples.Length * config.SequenceLength;
@@ -152,6 +156,7 @@ internal sealed class TrainingLoop
 
     private Agreed Agree(RankSums sums)
     {
+        _run.World.Flight?.Enter("agreement");
         var (squares, finite) = _run.Engine.Storage.GradientSquares();
         var found = !finite || !double.IsFinite(sums.Loss);
         var counts = _run.World.Mesh.TensorRank == 0 ? 1 : 0;
@@ -188,7 +193,9 @@ internal sealed class TrainingLoop
     private IReadOnlyList<ValidationLoss> Validate(bool skipped)
     {
         var every = _run.Config.Data.ValidateEverySteps;
-        return every == 0 || skipped || _counters.Step % every != 0 ? [] : _run.Validation.Run(_run.Engine.Schedule, _run.World, _run.Device);
+        if (every == 0 || skipped || _counters.Step % every != 0) return [];
+        _run.World.Flight?.Enter("validation");
+        return _run.Validation.Run(_run.Engine.Schedule, _run.World, _run.Device);
     }
 
     // The same on every rank, since all agreed on each overflow: they end together.

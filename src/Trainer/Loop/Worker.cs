@@ -24,6 +24,9 @@ internal sealed record Worker(RunPlan Plan, int Rank, string DataRoot, IWorkerCh
     /// <summary>Records what this rank does when; null: nothing is recorded.</summary>
     public TraceRecorder? Trace { get; init; }
 
+    /// <summary>Where the agent reads what this rank does; null: nowhere.</summary>
+    public FlightRecorder? Flight { get; init; }
+
     /// <summary>Runs to the end.</summary>
     /// <exception cref="Exception">Any failure; <see cref="Cli.ExitCodes"/> says what it means.</exception>
     public WorkerExit Run()
@@ -38,7 +41,7 @@ internal sealed record Worker(RunPlan Plan, int Rank, string DataRoot, IWorkerCh
         Channel.ReportState(WorkerState.Rendezvous);
         using var store = mesh.WorldSize > 1 ? Rendezvous.Connect(Plan, Rank, RunIdentity.DataFingerprint(config, data)) : null;
         using var world = store is null ? World.Single(Time) : Rendezvous.Join(store, Plan, mesh, device, Time);
-        world.Trace = Trace;
+        (world.Trace, world.Flight) = (Trace, Flight);
         using var engine = new TrainingEngine(config, world, device, Time);
         using var stop = new StopSignal();
         var checkpoints = RankCheckpoints.Open(Plan, mesh, engine.Storage, OpenStore, Time);

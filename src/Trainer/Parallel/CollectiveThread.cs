@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
 using Opt.Trainer.Data;
 using Opt.Trainer.Tracing;
+using Opt.Trainer.Workers;
 using static Opt.Torch.torch;
 
 namespace Opt.Trainer.Parallel;
@@ -18,6 +19,7 @@ internal sealed class CollectiveThread : IDisposable
     private readonly TimeProvider _time;
     private readonly Thread? _thread;
     private ExceptionDispatchInfo? _failure;
+    private long _submitted;
 
     /// <param name="asynchronous">The groups run their collectives by themselves once issued: no thread is needed.</param>
     public CollectiveThread(TimeProvider time, bool asynchronous = false)
@@ -37,6 +39,9 @@ internal sealed class CollectiveThread : IDisposable
     /// <summary>Where issues, collectives and waits are recorded; null: nowhere.</summary>
     public TraceRecorder? Trace { get; set; }
 
+    /// <summary>Where the agent reads what this rank does; null: nowhere.</summary>
+    public FlightRecorder? Flight { get; set; }
+
     /// <summary>Queues a collective.</summary>
     /// <param name="kind">What it is, for the digest of the sequence.</param>
     /// <param name="issue">Starts it.</param>
@@ -47,9 +52,10 @@ internal sealed class CollectiveThread : IDisposable
         foreach (var letter in kind) Sequence = SplitMix.Key(Sequence, letter, (ulong)elements);
         var name = Trace is null ? kind : NameOf(kind, unit);
         Trace?.Instant("issue", name, TraceRecorder.TrainingThread, new() { Elements = elements });
-        if (_thread is null) return new(this, issue(), after) { Name = name };
-        var pending = new Pending(this) { Name = name };
-        _queue.Add(new(issue, after, pending));
+        Flight?.Submitted(++_submitted);
+        if (_thread is null) return Issue(kind, issue, after, name);
+        var pending = new Pending(this) { Name = name, Number = _submitted };
+        _queue.Add(new(kind, issue, after, pending));
         return pending;
     }
 
@@ -63,6 +69,12 @@ internal sealed class CollectiveThread : IDisposable
         _queue.Dispose();
     }
 
+    private Pending Issue(string kind, Func<distributed.Work> issue, Action? after, string name)
+    {
+        Flight?.Issued(kind);
+        return new(this, issue(), after) { Name = name, Number = _submitted };
+    }
+
     // After one failure the group is unusable: what is queued behind it fails with the same cause at once.
     private void Run()
     {
@@ -74,7 +86,9 @@ internal sealed class CollectiveThread : IDisposable
                 _failure?.Throw();
                 using (TraceRecorder.Span(Trace, "collective", item.Pending.Name, thread: TraceRecorder.CollectiveThread))
                 {
+                    Flight?.Issued(item.Kind);
                     using (var work = item.Issue()) work.Wait();
+                    Flight?.Finished(item.Pending.Number);
                     item.After?.Invoke();
                 }
 
@@ -95,7 +109,7 @@ internal sealed class CollectiveThread : IDisposable
         _ => $"{kind} block {unit - 1}",
     };
 
-    private sealed record Item(Func<distributed.Work> Issue, Action? After, Pending Pending);
+    private sealed record Item(string Kind, Func<distributed.Work> Issue, Action? After, Pending Pending);
 
     /// <summary>A collective under way.</summary>
     internal sealed class Pending
@@ -112,6 +126,9 @@ internal sealed class CollectiveThread : IDisposable
 
         public required string Name { get; init; }
 
+        /// <summary>Its place in the sequence of collectives, from 1.</summary>
+        public required long Number { get; init; }
+
         /// <summary>Blocks until the result is there (on CUDA: orders the current stream behind it); throws what the collective threw.</summary>
         public void Wait()
         {
@@ -119,8 +136,10 @@ internal sealed class CollectiveThread : IDisposable
             {
                 var start = _owner._time.GetTimestamp();
                 using var span = TraceRecorder.Span(_owner.Trace, "wait", Name);
+                _owner.Flight?.Waits(Number);
                 if (Interlocked.Exchange(ref _work, null) is { } work) Finish(work);
                 else Await();
+                _owner.Flight?.Waits(0);
                 _owner.Exposed += _owner._time.GetElapsedTime(start);
             }
 
@@ -150,6 +169,7 @@ internal sealed class CollectiveThread : IDisposable
             {
                 using var off = no_grad();
                 using (work) work.Wait();
+                _owner.Flight?.Finished(Number);
                 _after?.Invoke();
             }
             catch (Exception e)

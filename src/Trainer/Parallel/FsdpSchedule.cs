@@ -1,6 +1,7 @@
 using Opt.Api;
 using Opt.Trainer.Model;
 using Opt.Trainer.Tracing;
+using Opt.Trainer.Workers;
 using static Opt.Torch.torch;
 
 namespace Opt.Trainer.Parallel;
@@ -24,14 +25,15 @@ internal sealed class FsdpSchedule
     private readonly ulong _seed;
     private readonly TimeProvider _time;
     private readonly TraceRecorder? _trace;
+    private readonly FlightRecorder? _flight;
     private readonly Dictionary<(int Slot, nint Flat), Tensor[]> _opened = [];
 
-    public FsdpSchedule(ModelDimensions model, ShardStorage storage, TensorParallel tensor, ParameterGather parameters, GradientReduction gradients, bool recompute, long seed, TimeProvider time, TraceRecorder? trace = null)
+    public FsdpSchedule(ModelDimensions model, ShardStorage storage, TensorParallel tensor, ParameterGather parameters, GradientReduction gradients, bool recompute, long seed, TimeProvider time, TraceRecorder? trace = null, FlightRecorder? flight = null)
     {
         _root = new(model, storage.Layouts[0], tensor);
         _blocks = [.. Enumerable.Range(0, model.Layers).Select(layer => new OptBlock(model, layer, tensor))];
         _leaves = BlockLeaves.Of(storage.Layouts[1]);
-        (_parameters, _gradients, _recompute, _seed, _time, _trace) = (parameters, gradients, recompute, (ulong)seed, time, trace);
+        (_parameters, _gradients, _recompute, _seed, _time, _trace, _flight) = (parameters, gradients, recompute, (ulong)seed, time, trace, flight);
     }
 
     /// <summary>Time spent in forward and in backward passes so far, waiting for collectives included.</summary>
@@ -94,6 +96,7 @@ internal sealed class FsdpSchedule
 
     private HeadResult Head(Tensor root, TokenBatch batch, Tensor h, double seed)
     {
+        _flight?.Enter("head");
         using var span = TraceRecorder.Span(_trace, "compute", "head");
         return _root.Head(root, _gradients.RootSum, batch, h, seed);
     }
@@ -112,6 +115,7 @@ internal sealed class FsdpSchedule
         var kept = new Kept[_blocks.Length];
         for (var layer = 0; layer < _blocks.Length; layer++)
         {
+            _flight?.Enter("forward", layer);
             var p = Open(layer);
             _parameters.Prefetch(layer + 2);   // one ahead; its slot was let go with the block before this one
             using var span = TraceRecorder.Span(_trace, "compute", "forward", layer);
@@ -125,6 +129,7 @@ internal sealed class FsdpSchedule
 
     private Tensor Backward(int layer, Kept kept, Tensor dh, in ForwardContext context, Turn turn)
     {
+        _flight?.Enter("backward", layer);
         var p = Open(layer);
         if (layer > 0) _parameters.Prefetch(layer);   // unit of block layer - 1
         var span = TraceRecorder.Span(_trace, "compute", "backward", layer);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Opt.Torch;
 using Opt.Trainer.Tracing;
+using Opt.Trainer.Workers;
 using static Opt.Torch.torch;
 
 namespace Opt.Trainer.Parallel;
@@ -51,6 +52,13 @@ internal sealed class World : IDisposable
     {
         get => Collectives.Trace;
         set => Collectives.Trace = value;
+    }
+
+    /// <summary>Where the agent reads what this rank does; null: nowhere. Set before the engine is made.</summary>
+    public FlightRecorder? Flight
+    {
+        get => Collectives.Flight;
+        set => Collectives.Flight = value;
     }
 
     /// <summary>NCCL sums 16-bit gradients in 16 bit; the Gloo path sums in fp32.</summary>

@@ -12,6 +12,9 @@ public sealed record WorkerEnvironment
     public const string DataRootVariable = "OPT_DATA_ROOT";
     public const string RunDirectoryVariable = "OPT_RUN_DIR";
 
+    /// <summary>File of the <see cref="FlightRecorder"/>; absent where there is none.</summary>
+    public const string FlightVariable = "OPT_FLIGHT_FILE";
+
     /// <summary>Global rank; the plan gives everything else by it.</summary>
     public required int Rank { get; init; }
 
@@ -30,6 +33,9 @@ public sealed record WorkerEnvironment
     /// <summary>Writable folder of this pod.</summary>
     public required string RunDirectory { get; init; }
 
+    /// <summary>Where to write down what the rank does; null: nowhere.</summary>
+    public string? FlightFile { get; init; }
+
     /// <summary>Reads the variables of this process.</summary>
     /// <exception cref="FormatException">One is missing or not a number; the message names it.</exception>
     public static WorkerEnvironment Read() => Read(Environment.GetEnvironmentVariable);
@@ -44,6 +50,7 @@ public sealed record WorkerEnvironment
             ChannelDescriptor = Number(ChannelVariable),
             DataRoot = Text(DataRootVariable),
             RunDirectory = Text(RunDirectoryVariable),
+            FlightFile = variable(FlightVariable) is { Length: > 0 } file ? file : null,
         };
 
         string Text(string name) => variable(name) is { Length: > 0 } text

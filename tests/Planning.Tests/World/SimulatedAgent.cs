@@ -26,6 +26,10 @@ internal sealed class SimulatedAgent(string jobUid, string pod, string podUid, s
     public bool DrainRequested { get; set; }
     public bool DeviceBroken { get; set; }
     public bool Stopped { get; set; }
+
+    /// <summary>Its worker is stopped by a signal; without it one that is <see cref="Stopped"/> waits in a collective as all others do.</summary>
+    public bool Frozen { get; set; }
+
     public bool StopRequested { get; set; }
     public bool SaveRequested { get; set; }
     public HyperParameters? Live { get; set; }
@@ -82,11 +86,22 @@ internal sealed class SimulatedAgent(string jobUid, string pod, string podUid, s
     {
         if (plan.Epoch < Epoch || (plan.Epoch == Plan?.Epoch && IdOf(plan).Digest != IdOf(Plan).Digest)) return false;
         if (Plan is not null && IdOf(Plan) == IdOf(plan)) return true;
-        (Plan, Epoch, State, Failure, LastAttempt, LastStep, Revision, DrainRequested, Stopped, StopRequested, SaveRequested, Live, LiveCheckpoint) = (plan, plan.Epoch, AgentState.Launching, null, 0, null, 0, false, false, false, false, null, null);
+        (Plan, Epoch, State, Failure, LastAttempt, LastStep, Revision, DrainRequested, Stopped, Frozen, StopRequested, SaveRequested, Live, LiveCheckpoint) = (plan, plan.Epoch, AgentState.Launching, null, 0, null, 0, false, false, false, false, false, null, null);
         return true;
     }
 
     public static PlanId IdOf(RunPlan plan) => Ids.GetValue(plan, p => new(p.Id)).Value;
+
+    /// <summary>One worker a node.</summary>
+    public StacksReport Stacks() => new()
+    {
+        Epoch = Plan?.Epoch ?? 0,
+        Workers = Plan is null ? [] : [new()
+        {
+            Rank = Plan.Members.ToList().FindIndex(m => m.PodUid == podUid), State = WorkerState.Training, Process = Frozen ? "T" : "S",
+            Activity = new() { Attempt = LastAttempt + 1, Phase = "backward", Block = 3, Submitted = 20 * LastAttempt + (Frozen ? 7 : 8), Finished = 20 * LastAttempt + 6, WaitsFor = Frozen ? null : 20 * LastAttempt + 7, Collective = "reduce-scatter" },
+        }],
+    };
 
     public void Fail(WorkerExit exit, DateTimeOffset at, string message = "died")
     {

@@ -59,6 +59,12 @@ internal sealed partial class SimulatedWorld
         return JobPlanner.Decide(Job, stale, Now);
     }
 
+    /// <summary>What would be decided now.</summary>
+    public Decision Decide() => JobPlanner.Decide(Job, Observe(), Now);
+
+    /// <summary>Stacks are asked for, and nothing comes of it.</summary>
+    public bool LosesStacks { get; set; }
+
     private void Reconcile(int? dieAfter)
     {
         var executed = 0;
@@ -74,7 +80,7 @@ internal sealed partial class SimulatedWorld
                     return;
                 }
 
-                if (ApiServerAway && action is not (FenceStore or RecordLogbook or SendPlan or SendControl or StartDiagnostics)) return;
+                if (ApiServerAway && action is not (FenceStore or RecordLogbook or SendPlan or SendControl or StartDiagnostics or CollectStacks)) return;
                 Execute(action);
                 Done.Add(action);
             }
@@ -148,6 +154,8 @@ internal sealed partial class SimulatedWorld
                 break;
             case ScaleStatefulSet a: Set = Set! with { ResourceVersion = $"{++_version}", Replicas = a.Replicas, Outcome = a.Outcome, Release = a.Release, CountersSince = a.CountersSince }; break;
             case FenceStore a: Fence(a); break;
+            case CollectStacks when LosesStacks: break;
+            case CollectStacks a: _memory = _memory with { Stacks = new(a.CauseId, [.. a.Pods.Select(p => new StackAnswer(p.PodUid, Agents.FirstOrDefault(g => g.PodUid == p.PodUid)?.Stacks()))]) }; break;
             case CreatePlan a: Create(a.Plan); break;
             case SendPlan a:
                 foreach (var agent in Agents.Where(g => a.Plan.Members.Any(m => m.PodUid == g.PodUid && a.Pods.Contains(m.Pod)))) agent.Accept(a.Plan);

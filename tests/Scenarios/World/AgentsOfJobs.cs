@@ -24,6 +24,8 @@ internal sealed class AgentsOfJobs(Func<string, ScriptedAgents> of) : IAgentClie
 
     public Task<Catalogue> PutCheckpointAsync(AgentTarget target, CheckpointMark mark, CancellationToken ct) => of(target.Pod).PutCheckpointAsync(target, mark, ct);
 
+    public Task<StacksReport> GetStacksAsync(AgentTarget target, CancellationToken ct) => of(target.Pod).GetStacksAsync(target, ct);
+
     public Task PostDiagnosticsAsync(AgentTarget target, DiagnosticsRequest request, CancellationToken ct) => of(target.Pod).PostDiagnosticsAsync(target, request, ct);
 
     public Task PutControlAsync(AgentTarget target, ControlRequest request, CancellationToken ct) => of(target.Pod).PutControlAsync(target, request, ct);

@@ -39,6 +39,8 @@ internal sealed class OperatorAgents(ScriptedAgents agents, ProcessClock clock) 
 
     public Task<Catalogue> PutCheckpointAsync(AgentTarget target, CheckpointMark mark, CancellationToken ct) => AskAsync(target, () => agents.PutCheckpointAsync(target, mark, ct), ct);
 
+    public Task<StacksReport> GetStacksAsync(AgentTarget target, CancellationToken ct) => AskAsync(target, () => agents.GetStacksAsync(target, ct), ct);
+
     public Task PostDiagnosticsAsync(AgentTarget target, DiagnosticsRequest request, CancellationToken ct) => AskAsync(target, () => Done(agents.PostDiagnosticsAsync(target, request, ct)), ct);
 
     private async Task<T> AskAsync<T>(AgentTarget target, Func<Task<T>> ask, CancellationToken ct)

@@ -145,6 +145,8 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
 
     public Func<string, IReadOnlyList<string>, string?> NetworkFault { get; set; } = (_, _) => null;
 
+    public Task<StacksReport> GetStacksAsync(AgentTarget target, CancellationToken ct) => AskAsync(target, agent => agent.Stacks());
+
     public Task PostDiagnosticsAsync(AgentTarget target, DiagnosticsRequest request, CancellationToken ct) => AskAsync(target, agent =>
         agent.Diagnose(request, clock.GetUtcNow(), others => NetworkFault(target.Pod, others)) ? true : throw new AgentException("busy", HttpStatusCode.Conflict));
 

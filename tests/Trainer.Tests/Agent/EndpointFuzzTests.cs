@@ -23,7 +23,7 @@ public sealed class EndpointFuzzTests
         var target = new FuzzTarget(
             new(IPAddress.Loopback, agent.Port),
             [("PUT", "/v1/fence", fence), ("PUT", "/v1/plan", """{"epoch": 3, "revision": 1, "members": [{"pod": "opt-0"}]}"""), ("PUT", "/v1/control", """{"epoch": 3, "revision": 1, "commands": []}"""),
-             ("PUT", "/v1/checkpoints", """{"name": "step-1", "pin": true}"""), ("POST", "/v1/diagnostics", "{}"), ("GET", "/v1/steps", ""), ("GET", "/v1/archive?epoch=1&after=0", ""), ("GET", "/v1/logbook", ""), ("GET", "/v1/copies", "")],
+             ("PUT", "/v1/checkpoints", """{"name": "step-1", "pin": true}"""), ("POST", "/v1/diagnostics", "{}"), ("GET", "/v1/steps", ""), ("GET", "/v1/archive?epoch=1&after=0", ""), ("GET", "/v1/logbook", ""), ("GET", "/v1/copies", ""), ("GET", "/v1/stacks", "")],
             [$"Authorization: Bearer {token}"]);
 
         var answers = await RequestFuzz.RunAsync(target, quick: 300, Cancelled);

@@ -18,9 +18,13 @@ internal static class ScriptedWorker
         Console.Error.WriteLine($"hello from {environment.Rank} of {plan.WorldSize}, OMP {Environment.GetEnvironmentVariable("OMP_NUM_THREADS")}");
         channel.ReportState(WorkerState.Rendezvous);
         channel.ReportState(WorkerState.Training);
+        using var flight = environment.FlightFile is { } file ? FlightRecorder.Open(file, TimeProvider.System) : null;
         var revision = 0;
         for (var attempt = 1L; ; attempt++)
         {
+            flight?.Attempt(attempt);
+            flight?.Enter("backward", 3);
+            flight?.Submitted(20 * attempt);
             if (environment.Rank == 0) channel.ReportStep(TestRun.Record(attempt) with { Epoch = plan.Epoch, Revision = revision });
             else channel.ReportAttempt(attempt);
             if (plan.Training.HyperParameters.TotalSteps == attempt) break;

@@ -23,7 +23,7 @@ internal static class AgentServer
     /// <summary>A plan of a thousand members is about 400 KB.</summary>
     private const int MaxBody = 8 << 20;
 
-    private static readonly TimeSpan LongestPoll = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan LongestPoll = TimeSpan.FromSeconds(60), LongestStacks = TimeSpan.FromSeconds(4);
 
     /// <summary>Listens; dispose of the answer to stop.</summary>
     /// <exception cref="TrainerException">PortInUse.</exception>
@@ -78,6 +78,7 @@ internal static class AgentServer
         app.MapPut("/v1/fence", (RequestDelegate)(context => GuardAsync(context, () => FenceAsync(context, agent))));
         app.MapPut("/v1/logbook", (RequestDelegate)(context => GuardAsync(context, () => LogbookAsync(context, agent))));
         app.MapPut("/v1/plan", (RequestDelegate)(context => GuardAsync(context, () => PlanAsync(context, agent))));
+        app.MapGet("/v1/stacks", (RequestDelegate)(context => StacksAsync(context, agent)));
         app.MapPost("/v1/diagnostics", (RequestDelegate)(context => GuardAsync(context, () => DiagnosticsAsync(context, agent))));
         app.MapPut("/v1/control", (RequestDelegate)(context => GuardAsync(context, () => ControlAsync(context, agent))));
     }
@@ -110,6 +111,19 @@ internal static class AgentServer
 
         var patience = TimeSpan.FromSeconds(Math.Min(wait, LongestPoll.TotalSeconds));
         await WriteAsync(context, await agent.StepsAsync(epoch, after, patience, context.RequestAborted), ProtocolJson.Default.StepsPage);
+    }
+
+    /// <summary>On a thread of its own and with a deadline: files of the kernel seldom block, but this is asked when something is wrong.</summary>
+    private static async Task StacksAsync(HttpContext context, TrainerAgent agent)
+    {
+        try
+        {
+            await WriteAsync(context, await Task.Run(agent.Stacks, context.RequestAborted).WaitAsync(LongestStacks, context.RequestAborted), ProtocolJson.Default.StacksReport);
+        }
+        catch (TimeoutException)
+        {
+            await RefuseAsync(context, StatusCodes.Status503ServiceUnavailable, $"the kernel did not tell within {LongestStacks.TotalSeconds:0} s where the workers stand");
+        }
     }
 
     private static async Task ArchiveAsync(HttpContext context, TrainerAgent agent)
