@@ -16,6 +16,7 @@ internal sealed partial class ObjectCache(ResourceId resource, IClusterApi api, 
     private readonly Lock _gate = new();
     private readonly Dictionary<ObjectKey, JsonObject> _objects = [];
     private readonly Dictionary<string, long> _deleted = new(StringComparer.Ordinal);
+    private readonly ObjectIndex _namespaces = new(o => [o.Namespace]);
     private readonly Dictionary<string, ObjectIndex> _indexes = new(StringComparer.Ordinal);
     private long _seen;
     private TaskCompletionSource _progress = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -66,7 +67,7 @@ internal sealed partial class ObjectCache(ResourceId resource, IClusterApi api, 
 
     public IReadOnlyList<JsonObject> In(string @namespace)
     {
-        lock (_gate) return [.. _objects.Values.Where(o => o.Namespace == @namespace)];
+        lock (_gate) return _namespaces.Find(@namespace);
     }
 
     public IReadOnlyList<JsonObject> ByIndex(string index, string value)
@@ -217,6 +218,7 @@ internal sealed partial class ObjectCache(ResourceId resource, IClusterApi api, 
 
     private void Publish(ObjectChange change)
     {
+        _namespaces.Update(change);
         foreach (var index in _indexes.Values) index.Update(change);
         Changed?.Invoke(change);
     }
