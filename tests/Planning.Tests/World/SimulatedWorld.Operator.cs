@@ -59,9 +59,6 @@ internal sealed partial class SimulatedWorld
         return JobPlanner.Decide(Job, stale, Now);
     }
 
-    /// <summary>What would be decided now.</summary>
-    public Decision Decide() => JobPlanner.Decide(Job, Observe(), Now);
-
     /// <summary>Stacks are asked for, and nothing comes of it.</summary>
     public bool LosesStacks { get; set; }
 

@@ -4,6 +4,7 @@ using Opt.Trainer.Loop;
 using Opt.Trainer.Parallel;
 using Opt.Trainer.Stores;
 using Opt.Trainer.Tests.Parallel;
+using Opt.Trainer.Workers;
 using static Opt.Torch.torch;
 using Validator = Opt.Trainer.Loop.Validation;
 
@@ -29,10 +30,11 @@ internal static class ThreadRanks
     /// <param name="resume">Go on from the newest checkpoint of the store.</param>
     /// <param name="nearby">Where a rank's copies of checkpoints are.</param>
     /// <param name="buffers">Stands between a rank's state and its checkpoints.</param>
+    /// <param name="flight">Where a rank writes down what it does.</param>
     /// <param name="computeType">In what to compute; null for fp32, as on any CPU.</param>
     public static RankOutcome[] Train(TrainingConfig config, int worldSize, MemoryChannel? channel = null, Action<int, long, Tensor>? afterBackward = null,
         Func<int, bool>? stop = null, Func<int, TrainingConfig>? configOf = null, WorldOptions? options = null, string? store = null, bool resume = false, ScalarType? computeType = null, Func<int, IReadOnlyList<INearbyCopies>>? nearby = null,
-        Func<int, StateBuffer, StateBuffer>? buffers = null)
+        Func<int, StateBuffer, StateBuffer>? buffers = null, Func<int, FlightRecorder>? flight = null)
     {
         using var server = new distributed.TCPStore("127.0.0.1", 0, is_server: true, Deadline);
         var saved = store is null ? null : Saved.Open(store, resume);
@@ -44,7 +46,7 @@ internal static class ThreadRanks
             try
             {
                 var own = configOf?.Invoke(rank) ?? config;
-                var part = new Part(own, rank, worldSize, server.port, rank == 0 && channel is not null ? channel : new(), options ?? s_usual, saved, exchange[rank], computeType, nearby, buffers);
+                var part = new Part(own, rank, worldSize, server.port, rank == 0 && channel is not null ? channel : new(), options ?? s_usual, saved, exchange[rank], computeType, nearby, buffers, flight);
                 outcomes[rank] = part.Run(afterBackward, stop);
             }
             catch (Exception e)
@@ -79,7 +81,7 @@ internal static class ThreadRanks
     public static ICheckpointStore OpenStore(string folder) =>
         new StoreEnvironment { Credentials = new() }.Open(TimeProvider.System, new() { Directory = new() { Path = folder } }, createRoot: true);
 
-    private sealed record Part(TrainingConfig Config, int Rank, int WorldSize, int Port, MemoryChannel Channel, WorldOptions Options, Saved? Saved, IRankExchange Exchange, ScalarType? ComputeType, Func<int, IReadOnlyList<INearbyCopies>>? Nearby, Func<int, StateBuffer, StateBuffer>? Buffers)
+    private sealed record Part(TrainingConfig Config, int Rank, int WorldSize, int Port, MemoryChannel Channel, WorldOptions Options, Saved? Saved, IRankExchange Exchange, ScalarType? ComputeType, Func<int, IReadOnlyList<INearbyCopies>>? Nearby, Func<int, StateBuffer, StateBuffer>? Buffers, Func<int, FlightRecorder>? Flight)
     {
         public RankOutcome Run(Action<int, long, Tensor>? afterBackward, Func<int, bool>? stop)
         {
@@ -88,6 +90,8 @@ internal static class ThreadRanks
             var time = TimeProvider.System;
             using var meeting = WorldSize == 1 ? null : new distributed.TCPStore("127.0.0.1", Port, is_server: false, Deadline);
             using var world = meeting is null ? World.Single(time) : World.Join(meeting, mesh, "127.0.0.1", CPU, Options, time);
+            using var recorder = Flight?.Invoke(Rank);
+            world.Flight = recorder;
             using var data = Trainer.Data.Dataset.Open(Config.Data, Config.SequenceLength, Config.Seed, Config.Model);
             using var validation = new Validator(Config, data);
             using var engine = new TrainingEngine(Config, world, CPU, time, ComputeType);
