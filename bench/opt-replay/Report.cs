@@ -69,6 +69,16 @@ public static class Report
     public static void Row(string name, Outcome o) =>
         Text($"| {name} | {100 * o.Ettr:0.00} % | {100 * o.EttrWithMachines:0.00} % | {o.Share(Accounts.Provision):0.00} % | {o.Seconds / 86400:0.00} | {o.Status.Restarts.Total} | {o.Interventions.Count} |");
 
+    public static void Medians(IReadOnlyList<Outcome> memory, IReadOnlyList<Outcome> alone)
+    {
+        foreach (var (name, outcomes) in new[] { ("memory", memory), ("store alone", alone) })
+        {
+            double[] sorted = [.. outcomes.Select(o => 100 * o.EttrWithMachines).Order()];
+            var median = (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+            Text($"while machines exist, {name}: median {median:0.00} %, {sorted[0]:0.00} to {sorted[^1]:0.00} % over {sorted.Length} seeds");
+        }
+    }
+
     public static void Head() => Text("| | ETTR | while machines exist | waited for machines | days | relaunches | people asked |\n|---|---|---|---|---|---|---|");
 
     public static void Text(FormattableString text) => Console.WriteLine(text.ToString(CultureInfo.InvariantCulture));

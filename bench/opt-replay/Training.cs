@@ -57,7 +57,7 @@ public sealed class Training(Stages stages, bool memory, Random random, Cluster 
         _stepsFrom = _restoresFrom + (plan.Resume is null ? 0 : nearby ? stages.RestoreNearby : stages.Restore + stalled);
         _next = _stepsFrom + StepSeconds;
         _saved = new(plan.Resume?.Step ?? 0, TimeSpan.Zero);
-        (_turns, _cost) = (new(_saved, _members.Length), new());
+        (_turns, _cost) = (new(_saved, _members.Length, plan.NodeFailuresPerDay), new());
         var failing = _members.Where(m => m.Machine!.FailsAfter is not null).Select(m => m.Machine!.FailsAfter!.Value).DefaultIfEmpty(double.MaxValue).Min();
         _breaks = Math.Min(failing, _members.Any(m => m.Machine!.Hangs) ? 300 + 900 * random.NextDouble() : double.MaxValue);
         if (_breaks < double.MaxValue) _breaks += _stepsFrom;

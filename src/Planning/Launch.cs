@@ -125,6 +125,7 @@ internal static class Launch
             SkipSamples = skipped,
             Shuffles = [.. s.Plan?.Shuffles ?? [], .. order is not null && Rollbacks.Shuffled(order, resume, skipped) is { } shuffle ? [shuffle] : Array.Empty<SampleShuffle>()],
             DistrustedCheckpoints = distrusted,
+            NodeFailuresPerDay = Advice.NodeFailuresPerDay(s),
             Budgets = uses,
         };
     }

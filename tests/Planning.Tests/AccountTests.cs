@@ -31,6 +31,24 @@ public sealed class AccountTests
         Assert.Equal((40, 3.9), (many.Failures, many.FailuresPerDay));
         Assert.Equal(6, many.SpareNodes);
         Assert.InRange(many.CheckpointEvery!.Value.TotalSeconds, 90, 97);
+        Assert.Equal(TimeSpan.FromMinutes(1), Advice.Of(new(), nodes: 124, TimeSpan.Zero, stall: 1e-4).CheckpointEvery);
+    }
+
+    [Fact]
+    public void Each_plan_tells_the_workers_how_often_machines_failed_so_far()
+    {
+        var world = new SimulatedWorld(Make.Job(nodes: 3, totalSteps: 20000), nodes: 10);
+        world.RunUntil(w => w.Status is { Phase: JobPhase.Running, Step: >= 12 });
+        Assert.Equal(0.016, world.Plan!.NodeFailuresPerDay);   // nothing measured: one in 62 days
+        for (var epoch = 2; epoch <= 3; epoch++)
+        {
+            world.Agents.First(a => a.PodUid == world.Plan!.Members[1].PodUid).Fail(WorkerExit.Device, world.Now);
+            world.RunUntil(w => w.Status.Epoch == epoch && w.Status is { Phase: JobPhase.Running });
+            world.Run(8);
+        }
+
+        // The second plan was made after one failure, the third with two: the one being dealt with is counted with its launch.
+        Assert.Equal(0.032, world.Plan!.NodeFailuresPerDay);
     }
 
     [Fact]

@@ -62,6 +62,9 @@ public sealed record RunPlan
     /// <summary>Stretches of samples that are read in another order, oldest decision first.</summary>
     public EquatableList<SampleShuffle> Shuffles { get; set; } = [];
 
+    /// <summary>Failures a day of one machine, as measured by the time of this plan: automatic checkpoint intervals follow it. Null in plans of older operators.</summary>
+    public double? NodeFailuresPerDay { get; init; }
+
     /// <summary>Budget counters after this decision: decision and memory are one atomic write.</summary>
     public EquatableList<BudgetUse> Budgets { get; set; } = [];
 

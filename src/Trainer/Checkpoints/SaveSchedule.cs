@@ -15,7 +15,7 @@ public static class SaveSchedule
     public static readonly TimeSpan AutoBesideMemory = AutoAtMost;
 
     /// <summary>
-    /// Mean time between failures of one node: two a day on 124 nodes, as OPT-175B's team saw.
+    /// Mean time between failures of one node before anything is measured: two a day on 124 nodes, as OPT-175B's team saw.
     /// </summary>
     public static readonly TimeSpan NodeTimeBetweenFailures = TimeSpan.FromDays(62);
 
@@ -28,14 +28,18 @@ public static class SaveSchedule
         return now.Elapsed - last.Elapsed >= interval;
     }
 
+    /// <summary>Mean time between failures of a job.</summary>
+    /// <param name="nodeFailuresPerDay">As measured; null: <see cref="NodeTimeBetweenFailures"/>.</param>
+    public static TimeSpan BetweenFailures(int nodes, double? nodeFailuresPerDay) =>
+        (nodeFailuresPerDay is > 0 and { } perDay ? TimeSpan.FromDays(Math.Min(1 / perDay, 36500)) : NodeTimeBetweenFailures) / Math.Max(1, nodes);
+
     /// <summary>
-    /// Young's interval sqrt(2 C M) for a stall C and a mean time between failures M of the whole job (CACM 17(9), 1974), within
+    /// Young's interval sqrt(2 C M) for the cost C of a save and a mean time between failures M of the whole job (CACM 17(9), 1974), within
     /// the bounds of "auto", and not shorter than an upload takes.
     /// </summary>
-    public static TimeSpan Auto(TimeSpan stall, TimeSpan upload, int nodes)
+    public static TimeSpan Auto(TimeSpan cost, TimeSpan upload, TimeSpan betweenFailures)
     {
-        var betweenFailures = NodeTimeBetweenFailures / Math.Max(1, nodes);
-        var young = TimeSpan.FromSeconds(Math.Sqrt(2 * stall.TotalSeconds * betweenFailures.TotalSeconds));
+        var young = TimeSpan.FromSeconds(Math.Sqrt(2 * cost.TotalSeconds * betweenFailures.TotalSeconds));
         var wanted = young > upload ? young : upload;
         return wanted < AutoAtLeast ? AutoAtLeast : wanted > AutoAtMost ? AutoAtMost : wanted;
     }

@@ -8,10 +8,12 @@ namespace Opt.Trainer.Checkpoints;
 /// </summary>
 /// <param name="start">The state at the start, which needs no saving.</param>
 /// <param name="nodes">Machines of the run, for the automatic interval.</param>
-internal sealed class SaveTurns(SavePoint start, int nodes)
+/// <param name="nodeFailuresPerDay">Failures a day of each, as measured; null when nobody says.</param>
+internal sealed class SaveTurns(SavePoint start, int nodes, double? nodeFailuresPerDay = null)
 {
+    private readonly TimeSpan _betweenFailures = SaveSchedule.BetweenFailures(nodes, nodeFailuresPerDay);
     private SavePoint _lastSave = start, _lastTurn = start, _lastMemory = start;
-    private TimeSpan _cost = TimeSpan.FromSeconds(1), _upload;
+    private TimeSpan _cost, _upload;   // nothing measured: the first save comes soon, and tells
     private bool _asked, _late;
 
     /// <summary>Saves that were left out because another was being uploaded.</summary>
@@ -44,13 +46,13 @@ internal sealed class SaveTurns(SavePoint start, int nodes)
     public SaveKind? Next(SavePoint now, CheckpointSpec spec, Func<SaveKind, bool> isReady)
     {
         _asked &= _lastSave.Step < now.Step;
-        var auto = SaveSchedule.Auto(_cost, _upload, nodes);
+        var auto = SaveSchedule.Auto(_cost, _upload, _betweenFailures);
         if (spec.Memory is not null && auto < SaveSchedule.AutoBesideMemory) auto = SaveSchedule.AutoBesideMemory;
         var due = SaveSchedule.IsDue(spec.Every, _lastTurn, now, auto);
         if ((due || _asked) && isReady(SaveKind.Store)) return SaveKind.Store;
         if (due) Postpone(spec.Upload?.WhenBusy ?? BusyUpload.Wait, now);
         // A copy in memory waits for no upload.
-        var copy = spec.Memory is { } memory && SaveSchedule.IsDue(memory.Every, _lastMemory, now, SaveSchedule.Auto(_cost, TimeSpan.Zero, nodes)) && isReady(SaveKind.Memory);
+        var copy = spec.Memory is { } memory && SaveSchedule.IsDue(memory.Every, _lastMemory, now, SaveSchedule.Auto(_cost, TimeSpan.Zero, _betweenFailures)) && isReady(SaveKind.Memory);
         return copy ? SaveKind.Memory : null;
     }
 

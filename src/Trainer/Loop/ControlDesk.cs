@@ -19,7 +19,7 @@ internal sealed class ControlDesk
     {
         _run = run;
         _start = run.Time.GetTimestamp();
-        Turns = new(new(restoredStep, TimeSpan.Zero), run.Plan.Members.Count);
+        Turns = new(new(restoredStep, TimeSpan.Zero), run.Plan.Members.Count, run.Plan.NodeFailuresPerDay);
     }
 
     /// <summary>When to save.</summary>

@@ -104,6 +104,22 @@ public sealed class SaveTurnsTests
         Assert.Equal([24L], Run(7, 24, spec));
     }
 
+    [Fact]
+    public void The_automatic_interval_follows_the_measured_rate_of_failures()
+    {
+        Assert.Equal(TimeSpan.FromDays(0.5), SaveSchedule.BetweenFailures(124, null));
+        Assert.Equal(TimeSpan.FromDays(0.25), SaveSchedule.BetweenFailures(4, 1));
+        Assert.Equal([7L, 14], Every(20));        // sqrt(2 x 1 s x 43200 s / 20) = 66 s
+        Assert.Equal([15L], Every(20d / 4.6));    // 141 s: fewer failures, fewer saves
+
+        List<long> Every(double factor)
+        {
+            var turns = new SaveTurns(default, nodes: 124, nodeFailuresPerDay: 2 * factor / 124);
+            turns.Costs(TimeSpan.FromSeconds(1));
+            return Run(1, 20, Spec(BusyUpload.Wait) with { Every = new() }, turns);
+        }
+    }
+
     /// <summary>The real session on a clock that only the test moves: uploads that never end, and one that ends late.</summary>
     [Fact]
     public async Task An_upload_is_given_up_after_its_time_and_the_late_snapshot_is_of_the_step_it_is_made_at()
@@ -147,13 +163,14 @@ public sealed class SaveTurnsTests
     private static CheckpointSpec Spec(BusyUpload policy) => TestRun.Spec() with { Every = new() { Steps = 2 }, Upload = new() { WhenBusy = policy } };
 
     /// <summary>Steps from first to last; those that were saved, of either kind.</summary>
-    private List<long> Run(long first, long last, CheckpointSpec? spec = null)
+    private List<long> Run(long first, long last, CheckpointSpec? spec = null, SaveTurns? turns = null)
     {
+        turns ??= _turns;
         List<long> saved = [];
         for (var step = first; step <= last; step++)
         {
-            if (_turns.Next(At(step), spec ?? Spec(BusyUpload.Wait), kind => kind == SaveKind.Store ? !_busy : !_memoryBusy) is not { } kind) continue;
-            _turns.Begun(kind, At(step));
+            if (turns.Next(At(step), spec ?? Spec(BusyUpload.Wait), kind => kind == SaveKind.Store ? !_busy : !_memoryBusy) is not { } kind) continue;
+            turns.Begun(kind, At(step));
             saved.Add(step);
         }
 
