@@ -208,6 +208,7 @@ public sealed class Replay
             case DeletePod a: Delete(a); break;
             case SendControl { Request.Command: ControlCommand.Drain }: _training.Drain(); break;
             case DeletePlan a: _plans.RemoveAll(p => p.Uid == a.Uid); break;
+            case CollectStacks a: Collect(a); break;
             case RecordLogbook a: _memory = _memory.Recording(a.Entries); break;
             default: throw new NotSupportedException(action.ToString());
         }
@@ -222,6 +223,13 @@ public sealed class Replay
         if (!pod.Answers) { _memory = _memory with { Fence = answer with { Error = "connection timed out" } }; return; }
         pod.Agent = pod.Agent! with { Epoch = action.Epoch };
         _memory = _memory with { Fence = answer with { Catalogue = new() { Entry = 1, FencedEpoch = action.Epoch, JobUid = _job.Metadata.Uid, Checkpoints = _training.Catalogue } } };
+    }
+
+    /// <summary>Takes its time and finds nothing: who is behind is told by attempts alone here.</summary>
+    private void Collect(CollectStacks action)
+    {
+        _now += _scene.Stages.Stacks;
+        _memory = _memory with { Stacks = new(action.CauseId, [.. action.Pods.Select(p => new StackAnswer(p.PodUid, null, "not part of the model"))]) };
     }
 
     private void Create(RunPlan plan)

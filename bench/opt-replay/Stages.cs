@@ -18,6 +18,9 @@ public sealed record Stages
     /// <summary>One fence or catalogue through an agent: some round trips to blob storage.</summary>
     public double Fence { get; init; } = 2;
 
+    /// <summary>The stacks of all ranks before a hang is ended: the time the operator gives an agent.</summary>
+    public double Stacks { get; init; } = 5;
+
     /// <summary>Old workers killed and reaped, device memory free.</summary>
     public double StopWorkers { get; init; } = 5;
 

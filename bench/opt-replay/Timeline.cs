@@ -14,20 +14,21 @@ public static class Timeline
         var weeks = (int)Math.Ceiling(o.Seconds / Week);
         var svg = new StringBuilder();
         Add(svg, $"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {Left + Width + 20} {weeks * Row + 90}" font-family="sans-serif" font-size="12">""");
-        Add(svg, $"""<rect width="100%" height="100%" fill="white"/><text x="{Left}" y="20" font-size="15">OPT-175B's failures replayed: {o.Seconds / 86400:0.0} days, ETTR {100 * o.Ettr:0.00} %, {o.Status.Restarts.Total} relaunches, {o.Interventions.Count} people asked</text>""");
+        Add(svg, $"""<rect width="100%" height="100%" fill="white"/><text x="{Left}" y="20" font-size="15">OPT-175B's failures replayed: {o.Seconds / 86400:0.0} days, ETTR {100 * o.Ettr:0.0} %, {100 * o.EttrWithMachines:0.0} % while machines exist, {o.Status.Restarts.Total} relaunches, {o.Interventions.Count} people asked</text>""");
         for (var week = 0; week < weeks; week++) Add(svg, $"""<text x="10" y="{Top(week) + 18}">week {week + 1}</text>""");
-        foreach (var (from, to, phase) in o.Phases) Bar(svg, from, to, Colour(phase));
+        // Stops last and never thinner than can be seen.
+        foreach (var (from, to, phase) in o.Phases.OrderBy(p => p.Phase is not JobPhase.Running)) Bar(svg, from, to, Colour(phase), phase is JobPhase.Running ? 0.1 : 2);
         foreach (var fault in o.Faults) Mark(svg, fault);
         Legend(svg, weeks);
         return svg.Append("</svg>\n").ToString();
     }
 
-    private static void Bar(StringBuilder svg, double from, double to, string colour)
+    private static void Bar(StringBuilder svg, double from, double to, string colour, double thinnest)
     {
         for (var week = (int)(from / Week); week * Week < to; week++)
         {
             var (start, end) = (Math.Max(from, week * Week), Math.Min(to, (week + 1) * Week));
-            Add(svg, $"""<rect x="{X(start, week):0.##}" y="{Top(week)}" width="{Math.Max(1.2, X(end, week) - X(start, week)):0.##}" height="24" fill="{colour}"/>""");
+            Add(svg, $"""<rect x="{X(start, week):0.##}" y="{Top(week)}" width="{Math.Max(thinnest, X(end, week) - X(start, week)):0.##}" height="24" fill="{colour}"/>""");
         }
     }
 

@@ -105,6 +105,15 @@ public sealed class SaveTurnsTests
     }
 
     [Fact]
+    public void A_run_that_has_measured_no_save_makes_its_first_after_a_minute()
+    {
+        var spec = Spec(BusyUpload.Wait) with { Every = new() };
+        Assert.Equal([6L], Run(1, 6, spec));
+        _turns.Costs(TimeSpan.FromSeconds(0.002));   // nodes: 1, so 147 s
+        Assert.Equal([21L], Run(7, 21, spec));
+    }
+
+    [Fact]
     public void The_automatic_interval_follows_the_measured_rate_of_failures()
     {
         Assert.Equal(TimeSpan.FromDays(0.5), SaveSchedule.BetweenFailures(124, null));
