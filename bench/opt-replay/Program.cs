@@ -18,7 +18,7 @@ if (wanted.Contains("interval")) Interval();
 void Base()
 {
     Report.Text("## Base: 6 spares, checkpoints at the default automatic interval");
-    var run = new Replay(scene with { StepsPerPass = 10 }).Run();
+    var run = new Replay(scene with { StepsPerPass = (int)Number("--pass", 10) }).Run();
     Report.Line("opt-replay base", run);
     Report.Details(run);
     Report.Ceiling(run, scene);

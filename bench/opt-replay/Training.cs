@@ -53,7 +53,8 @@ public sealed class Training(Stages stages, bool memory, Random random, Cluster 
         _members = [.. plan.Members.Select(m => cluster.Pods.First(p => p.Uid == m.PodUid))];
         _restoresFrom = now + stages.StopWorkers + stages.StartWorkers + stages.Rendezvous;
         var stalled = random.NextDouble() < History.ReadStalls ? stages.ReadStall : 0;
-        var nearby = Commits.Find(c => c.Checkpoint == plan.Resume) is { IsNearby: true };
+        // Beside saves to memory the nodes have displaced the copies of an upload by the time it is done.
+        var nearby = Commits.Find(c => c.Checkpoint == plan.Resume) is { IsNearby: true } found && !(memory && found.InStore);
         _stepsFrom = _restoresFrom + (plan.Resume is null ? 0 : nearby ? stages.RestoreNearby : stages.Restore + stalled);
         _next = _stepsFrom + StepSeconds;
         _saved = new(plan.Resume?.Step ?? 0, TimeSpan.Zero);
@@ -181,10 +182,10 @@ public sealed class Training(Stages stages, bool memory, Random random, Cluster 
         Forget();
     }
 
-    /// <summary>Kept: the newest two of the nodes' memory and the newest four of the store.</summary>
+    /// <summary>Kept: the two furthest on, which is what the nodes keep, and the newest four of the store.</summary>
     private void Forget()
     {
-        var kept = Commits.TakeLast(2).Concat(Commits.Where(c => c.InStore).TakeLast(4)).ToHashSet();
+        var kept = Commits.OrderBy(c => (c.Checkpoint.Epoch, c.Checkpoint.Step)).TakeLast(2).Concat(Commits.Where(c => c.InStore).TakeLast(4)).ToHashSet();
         Commits.RemoveAll(c => !kept.Contains(c));
     }
 

@@ -68,6 +68,19 @@ public sealed class LogRulesTests
         Assert.Equal([40L, 25, 20, 10], state.Ancestry(state.Entry).Select(c => c.Commit.Step));
     }
 
+    [Fact]
+    public void Those_in_memory_stay_while_they_are_the_two_furthest_on_whenever_an_upload_is_done()
+    {
+        var state = Committed(10)
+            .Then(_ => Entry(LogEntryKind.Commit, 1) with { Commit = Commit(15) with { InMemory = true, Copies = [CheckpointTier.Node] } })
+            .Then(_ => Entry(LogEntryKind.Commit, 1) with { Commit = Commit(16) with { InMemory = true, Copies = [CheckpointTier.Node] } })
+            .Then(_ => Entry(LogEntryKind.Commit, 1) with { Commit = Commit(17) with { InMemory = true, Copies = [CheckpointTier.Node] } })
+            .Then(_ => Entry(LogEntryKind.Commit, 1) with { Commit = Commit(14) });
+        Assert.Equal([15L], RetentionRule.Choose(state, new() { Last = 5 }).Select(c => c.Commit.Step));
+        Assert.Equal([17L, 16, 15, 14, 10], state.NewestFirst.Select(c => c.Commit.Step));
+        Assert.Equal([15L, 14, 10], state.Ancestry(state.Checkpoints.Values.Single(c => c.Commit.Step == 15).Entry).Select(c => c.Commit.Step));
+    }
+
     [Theory]
     [InlineData(1, 0, "80 90 100")]          // healthy 80 and 90, newest 100
     [InlineData(3, 0, "80 90 100")]

@@ -118,6 +118,34 @@ public sealed class MemoryCheckpointTests : TwoNodes
     }
 
     [Fact]
+    public async Task A_copy_of_a_later_step_outlives_an_upload_that_is_done_after_it_and_is_restored()
+    {
+        var gate = new TaskCompletionSource();
+        await using (var run = TestRun.Start(Store, 1, TestModel.World(2, 1, 7), storeOf: rank => rank == 1 ? new HeldStore(Store, gate.Task, times: 1) : Store, nearby: Nearby))
+        {
+            foreach (var session in run.Sessions) session.Save(TestRun.State(5));
+            foreach (var step in new[] { 6, 7 })
+            {
+                foreach (var session in run.Sessions) session.Save(TestRun.State(step), SaveKind.Memory);
+                while (!run.Sessions.All(s => s.IsReady(SaveKind.Memory))) await Task.Yield();
+            }
+
+            gate.SetResult();
+            await Task.WhenAll(run.Sessions.Select(s => s.WaitUntilSavedAsync(default)));
+            // The next copies come to nothing on one rank: what they displaced on the other must not be the newest that is whole.
+            run.Sessions[0].Save(TestRun.State(8), SaveKind.Memory);
+            while (!Directory.EnumerateDirectories(Path.Combine(A.Folder.Path, "checkpoints")).Any(d => d.Contains("step-000000008-", StringComparison.Ordinal))) await Task.Yield();
+        }
+
+        var state = await Log.ReadAsync(default);
+        Assert.Equal([5L, 6, 7], state.Checkpoints.Values.Select(c => c.Commit.Step).Order());
+        Assert.Equal(7, state.NewestFirst.First().Commit.Step);
+        await using var loader = Start(2);
+        Assert.Equal(7, (await loader.RestoreAsync(state.NewestFirst.First().ToSummary())).Checkpoint.Step);
+        Assert.True(loader.Holds(7, 2));
+    }
+
+    [Fact]
     public async Task A_save_that_no_node_has_room_for_fails_and_the_run_goes_on()
     {
         var full = Path.Combine(A.Folder.Path, "not-a-folder");

@@ -39,6 +39,9 @@ public sealed record LogState
     /// <summary>Those in the store.</summary>
     public IEnumerable<KnownCheckpoint> Durable => Checkpoints.Values.Where(c => !c.Commit.InMemory);
 
+    /// <summary>Those furthest on first: by step within an epoch, since a save to the store may be committed after one in memory that was begun later.</summary>
+    public IEnumerable<KnownCheckpoint> NewestFirst => Checkpoints.Values.OrderByDescending(c => (c.Epoch, c.Commit.Step, c.Entry));
+
     /// <summary>The newest healthy one whose step is not above <paramref name="step"/>; null when there is none.</summary>
     public KnownCheckpoint? LastHealthy(long step = long.MaxValue) => Healthy.LastOrDefault(c => c.Commit.Step <= step);
 
@@ -79,7 +82,7 @@ public sealed record LogState
     {
         for (var head = Checkpoints.GetValueOrDefault(entry); head is not null; head = Checkpoints.GetValueOrDefault(head.Commit.Parent))
         {
-            foreach (var same in Checkpoints.Values.Reverse().Where(c => c.Epoch == head.Epoch && c.Commit.Step <= head.Commit.Step)) yield return same;
+            foreach (var same in NewestFirst.Where(c => c.Epoch == head.Epoch && c.Commit.Step <= head.Commit.Step)) yield return same;
         }
     }
 

@@ -13,7 +13,7 @@ public static class RetentionRule
     public static IReadOnlyList<KnownCheckpoint> Choose(LogState state, RetentionSpec keep)
     {
         var newestFirst = state.Durable.Reverse().ToArray();
-        var inMemory = state.Checkpoints.Values.Reverse().Skip(NodeCopies.Kept).Where(c => c.Commit.InMemory);
+        var inMemory = state.NewestFirst.Skip(NodeCopies.Kept).Where(c => c.Commit.InMemory);
         var kept = newestFirst.Take(Math.Max(1, keep.Last))
             .Concat(newestFirst.Where(c => c.Verdict != HealthVerdict.Condemned).Take(Math.Max(1, keep.Last)))
             .Concat(newestFirst.Where(c => c.Verdict == HealthVerdict.Healthy).Take(LogRules.HealthyKept))

@@ -27,6 +27,7 @@ public sealed partial class CheckpointSession : ICheckpointSession
     private long _parent;
     private bool _lossScaling;
     private volatile string? _committed;   // rank 0: folder of the newest checkpoint known to be committed
+    private long _committedStep;   // its step; 0 when it is of an earlier epoch
     private volatile bool _uncertain = true;   // rank 0: the log must say which that is: nothing was restored, or the answer to a commit was lost
 
     public CheckpointSession(CheckpointSessionOptions options, TimeProvider time, ILogger<CheckpointSession> logger)
@@ -132,7 +133,7 @@ public sealed partial class CheckpointSession : ICheckpointSession
         CopyChoice? choice = null;
         try
         {
-            if (_uncertain) (_committed, _uncertain) = (NewestOf(await _log.ReadAsync(ct)), false);
+            if (_uncertain) AdoptNewest(await _log.ReadAsync(ct));
             choice = new(_committed);
         }
         catch (Exception e) when (e is StoreException or CheckpointException)
@@ -144,10 +145,15 @@ public sealed partial class CheckpointSession : ICheckpointSession
         return choice;
     }
 
-    private string? NewestOf(LogState log)
+    private void AdoptNewest(LogState log)
     {
-        var usable = log.Checkpoints.Values.Where(c => c.Verdict != HealthVerdict.Condemned).Reverse().ToArray();
-        return usable.FirstOrDefault(c => c.Epoch == _options.Epoch)?.Commit.Path ?? _committed ?? usable.FirstOrDefault()?.Commit.Path;
+        var usable = log.NewestFirst.Where(c => c.Verdict != HealthVerdict.Condemned).ToArray();
+        var newest = usable.FirstOrDefault(c => c.Epoch == _options.Epoch) ?? (_committed is null ? usable.FirstOrDefault() : null);
+        lock (_toStore)
+        {
+            if (newest is not null) (_committed, _committedStep) = (newest.Commit.Path, newest.Epoch == _options.Epoch ? newest.Commit.Step : 0);
+            _uncertain = false;
+        }
     }
 
     private LogbookEntry PassedOver(SkippedCheckpoint skipped, long step) => new()
@@ -261,7 +267,13 @@ public sealed partial class CheckpointSession : ICheckpointSession
 
         _uncertain = true;
         var (committed, bytes) = await _coordinator.CommitAsync(saving.Kind, folder, state, _parent, saving.Health, shards, ct);
-        (_committed, _uncertain) = (folder, false);
+        lock (_toStore)   // both kinds of save may end at once
+        {
+            // An upload may be done long after a copy in memory of a later step: that one is what must stay.
+            if (state.Step >= _committedStep) (_committed, _committedStep) = (folder, state.Step);
+            _uncertain = false;
+        }
+
         // One that lives in memory is gone before enough good steps could follow it.
         if (saving.Kind == SaveKind.Store) _health.Committed(committed.Entry, state.Step, saving.Health);
         _outcomes.Enqueue(new() { Step = state.Step, Kind = saving.Kind, Committed = true, Path = folder, Bytes = bytes, Duration = _time.GetElapsedTime(saving.Start) });
