@@ -80,7 +80,8 @@ public sealed class Replay
     {
         if (_training.IsSteady(_now) && Status.Phase is JobPhase.Running && _cluster.Pods.All(p => p.Agent is not null || p.Machine is null))
         {
-            var until = Math.Min(Math.Min(_training.NextStep + (_training.IsShort ? 0 : (_scene.StepsPerPass - 1) * _scene.Stages.Step), _training.BreaksAt), Math.Min(_faults.TryPeek(out var fault) ? fault.At : double.MaxValue, _cluster.NextChange));
+            var further = _training.IsShort ? 0 : Math.Min(_scene.StepsPerPass, _training.StepsLeft) - 1;
+            var until = Math.Min(Math.Min(_training.NextStep + further * _scene.Stages.Step, _training.BreaksAt), Math.Min(_faults.TryPeek(out var fault) ? fault.At : double.MaxValue, _cluster.NextChange));
             _now = Math.Max(_now + 0.001, until);
             _wake = _now;
             return;

@@ -44,6 +44,8 @@ public sealed class Training(Stages stages, bool memory, Random random, Cluster 
     public bool IsShort => _members.Length < Scene.Nodes;
 
     public double NextStep => _next;
+
+    public long StepsLeft => _plan!.Training.HyperParameters.TotalSteps - (Newest?.Step ?? _plan.Resume?.Step ?? 0);
     public double BreaksAt => _breaks;
 
     /// <summary>All members took the plan: workers start.</summary>
