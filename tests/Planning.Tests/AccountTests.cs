@@ -35,6 +35,35 @@ public sealed class AccountTests
     }
 
     [Fact]
+    public void An_interval_far_from_the_one_that_loses_the_least_is_told_and_auto_is_let_be()
+    {
+        var spec = Make.Job(nodes: 2, totalSteps: 200000).Spec.Checkpoint;
+        Assert.Equal(("True", "Followed"), After(spec with { Every = new() }));
+        Assert.Equal(("False", "CheckpointMoreOften"), After(spec with { Every = new() { Minutes = 1000 } }));
+        Assert.Equal(("False", "CheckpointLessOften"), After(spec with { Every = new() { Minutes = 1 } }));
+        // Where the nodes' memory holds checkpoints in between, what counts is how often they are made.
+        Assert.Equal(("True", "Followed"), After(spec with { Every = new() { Minutes = 1000 }, Memory = new() }));
+        Assert.Equal(("False", "CheckpointMoreOften"), After(spec with { Every = new(), Memory = new() { Every = new() { Minutes = 1000 } } }));
+
+        static (string, string) After(CheckpointSpec checkpoint)
+        {
+            var job = Make.Job(nodes: 2, totalSteps: 200000);
+            var world = new SimulatedWorld(job with { Spec = job.Spec with { Checkpoint = checkpoint, Topology = job.Spec.Topology with { SpareNodes = 3 } } }, nodes: 12) { Shape = r => r with { Timing = new() { CheckpointStall = 0.5 } } };
+            for (var epoch = 2; epoch <= 4; epoch++)
+            {
+                world.RunUntil(w => w.Status is { Phase: JobPhase.Running } && w.Status.Epoch == epoch - 1);
+                world.Run(8);
+                world.Agents.First(a => a.PodUid == world.Plan!.Members[1].PodUid).Fail(WorkerExit.Device, world.Now);
+            }
+
+            world.RunUntil(w => w.Status is { Phase: JobPhase.Running, Epoch: 4 });
+            world.Run(8);
+            Assert.NotNull(world.Status.Advice!.CheckpointEvery);
+            return Followed(world);
+        }
+    }
+
+    [Fact]
     public void Each_plan_tells_the_workers_how_often_machines_failed_so_far()
     {
         var world = new SimulatedWorld(Make.Job(nodes: 3, totalSteps: 20000), nodes: 10);
