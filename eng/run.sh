@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `make run`: the whole system on this machine. Starts the embedded control plane and the operator, trains examples/opt-tiny.yaml,
 # breaks a worker and a node on the way, and shows what happened. STORE=azurite keeps the checkpoints in Azurite, KEEP=1 the cluster after the end.
+# GRACE: how long a node is silent until it is NotReady.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -34,6 +35,6 @@ bin/opt-local run "$MANIFEST" \
     --operator bin/opt-operator --crds crds --nodes 3 --accelerators-per-node 1 \
     --image opt-trainer:local=bin/opt-trainer \
     --host-path /var/lib/opt/data="$CACHE/corpus" --host-path /var/lib/opt/checkpoints="$RUN/checkpoints" \
-    --state-dir "$RUN/cluster" --node-monitor-grace-period 20s --kill-worker-at 0.33 --fail-node-at 0.66 \
+    --state-dir "$RUN/cluster" --node-monitor-grace-period "${GRACE:-20s}" --kill-worker-at 0.33 --fail-node-at 0.66 \
     --dashboard-port "${DASHBOARD_PORT:-8090}" ${KEEP:+--keep} "$@"
 [ "$STORE" != directory ] || echo "  store        $RUN/checkpoints (the pods' /checkpoints)"

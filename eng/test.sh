@@ -1,21 +1,23 @@
 #!/usr/bin/env bash
 # Runs every test project and ends with "N passed, N failed, N skipped". Usage: eng/test.sh [PROJECT]... (default: all)
-# OPT_SOAK=1 makes the seeded tests run their full sets.
+# OPT_SOAK=1 makes the seeded tests run their full sets. EndToEnd, which waits half of its time, runs beside the others.
 # A test that fails runs once more by itself: one that passes then counts as passed, and is printed as unstable with how it failed, which is a bug to mend.
 # What failed stands once more, short, above the last line: the end is what people see first.
-set -uo pipefail
+set -uom pipefail # m: what runs in the background must hear of SIGINT, and has a process group of its own
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 ALL="Layout Api.Tests Planning.Tests Kubernetes.Tests LocalCluster.Tests Operator.Tests Torch.Tests Trainer.Tests Scenarios EndToEnd"
 LOGS="$ROOT/artifacts/test-logs"
 mkdir -p "$LOGS"
-passed=0 failed=0 skipped=0 summary_of_failures=""
+rm -f "$LOGS"/*.counts "$LOGS"/*.why
 
 # run LOG ARGS...: the tests of $project; sets total, bad and skip.
 run() {
     local log=$1 summary errors
     shift
-    timeout "${TEST_TIMEOUT:-900}" dotnet "artifacts/bin/$project/release/Opt.$project.dll" -noColor "$@" >"$log" 2>&1
+    timeout "${TEST_TIMEOUT:-900}" dotnet "artifacts/bin/$project/release/Opt.$project.dll" -noColor "$@" >"$log" 2>&1 </dev/null &
+    running=$!
+    wait "$running"
     rc=$?
     summary=$(grep -oE 'Total: [0-9]+, Errors: [0-9]+, Failed: [0-9]+, Skipped: [0-9]+' "$log" | tail -1)
     read -r total errors bad skip <<<"$(grep -oE '[0-9]+' <<<"$summary" | tr '\n' ' ')"
@@ -54,24 +56,43 @@ again() {
     total=$first_total skip=$first_skip
 }
 
-for project in ${@:-$ALL}; do
-    started=$SECONDS
-    log="$LOGS/$project.log"
+# one: the tests of $project, what failed once more; prints how that went, and leaves its counts and failures in files.
+one() {
+    local started=$SECONDS log="$LOGS/$project.log"
     run "$log"
     [ "$bad" -eq 0 ] || again "$log"
-    passed=$((passed + total - bad - skip)) failed=$((failed + bad)) skipped=$((skipped + skip))
+    echo $((total - bad - skip)) "$bad" "$skip" >"$LOGS/$project.counts"
     printf '%-20s %4d passed, %d failed, %d skipped, %d s\n' "$project" $((total - bad - skip)) "$bad" "$skip" $((SECONDS - started))
     if [ "$bad" -gt 0 ]; then
-        summary_of_failures+="$(why "$log")"$'\n'
+        why "$log" >"$LOGS/$project.why"
         grep -E '\[FAIL\]' -A 12 "$log" | head -120
         grep -q '\[FAIL\]' "$log" || tail -30 "$log"
     fi
     grep -E '\[SKIP\]' -A 1 "$log" || true
-done
+}
 
-if [ -n "$summary_of_failures" ]; then
+# lane PROJECT...: one after the other; what a project has to say is printed in one piece.
+lane() {
+    local running=""
+    trap 'kill "$running" 2>/dev/null; exit 143' TERM
+    for project in "$@"; do
+        one >"$LOGS/$project.said"
+        flock "$LOGS" cat "$LOGS/$project.said"
+    done
+}
+
+projects=" ${*:-$ALL} " lanes=()
+lane ${projects/ EndToEnd / } &
+lanes+=($!)
+[[ $projects != *" EndToEnd "* ]] || { lane EndToEnd & lanes+=($!); }
+trap 'trap - INT TERM; kill "${lanes[@]}" 2>/dev/null; wait; exit 130' INT TERM
+wait
+
+read -r passed failed skipped counted <<<"$(cat "$LOGS"/*.counts | awk '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0, NR }')"
+failed=$((failed + $(wc -w <<<"$projects") - counted)) # a project that left no counts did not run to its end
+if [ "$failed" -gt 0 ]; then
     echo "what failed:"
-    printf '%s' "$summary_of_failures"
+    cat "$LOGS"/*.why
 fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -48,7 +48,7 @@ public sealed class ChartTests : IAsyncLifetime
         Assert.Contains("spec.data.train[0].path: \"../kjv\" is not allowed", (await _plane.TryAsync("kubectl", Cancelled, "apply", "-f", bad)).Error, StringComparison.Ordinal);
 
         // Agents, probes and the copies that nodes hold for each other over TLS, as a job asks for it.
-        var manifest = await _plane.FileAsync("job.yaml", TinyManifest.WithSteps(steps: 100_000, checkpointEvery: 50, memoryEvery: 20).Replace("    device: cpu\n", "    device: cpu\n    network: {tls: true}\n", StringComparison.Ordinal));
+        var manifest = await _plane.FileAsync("job.yaml", TinyManifest.WithSteps(steps: 100_000, checkpointEvery: 50, memoryEvery: 20, sequences: 2).Replace("    device: cpu\n", "    device: cpu\n    network: {tls: true}\n", StringComparison.Ordinal));
         await KubectlAsync("apply", "-f", manifest);
         await _plane.EventuallyAsync("steps are taken", async () => long.Parse("0" + await KubectlAsync("get", "otj", "opt-tiny", "-o", "jsonpath={.status.step}"), System.Globalization.CultureInfo.InvariantCulture) >= 2, Cancelled, seconds: 120);
         Assert.Equal("Running", await KubectlAsync("get", "otj", "opt-tiny", "-o", "jsonpath={.status.phase}"));

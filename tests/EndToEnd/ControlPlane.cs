@@ -112,7 +112,7 @@ public sealed class ControlPlane : IAsyncDisposable
         while (!await condition())
         {
             if (TimeProvider.System.GetElapsedTime(started).TotalSeconds > seconds) throw new TimeoutException($"Not within {seconds} s: {what}.\n{Diagnosis()}");
-            await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System, ct);
+            await Task.Delay(TimeSpan.FromMilliseconds(400), TimeProvider.System, ct);
         }
     }
 

@@ -45,8 +45,8 @@ public sealed class DiagnosticsTests : IAsyncLifetime
         await FoundAsync(faulty);
     }
 
-    private static string Manifest => TinyManifest.WithSteps(100_000, checkpointEvery: 50)
-        .Replace("          - name: trainer\n", "          - name: trainer\n            env:\n              - {name: OPT_FAULT_FOLDER, value: /checkpoints/faults}\n", StringComparison.Ordinal);
+    private static string Manifest => TinyManifest.WithSteps(100_000, checkpointEvery: 50, sequences: 2)
+        .Replace("            env:\n", "            env:\n              - {name: OPT_FAULT_FOLDER, value: /checkpoints/faults}\n", StringComparison.Ordinal);
 
     private async Task FoundAsync(string faulty)
     {

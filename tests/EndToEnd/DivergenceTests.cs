@@ -82,7 +82,7 @@ public sealed class DivergenceTests : IAsyncLifetime
     [InlineData("Enforce"), InlineData("Shadow"), InlineData("")]
     public async Task A_bit_flipped_in_one_workers_weights_costs_its_node_and_no_hyper_parameter_where_a_policy_may_act(string mode)
     {
-        await _drill.ApplyAsync(DivergenceDrill.Manifest(mode).Replace("          - name: trainer\n", "          - name: trainer\n            env:\n              - {name: OPT_FAULT_FOLDER, value: /checkpoints/faults}\n", StringComparison.Ordinal));
+        await _drill.ApplyAsync(DivergenceDrill.Manifest(mode).Replace("            env:\n", "            env:\n              - {name: OPT_FAULT_FOLDER, value: /checkpoints/faults}\n", StringComparison.Ordinal));
         await _drill.StepReachedAsync(DivergenceDrill.Untroubled);
         await _drill.FlipBitAsync(rank: 1);
 

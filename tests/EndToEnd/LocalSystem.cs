@@ -79,7 +79,7 @@ internal sealed class LocalSystem : IAsyncDisposable
         while (!await condition())
         {
             if (TimeProvider.System.GetTimestamp() > deadline) throw new TimeoutException($"Not within {seconds} s: {what}.\n{Diagnosis()}");
-            await Task.Delay(TimeSpan.FromMilliseconds(300), TimeProvider.System, ct);
+            await Task.Delay(TimeSpan.FromMilliseconds(600), TimeProvider.System, ct);
         }
     }
 

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Opt.EndToEnd;
 
-/// <summary><c>make run</c> itself, with fewer steps.</summary>
+/// <summary><c>make run</c> itself, with fewer and smaller steps, and a lost node noticed sooner.</summary>
 public sealed partial class MakeRunTests
 {
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
@@ -19,11 +19,13 @@ public sealed partial class MakeRunTests
         var example = store == "directory" ? "opt-tiny.yaml" : "opt-tiny-azurite.yaml";
         var manifest = Path.Combine(Directory.CreateTempSubdirectory("opt-run-").FullName, example);
         await File.WriteAllTextAsync(manifest, (await File.ReadAllTextAsync(Repo.PathOf("examples", example), Cancelled))
-            .Replace("totalTokens: 307200", "totalTokens: 92160", StringComparison.Ordinal).Replace("every: {steps: 20}", "every: {steps: 10}", StringComparison.Ordinal), Cancelled);
+            .Replace("totalTokens: 307200", "totalTokens: 15360", StringComparison.Ordinal).Replace("batchTokens: 1024", "batchTokens: 256", StringComparison.Ordinal)
+            .Replace("microBatchSequences: 4", "microBatchSequences: 1", StringComparison.Ordinal).Replace("every: {steps: 20}", "every: {steps: 10}", StringComparison.Ordinal), Cancelled);
         var start = new ProcessStartInfo(Repo.PathOf("eng", "run.sh")) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Repo.PathOf() };
         start.Environment["MANIFEST"] = manifest;
         start.Environment["STORE"] = store;
         start.Environment["DASHBOARD_PORT"] = "0";
+        start.Environment["GRACE"] = "10s";
 
         using var process = Process.Start(start)!;
         var stderr = process.StandardError.ReadToEndAsync(Cancelled);
