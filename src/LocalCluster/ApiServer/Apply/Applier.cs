@@ -50,8 +50,9 @@ public static class Applier
         {
             var entries = Books(kind, live, context);
             var applied = Typed(kind, config);
-            var (item, books) = Apply(target, ManagedFields.Bare(live), applied, entries, request);
-            if (item.SameAs(ManagedFields.Bare(live)) && Settled(books, entries)) return live;
+            var bare = ManagedFields.Bare(live);
+            var (item, books) = Apply(target, bare, applied, entries, request);
+            if (item.SameAs(bare) && Settled(books, entries)) return live;
             item["apiVersion"] = kind.ApiVersion;
             item["kind"] = kind.Kind;
             var decoded = kind.Codec.Decode(item, null);

@@ -26,6 +26,7 @@ internal sealed record Comparison(FieldSet Added, FieldSet Modified, FieldSet Re
         var empty = IsEmpty(before.Value) && IsEmpty(after.Value);   // an empty container is a leaf, to keep it apart from none
         if (Types.IsAtomic(resolved) || empty) return Leaf(before, after);
         if (type is DeducedSchema && before.Value is not null && after.Value is not null && before.Value.GetValueKind() != after.Value.GetValueKind()) return Leaf(before, after);
+        if (resolved is not ListSchema && before.There && after.There && before.Value.SameAs(after.Value)) return Same;
         var below = resolved is ListSchema list ? Items(before.Value as JsonArray, after.Value as JsonArray, list) : Members(before.Value as JsonObject, after.Value as JsonObject, resolved);
         var whole = FieldSet.Leaf;
         if (!before.There) return below with { Added = below.Added.Union(whole) };

@@ -14,9 +14,12 @@ public sealed class FieldSet
     /// <summary>The set of nothing but its own root, which marks a leaf below some path.</summary>
     public static readonly FieldSet Leaf = new(true, []);
 
-    private readonly SortedDictionary<string, FieldSet> _children;
+    private static readonly Comparer<KeyValuePair<string, FieldSet>> ByElement = Comparer<KeyValuePair<string, FieldSet>>.Create((a, b) => string.CompareOrdinal(a.Key, b.Key));
 
-    private FieldSet(bool isMember, SortedDictionary<string, FieldSet> children)
+    // Sorted, without doubles: sets are made and merged with every write, and a search tree for each node costs ten times as much.
+    private readonly KeyValuePair<string, FieldSet>[] _children;
+
+    private FieldSet(bool isMember, KeyValuePair<string, FieldSet>[] children)
     {
         IsMember = isMember;
         _children = children;
@@ -25,52 +28,68 @@ public sealed class FieldSet
     /// <summary>The path to this node is in the set.</summary>
     public bool IsMember { get; }
 
-    public IReadOnlyDictionary<string, FieldSet> Children => _children;
+    /// <summary>What lies below, by element.</summary>
+    public IReadOnlyList<KeyValuePair<string, FieldSet>> Children => _children;
 
-    public bool IsEmpty => !IsMember && _children.Count == 0;
+    public bool IsEmpty => !IsMember && _children.Length == 0;
 
-    /// <summary>A node; empty children are left out.</summary>
+    /// <summary>A node; empty children are left out, and of two with the same element the later one counts.</summary>
     public static FieldSet Of(bool isMember, IEnumerable<KeyValuePair<string, FieldSet>> children)
     {
-        var kept = new SortedDictionary<string, FieldSet>(StringComparer.Ordinal);
-        foreach (var (element, below) in children)
+        var kept = new List<KeyValuePair<string, FieldSet>>();
+        var isSorted = true;
+        foreach (var child in children)
         {
-            if (!below.IsEmpty) kept[element] = below;
+            if (child.Value.IsEmpty) continue;
+            isSorted = isSorted && (kept.Count == 0 || string.CompareOrdinal(kept[^1].Key, child.Key) < 0);
+            kept.Add(child);
         }
 
-        return kept.Count > 0 ? new FieldSet(isMember, kept) : isMember ? Leaf : Empty;
+        return Made(isMember, isSorted ? kept : Sorted(kept));
     }
 
-    public FieldSet Child(string element) => _children.GetValueOrDefault(element, Empty);
+    public FieldSet Child(string element) => Find(element) ?? Empty;
 
     public FieldSet Union(FieldSet other)
     {
-        if (other.IsEmpty) return this;
+        if (other.IsEmpty || ReferenceEquals(this, other)) return this;
         if (IsEmpty) return other;
-        var elements = _children.Keys.Union(other._children.Keys);
-        return Of(IsMember || other.IsMember, elements.Select(e => KeyValuePair.Create(e, Child(e).Union(other.Child(e)))));
+        var merged = new List<KeyValuePair<string, FieldSet>>(_children.Length + other._children.Length);
+        int mine = 0, theirs = 0;
+        while (mine < _children.Length || theirs < other._children.Length)
+        {
+            var order = mine == _children.Length ? 1 : theirs == other._children.Length ? -1 : string.CompareOrdinal(_children[mine].Key, other._children[theirs].Key);
+            merged.Add(order < 0 ? _children[mine] : order > 0 ? other._children[theirs] : KeyValuePair.Create(_children[mine].Key, _children[mine].Value.Union(other._children[theirs].Value)));
+            if (order <= 0) mine++;
+            if (order >= 0) theirs++;
+        }
+
+        return Made(IsMember || other.IsMember, merged);
     }
 
-    public FieldSet Intersect(FieldSet other) =>
-        Of(IsMember && other.IsMember, _children.Where(c => other._children.ContainsKey(c.Key)).Select(c => KeyValuePair.Create(c.Key, c.Value.Intersect(other.Child(c.Key)))));
+    public FieldSet Intersect(FieldSet other) => other.IsEmpty || IsEmpty ? Empty : Each(IsMember && other.IsMember, (element, below) => other.Find(element) is { } there ? below.Intersect(there) : Empty);
 
     /// <summary>Members that are not members of <paramref name="other"/>.</summary>
-    public FieldSet Except(FieldSet other)
-    {
-        if (other.IsEmpty || IsEmpty) return this;
-        return Of(IsMember && !other.IsMember, _children.Select(c => KeyValuePair.Create(c.Key, c.Value.Except(other.Child(c.Key)))));
-    }
+    public FieldSet Except(FieldSet other) => other.IsEmpty || IsEmpty ? this : Each(IsMember && !other.IsMember, (element, below) => below.Except(other.Child(element)));
 
     /// <summary>Members that are neither members of <paramref name="other"/> nor below one.</summary>
     public FieldSet ExceptBelow(FieldSet other)
     {
         if (other.IsMember) return Empty;
-        return other.IsEmpty ? this : Of(IsMember, _children.Select(c => KeyValuePair.Create(c.Key, c.Value.ExceptBelow(other.Child(c.Key)))));
+        return other.IsEmpty || IsEmpty ? this : Each(IsMember, (element, below) => below.ExceptBelow(other.Child(element)));
     }
 
-    public bool SetEquals(FieldSet other) =>
-        IsMember == other.IsMember && _children.Count == other._children.Count &&
-        _children.All(c => other._children.TryGetValue(c.Key, out var there) && c.Value.SetEquals(there));
+    public bool SetEquals(FieldSet other)
+    {
+        if (ReferenceEquals(this, other)) return true;
+        if (IsMember != other.IsMember || _children.Length != other._children.Length) return false;
+        for (var i = 0; i < _children.Length; i++)
+        {
+            if (_children[i].Key != other._children[i].Key || !_children[i].Value.SetEquals(other._children[i].Value)) return false;
+        }
+
+        return true;
+    }
 
     /// <summary>Every member, as the elements that lead to it.</summary>
     public IEnumerable<IReadOnlyList<string>> Paths()
@@ -86,7 +105,7 @@ public sealed class FieldSet
     public JsonObject ToJson()
     {
         var json = new JsonObject();
-        if (IsMember && _children.Count > 0) json["."] = new JsonObject();
+        if (IsMember && _children.Length > 0) json["."] = new JsonObject();
         foreach (var (element, below) in _children) json[element] = below.ToJson();
         return json;
     }
@@ -97,5 +116,39 @@ public sealed class FieldSet
         if (json is not JsonObject map) return Empty;
         var children = map.Where(m => m.Key != "." && m.Key.Length > 1 && m.Key[1] == ':').Select(m => KeyValuePair.Create(PathElement.Canonical(m.Key), FromJson(m.Value, false)));
         return Of(!isRoot && (map.Count == 0 || map.ContainsKey(".")), children);
+    }
+    private static FieldSet Made(bool isMember, List<KeyValuePair<string, FieldSet>> children) => children.Count > 0 ? new FieldSet(isMember, [.. children]) : isMember ? Leaf : Empty;
+
+    private static List<KeyValuePair<string, FieldSet>> Sorted(List<KeyValuePair<string, FieldSet>> children)
+    {
+        var sorted = new List<KeyValuePair<string, FieldSet>>(children.Count);
+        foreach (var child in children.OrderBy(c => c.Key, StringComparer.Ordinal))
+        {
+            if (sorted.Count > 0 && sorted[^1].Key == child.Key) sorted[^1] = child;
+            else sorted.Add(child);
+        }
+
+        return sorted;
+    }
+
+    /// <summary>This set with its children changed; itself where nothing changes.</summary>
+    private FieldSet Each(bool isMember, Func<string, FieldSet, FieldSet> change)
+    {
+        var changed = isMember != IsMember;
+        var kept = new List<KeyValuePair<string, FieldSet>>(_children.Length);
+        foreach (var (element, below) in _children)
+        {
+            var next = change(element, below);
+            changed |= !ReferenceEquals(next, below);
+            if (!next.IsEmpty) kept.Add(KeyValuePair.Create(element, next));
+        }
+
+        return changed ? Made(isMember, kept) : this;
+    }
+
+    private FieldSet? Find(string element)
+    {
+        var at = Array.BinarySearch(_children, KeyValuePair.Create(element, Empty), ByElement);
+        return at < 0 ? null : _children[at].Value;
     }
 }

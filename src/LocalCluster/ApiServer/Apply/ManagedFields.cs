@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
 using Opt.LocalCluster.ApiServer.Json;
 using Opt.LocalCluster.ApiServer.Kinds;
@@ -17,6 +19,8 @@ public static class ManagedFields
         KeyValuePair.Create("f:metadata", FieldSet.Of(true, ((string[])["name", "namespace", "creationTimestamp", "selfLink", "uid", "generation", "managedFields", "resourceVersion", "clusterName"])
             .Select(n => KeyValuePair.Create("f:" + n, FieldSet.Leaf)))),
     ]);
+
+    private static readonly ConditionalWeakTable<ResourceKind, ConcurrentDictionary<string, FieldSet>> Resets = [];
 
     /// <summary>A creator cannot say who owns what.</summary>
     public static void Strip(JsonObject item) => item.Metadata().Remove("managedFields");
@@ -54,8 +58,13 @@ public static class ManagedFields
     /// <summary>Equal except for when managers last changed something.</summary>
     public static bool SameButForTimes(JsonObject a, JsonObject b)
     {
-        var (x, y) = (Timeless(a), Timeless(b));
-        return x.SameAs(y);
+        if (a.Count != b.Count) return false;
+        foreach (var (name, value) in a)
+        {
+            if (name != "metadata" && !(b.TryGetPropertyValue(name, out var other) && value.SameAs(other))) return false;
+        }
+
+        return TimelessMetadata(a).SameAs(TimelessMetadata(b));
     }
 
     internal static List<ManagerEntry> Read(JsonObject item) => [.. (item.Arr("metadata", "managedFields") ?? []).Select(ManagerEntry.Read).OfType<ManagerEntry>()];
@@ -69,7 +78,9 @@ public static class ManagedFields
     }
 
     /// <summary>The fields that a write through a subresource (or the main resource) does not own.</summary>
-    internal static FieldSet Reset(ResourceKind kind, string? subresource) =>
+    internal static FieldSet Reset(ResourceKind kind, string? subresource) => Resets.GetOrCreateValue(kind).GetOrAdd(subresource ?? "", _ => ResetOf(kind, subresource));
+
+    private static FieldSet ResetOf(ResourceKind kind, string? subresource) =>
         FieldSet.Of(false, kind.Rules.ResetFields(subresource).Select(Path).GroupBy(p => p.Key).Select(g => KeyValuePair.Create(g.Key, g.Aggregate(FieldSet.Empty, (all, one) => all.Union(one.Value)))));
 
     internal static FieldSet WithoutUnowned(FieldSet set) => set.Except(Unowned);
@@ -77,11 +88,25 @@ public static class ManagedFields
     /// <summary>The object without what ownership is not about.</summary>
     internal static JsonObject Bare(JsonObject item)
     {
-        var bare = item.Copy();
-        bare.Remove("apiVersion");
-        bare.Remove("kind");
-        (bare["metadata"] as JsonObject)?.Remove("managedFields");
+        var bare = new JsonObject();
+        foreach (var (name, value) in item)
+        {
+            if (name == "metadata" && value is JsonObject metadata) bare[name] = Without(metadata, "managedFields");
+            else if (name is not ("apiVersion" or "kind")) bare[name] = value?.DeepClone();
+        }
+
         return bare;
+    }
+
+    private static JsonObject Without(JsonObject map, string left)
+    {
+        var rest = new JsonObject();
+        foreach (var (name, value) in map)
+        {
+            if (name != left) rest[name] = value?.DeepClone();
+        }
+
+        return rest;
     }
 
     /// <summary>An object of the kind with nothing in it but what is always written.</summary>
@@ -94,7 +119,7 @@ public static class ManagedFields
     {
         var names = dotted.Split('.');
         var set = names.Reverse().Aggregate(FieldSet.Leaf, (below, name) => FieldSet.Of(false, [KeyValuePair.Create("f:" + name, below)]));
-        return set.Children.Single();
+        return set.Children[0];
     }
 
     private static void Take(List<ManagerEntry> kept, ManagerEntry taker, List<ManagerEntry> before)
@@ -125,10 +150,10 @@ public static class ManagedFields
     // A single empty entry is how a client asks to start the books anew.
     private static bool IsReset(JsonObject item) => item.Arr("metadata", "managedFields") is [JsonObject entry] && string.IsNullOrEmpty(entry.Str("manager")) && string.IsNullOrEmpty(entry.Str("operation"));
 
-    private static JsonObject Timeless(JsonObject item)
+    private static JsonNode? TimelessMetadata(JsonObject item)
     {
-        var copy = item.Copy();
-        foreach (var entry in copy.Items("metadata", "managedFields")) entry.Remove("time");
+        var copy = item["metadata"]?.DeepClone();
+        foreach (var entry in copy.Items("managedFields")) entry.Remove("time");
         return copy;
     }
 }

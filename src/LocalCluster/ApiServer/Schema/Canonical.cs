@@ -63,6 +63,12 @@ public static class Canonical
         foreach (var field in type.Fields)
         {
             var value = source[field.Name];
+            if (value is null)
+            {
+                if (field.Always) result[field.Name] = field.Pointer ? null : Zero(field.Type);
+                continue;
+            }
+
             var below = path.Length == 0 ? field.Name : $"{path}.{field.Name}";
             var read = field.OrBool && value is JsonValue ? value.DeepClone() : Read(value, field.Type, context, below);
             if (Kept(read, field)) result[field.Name] = read;
