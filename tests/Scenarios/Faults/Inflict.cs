@@ -7,14 +7,14 @@ using Xunit;
 namespace Opt.Scenarios.Faults;
 
 /// <summary>Makes a fault happen in a world.</summary>
-internal sealed class Inflict(Scenario world)
+internal sealed class Inflict(Scenario world, People people)
 {
     private readonly List<(string Node, bool Rebooted)> _dead = [];
 
     public async Task DoAsync(FaultStep step)
     {
         if (step.Fault < WorldFault.EditLive) await BreakAsync(step);
-        else if (step.Fault < FaultStep.FirstHarmless) await EditAsync(step);
+        else if (step.Fault < FaultStep.FirstHarmless) await people.DoAsync(step);
         else if (step.Fault < WorldFault.KillLeader) Disturb(step);
         else await StrikeOperatorAsync(step);
     }
@@ -26,7 +26,7 @@ internal sealed class Inflict(Scenario world)
         Mend();
         foreach (var stopped in world.Operators) stopped.Clock.Continue();
         foreach (var node in await world.ListAsync(ResourceId.Nodes, null)) await ReleaseAsync((string)node["metadata"]!["name"]!);
-        await EditAsync(new(WorldFault.Resume, 0, 0));
+        await people.MendAsync();
     }
 
     private async Task BreakAsync(FaultStep step)
@@ -77,20 +77,6 @@ internal sealed class Inflict(Scenario world)
     {
         foreach (var (node, rebooted) in _dead) world.Nodes.Revive(node, rebooted);
         _dead.Clear();
-    }
-
-    private async Task EditAsync(FaultStep step)
-    {
-        JsonObject? spec = step.Fault switch
-        {
-            WorldFault.EditLive => new() { ["training"] = new JsonObject { ["gradientClip"] = 1 + step.Pick } },
-            WorldFault.EditRelaunch => new() { ["training"] = new JsonObject { ["microBatchSequences"] = 1 + step.Pick % 4 } },
-            WorldFault.EditTemplate when step.Pick < 30 => new() { ["pod"] = new JsonObject { ["image"] = $"opt-trainer:{step.Pick}" } },
-            WorldFault.Suspend when step.Pick < 30 => new() { ["suspend"] = true },
-            WorldFault.Resume => new() { ["suspend"] = false },
-            _ => null,
-        };
-        if (spec is not null) await world.EditJobAsync(new() { ["spec"] = spec });
     }
 
     private void Disturb(FaultStep step)

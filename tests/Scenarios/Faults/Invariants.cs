@@ -9,10 +9,11 @@ using Opt.Scenarios.World;
 namespace Opt.Scenarios.Faults;
 
 /// <summary>What must hold whatever happened, looked up in the API server, at the agents and on the wire. Numbers are those of the design's list.</summary>
-internal sealed class Invariants(Scenario world)
+internal sealed class Invariants(Scenario world, People people)
 {
     private readonly SortedDictionary<(long Epoch, int Revision), (string Text, RunPlan Plan)> _plans = [];
     private readonly Dictionary<string, string> _logbook = [];
+    private readonly StoreInvariants _store = new(world);
 
     public IReadOnlyList<RunPlan> Plans => [.. _plans.Values.Select(p => p.Plan)];
 
@@ -23,6 +24,7 @@ internal sealed class Invariants(Scenario world)
         Status(status);
         Writes();
         await NodesAsync();
+        await _store.CheckAsync(status);
     }
 
     /// <summary>For the end: everything that was done can be read somewhere (8).</summary>
@@ -44,6 +46,7 @@ internal sealed class Invariants(Scenario world)
 
         Holds(_plans.Count == 0 || _plans.Keys.Last().CompareTo(id) < 0, 4, $"plan {id} was made after {(_plans.Count == 0 ? default : _plans.Keys.Last())}");
         Holds(_plans.Values.All(p => p.Plan.Cause.Id != plan.Cause.Id), 5, $"a second plan for the cause {plan.Cause.Id}");
+        Holds(!people.Invalid.Contains((plan.JobUid, plan.SpecGeneration)), 10, $"plan {id} was made from generation {plan.SpecGeneration} of the spec, which is not valid");
         if (plan.Revision == 0) Launch(plan);
         Budgets(plan);
         _plans.Add(id, (text, plan));
@@ -52,9 +55,10 @@ internal sealed class Invariants(Scenario world)
     private void Launch(RunPlan plan)
     {
         Holds(world.Agents.Behind.ContainsKey(plan.Epoch), 1, $"epoch {plan.Epoch} was planned without a fence");
-        Holds(plan.Resume?.Step == world.Agents.Behind[plan.Epoch], 1, $"epoch {plan.Epoch} goes on from step {plan.Resume?.Step}, behind its fence was step {world.Agents.Behind[plan.Epoch]}");
+        Holds(plan.Resume?.Step == world.Agents.Behind[plan.Epoch], _plans.Values.Any(p => p.Plan.JobUid == plan.JobUid) ? 1 : 11, $"epoch {plan.Epoch} goes on from step {plan.Resume?.Step}, behind its fence was step {world.Agents.Behind[plan.Epoch]}");
         Holds(plan.Members.Select(m => m.PodUid).Distinct().Count() == plan.Members.Count, 4, $"a pod holds two rank blocks in epoch {plan.Epoch}");
         Holds(plan.Members.Select(m => m.Node).Distinct().Count() == plan.Members.Count, 4, $"two members share a node in epoch {plan.Epoch}");
+        _store.Resumes(plan);
         if (_plans.Values.LastOrDefault().Plan is not { } before) return;
         foreach (var (member, rank) in before.Members.Select((m, i) => (m, i)))
         {
@@ -93,7 +97,7 @@ internal sealed class Invariants(Scenario world)
         foreach (var node in quarantined) Holds((bool?)node["spec"]?["unschedulable"] == true, 7, $"{node["metadata"]!["name"]} is labelled and not cordoned");
     }
 
-    private static void Holds(bool holds, int invariant, string otherwise)
+    internal static void Holds(bool holds, int invariant, string otherwise)
     {
         if (!holds) throw new InvalidOperationException($"invariant {invariant} is broken: {otherwise}");
     }

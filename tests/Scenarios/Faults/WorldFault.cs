@@ -12,7 +12,7 @@ public enum WorldFault
     KillNode, CutNode, BringNodesBack,
 
     // People
-    EditLive, EditRelaunch, EditTemplate, Suspend, Resume,
+    EditLive, EditRelaunch, EditTemplate, EditInvalid, Suspend, Resume, CondemnCheckpoint, DeleteCheckpointObject, NewCluster,
 
     // Networks around the operator; training goes on
     CutAgentFromLeader, CutAgentsFromLeader, CutApiServerFromLeader, CutApiServerFromAll, LoseRequests, MendNetworks,

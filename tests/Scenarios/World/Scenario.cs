@@ -23,6 +23,7 @@ internal sealed class Scenario : IAsyncDisposable
     public static readonly ResourceId Checkpoints = new(OptTrainingJob.Group, OptTrainingJob.Version, OptCheckpoint.Plural);
     public static readonly Caller User = new("alice", "kubectl", ["system:masters", "system:authenticated"]);
     public static readonly ResourceId Crds = new("apiextensions.k8s.io", "v1", "customresourcedefinitions");
+    private static readonly Lazy<JsonObject[]> Definitions = new(() => [.. Directory.GetFiles(Repo.PathOf("crds"), "*.yaml").Order(StringComparer.Ordinal).Select(f => Yaml.Parse(File.ReadAllText(f))[0].AsObject())]);
     private readonly EmbeddedApiServer _server;
     private readonly ControlPlane _plane;
     private readonly List<ITimer> _timers = [];
@@ -97,7 +98,7 @@ internal sealed class Scenario : IAsyncDisposable
         var plane = new ControlPlane(context, server.Context.Kinds, new());
         await plane.StartAsync(ct);
         var scenario = new Scenario(server, plane, context, await ClusterLink.ToAsync(server, permissions?.User, ct), clock);
-        foreach (var definition in Directory.GetFiles(Repo.PathOf("crds"), "*.yaml").Order(StringComparer.Ordinal)) await server.Api.CreateAsync(Crds, null, Yaml.Parse(await File.ReadAllTextAsync(definition, ct))[0].AsObject(), User, ct);
+        foreach (var definition in Definitions.Value) await server.Api.CreateAsync(Crds, null, definition.DeepClone().AsObject(), User, ct);
         await server.Api.CreateAsync(new("", "v1", "namespaces"), null, new() { ["metadata"] = new JsonObject { ["name"] = "ml" } }, User, ct);
         if (permissions is not null) await permissions.GrantAsync(server.Api, User, ct);
         for (var i = 0; i < nodes; i++) await scenario.Nodes.AddAsync($"node-{i}", ct);

@@ -21,6 +21,7 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
     private readonly List<(long Epoch, CheckpointSummary Checkpoint)> _commits = [];
     private readonly HashSet<long> _launched = [];
     private TaskCompletionSource _stepped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly SavesUnderWay _saves = new();
     private long _fenced, _entry, _ticks;
 
     public string StoreOwner { get; set; } = "";
@@ -52,6 +53,18 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
     public IReadOnlyList<CheckpointSummary> Commits
     {
         get { lock (_gate) return [.. _commits.Select(c => c.Checkpoint)]; }
+    }
+
+    /// <summary>A save becomes visible a second after it was begun, unless a member is gone by then or a newer epoch fenced it off.</summary>
+    public bool SavesTakeTime { get; set; }
+
+    /// <summary>How many checkpoints the trainer keeps besides the last two healthy and those that are pinned; null for all.</summary>
+    public int? KeepLast { get; set; }
+
+    /// <summary>All checkpoints there ever were, and those that the trainer's own retention let go, as copies.</summary>
+    public (IReadOnlyList<CheckpointSummary> Committed, IReadOnlyList<CheckpointSummary> Retired, int Torn) History
+    {
+        get { lock (_gate) return ([.. _saves.Committed], [.. _saves.Retired], _saves.Torn); }
     }
 
     public IEnumerable<SimulatedAgent> All => _byIp.Values;
@@ -111,6 +124,7 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
         {
             var isDue = ++_ticks % SecondsPerStep == 0;
             var alive = _byIp.Where(a => !_cut.ContainsKey(a.Key)).ToDictionary(a => a.Value.PodUid, a => a.Value, StringComparer.Ordinal);
+            if (_saves.Finished(alive, _fenced) is { } saved) Commit(saved.Epoch, saved.Step);
             foreach (var plan in alive.Values.Select(a => a.Plan).OfType<RunPlan>().GroupBy(p => p.Epoch).Select(g => g.First()).ToArray())
             {
                 var members = plan.Members.Select(m => alive.GetValueOrDefault(m.PodUid) is { } a && a.Instance == m.AgentInstance && a.Plan?.Epoch == plan.Epoch ? a : null).ToArray();
@@ -259,7 +273,7 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
         var record = new StepRecord
         {
             Epoch = plan.Epoch, Revision = first.Revision, Attempt = step, Step = step, Samples = step, Tokens = 64 * step, Loss = 10.0 / step, LearningRate = live.PeakLearningRate, LossScale = 1, GradientNorm = 0.2, Skipped = false,
-            Time = clock.GetUtcNow(), Seconds = SecondsPerStep, TokensPerSecond = 64.0 / SecondsPerStep, HyperParameters = live, Checkpointing = CheckpointSettings.Of(saving), CommittedStep = committed,
+            Time = clock.GetUtcNow(), Seconds = SecondsPerStep, TokensPerSecond = 64.0 / SecondsPerStep, HyperParameters = live, Checkpointing = CheckpointSettings.Of(saving), CommittedStep = SavesTakeTime && !(done || drained) ? _saves.TakeOutcome(plan.Epoch) : committed,
         };
         record = Shape(record);
         for (var i = 0; i < _commits.Count; i++)
@@ -273,9 +287,26 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
             return;
         }
 
-        if (committed is not null) _commits.Add((plan.Epoch, Make.Checkpoint(step, ++_entry) with { Epoch = plan.Epoch, CommittedAt = clock.GetUtcNow() }));
+        if (committed is not null && SavesTakeTime && !(done || drained)) _saves.Begin(plan.Epoch, step, members);
+        else if (committed is not null) Commit(plan.Epoch, step);
         foreach (var agent in members) (agent.State, agent.LastAttempt) = (done || drained ? AgentState.Completed : AgentState.Running, step);
         first.LastStep = record;
         _records[plan.Epoch].Add(record);
+    }
+
+    private void Commit(long epoch, long step)
+    {
+        var checkpoint = Make.Checkpoint(step, ++_entry) with { Epoch = epoch, CommittedAt = clock.GetUtcNow() };
+        _commits.Add((epoch, checkpoint));
+        _saves.Committed.Add(checkpoint);
+        while (KeepLast is { } kept && _commits.Count > kept)
+        {
+            var healthy = _commits.Where(c => c.Checkpoint.Verdict is HealthVerdict.Healthy).TakeLast(2).ToArray();
+            var oldest = _commits.FindIndex(0, _commits.Count - 1, c => !c.Checkpoint.Pinned && !healthy.Contains(c));
+            if (oldest < 0) break;
+            _saves.Retired.Add(_commits[oldest].Checkpoint);
+            _commits.RemoveAt(oldest);
+            _entry++;
+        }
     }
 }
