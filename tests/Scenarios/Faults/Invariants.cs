@@ -45,7 +45,7 @@ internal sealed class Invariants(Scenario world, People people)
         }
 
         Holds(_plans.Count == 0 || _plans.Keys.Last().CompareTo(id) < 0, 4, $"plan {id} was made after {(_plans.Count == 0 ? default : _plans.Keys.Last())}");
-        Holds(_plans.Values.All(p => p.Plan.Cause.Id != plan.Cause.Id), 5, $"a second plan for the cause {plan.Cause.Id}");
+        Holds(_plans.Values.All(p => (p.Plan.JobUid, p.Plan.Cause.Id) != (plan.JobUid, plan.Cause.Id)), 5, $"a second plan for the cause {plan.Cause.Id}");
         Holds(!people.Invalid.Contains((plan.JobUid, plan.SpecGeneration)), 10, $"plan {id} was made from generation {plan.SpecGeneration} of the spec, which is not valid");
         if (plan.Revision == 0) Launch(plan);
         Budgets(plan);
