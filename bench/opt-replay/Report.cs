@@ -39,8 +39,9 @@ public static class Report
         var s = scene.Stages;
         var rate = o.Faults.Count / o.Seconds;
         var (restore, commit) = scene.Memory ? (s.RestoreNearby, s.CopyNearby) : (s.Restore, s.Upload);
-        var interval = Math.Max(commit, Math.Sqrt(2 * s.Stall / rate));
-        var lost = s.Stall / interval + rate * (interval / 2 + commit + s.StopWorkers + s.StartWorkers + s.Rendezvous + restore);
+        var (cost, counts) = (s.Stall + s.Contention, s.Copy + commit + s.Fence);
+        var interval = Math.Max(commit, Math.Sqrt(2 * cost / rate));
+        var lost = cost / interval + rate * (interval / 2 + counts + s.StopWorkers + s.StartWorkers + s.Rendezvous + restore);
         var most = o.Status.Goodput.Where(a => a.Account is not (Accounts.Productive or Accounts.Provision)).MaxBy(a => a.Seconds)!;
         Text($"ceiling by arithmetic for {rate * 86400:0.0} faults a day, saves every {interval:0} s: {100 * (1 - lost):0.00} %; of what is lost while there are machines, {most.Account} is the most, {o.Share(most.Account):0.00} %");
     }
