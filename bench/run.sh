@@ -28,9 +28,15 @@ kubernetes() { # list and watch beside curl, events through informer and control
     dotnet run --project bench/Kubernetes.Bench -c Release
 }
 
-faults() { # each fault on real processes, 20 times: time to the next optimizer step, median and worst
-    local fault
-    for fault in worker-kill worker-stop worker-stop-tested worker-throttle straggler agent-kill node-kill node-cut operator-kill; do dotnet run --project bench/Faults -c Release -- "$fault"; done
+faults() { # each fault on real processes, 20 times: time to the next optimizer step, median and worst; CONTINUE=1 keeps the rounds that were made before
+    local fault attempt
+    [ -n "${CONTINUE:-}" ] || rm -rf artifacts/faults
+    for fault in worker-kill worker-stop straggler agent-kill node-kill node-cut operator-kill worker-throttle worker-stop-tested; do
+        echo "faults: $fault" >&2
+        for attempt in 1 2 3; do # a round that fails ends the program; what was made is kept
+            if dotnet run --project bench/Faults -c Release -- "$fault" "${TIMES:-20}"; then break; fi
+        done
+    done
 }
 
 divergence() { # four real divergences on local workers, with policies, without, in Shadow: how each ended, seconds from onset to training; pictures in artifacts/divergence

@@ -9,33 +9,25 @@ internal sealed partial class Drill
     /// One worker stays throttled to a quarter until the operator has found it by the step records and put its node aside: how long until the first step of the
     /// next epoch, how much longer that worker worked than the other, and how much longer the steps took.
     /// </summary>
-    public async Task StraggleAsync(int times)
+    public async Task StraggleAsync()
     {
-        var (next, worked, slowed, found) = (new List<double>(), new List<double>(), new List<double>(), 0.0);
-        using var print = new AtEnd(next, () =>
-        {
-            Figures.Print("straggler (worker throttled to a quarter, 20 attempts judged) to next optimizer step without it", "s", next);
-            Figures.Print("straggler: time it worked, times the other's", "", worked);
-            Figures.Print("straggler: step time, times the usual", "", slowed);
-            Figures.Print($"straggler: the right node put aside in {next.Count} times", "", [found]);
-        });
-        for (var i = 0; i < times; i++)
+        const string name = "straggler (worker throttled to a quarter, 20 attempts judged)";
+        while (!_rounds.AreDone)
         {
             var before = await _steps.RecordsAsync();
-            (_pod, _node) = await PlaceAsync(i % 2);
+            (_pod, _node) = await PlaceAsync(_rounds.Done % 2);
             var struck = TimeProvider.System.GetUtcNow();
             StepRecord first;
-            await using (new Throttle(Processes.Worker(i % 2)))
+            await using (new Throttle(Processes.Worker(_rounds.Done % 2)))
             {
                 first = await _steps.FirstAboveAsync(before[^1].Epoch, before[^1].Epoch, seen => before = seen);
             }
 
             var during = before.Where(r => r.Time > struck).ToArray();
-            next.Add((first.Time - struck).TotalSeconds);
-            worked.Add(Middle(during.Where(r => r.Slowest is not null).Select(r => r.Slowest!.Value.Seconds / r.Slowest.Value.Typical)));
-            slowed.Add(Middle(during.Select(r => r.Seconds)) / Middle(before.Where(r => r.Time <= struck).TakeLast(30).Select(r => r.Seconds)));
-            found += await IsBlamedAsync(_node, first.Epoch) ? 1 : 0;
-            Console.Error.WriteLine($"straggler {i + 1}: {next[^1]:F1} s, {during.Length} steps, it worked {worked[^1]:F2} times as long, steps took {slowed[^1]:F2} times as long, epoch {first.Epoch}");
+            var worked = Middle(during.Where(r => r.Slowest is not null).Select(r => r.Slowest!.Value.Seconds / r.Slowest.Value.Typical));
+            var slowed = Middle(during.Select(r => r.Seconds)) / Middle(before.Where(r => r.Time <= struck).TakeLast(30).Select(r => r.Seconds));
+            var found = await IsBlamedAsync(_node, first.Epoch) ? 1 : 0;
+            _rounds.Add(($"{name} to next optimizer step without it", "s", (first.Time - struck).TotalSeconds), ("straggler: time it worked, times the other's", "", worked), ("straggler: step time, times the usual", "", slowed), ("straggler: the right node put aside", "", found));
             await ReleaseAsync();
             await SettledAsync(first.Epoch);
         }

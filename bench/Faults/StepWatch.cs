@@ -12,8 +12,16 @@ internal sealed class StepWatch(LocalSystem system, CancellationToken ct) : IDis
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(1) };
     private string[] _addresses = [];
 
-    /// <summary>Newest record; null while nobody has one.</summary>
-    public async Task<StepRecord?> NewestAsync() => (await StatusesAsync()).Select(s => s.Status.LastStep).OfType<StepRecord>().MaxBy(r => (r.Epoch, r.Attempt));
+    /// <summary>Newest record, once somebody tells one: an agent of a busy machine may take its time.</summary>
+    public async Task<StepRecord> NewestAsync()
+    {
+        while (true)
+        {
+            if ((await StatusesAsync()).Select(s => s.Status.LastStep).OfType<StepRecord>().MaxBy(r => (r.Epoch, r.Attempt)) is { } newest) return newest;
+            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, ct);
+            await FindAgentsAsync();
+        }
+    }
 
     /// <summary>Waits for the first successful step of an epoch above.</summary>
     public Task<StepRecord> FirstAboveAsync(long epoch) => FirstAboveAsync(epoch, null, _ => { });
@@ -26,7 +34,7 @@ internal sealed class StepWatch(LocalSystem system, CancellationToken ct) : IDis
             if (look % 10 == 0) await FindAgentsAsync();
             foreach (var (address, status) in await StatusesAsync())
             {
-                if (look % 10 == 0 && status.LastStep?.Epoch == watched) see(await PageAsync(address, watched!.Value));
+                if (look % 10 == 0 && watched is { } running && status.LastStep?.Epoch == running) see(await PageAsync(address, running));
                 if (status.LastStep?.Epoch > epoch) return (await PageAsync(address, status.LastStep.Epoch)).First(r => !r.Skipped);
             }
 
@@ -37,13 +45,16 @@ internal sealed class StepWatch(LocalSystem system, CancellationToken ct) : IDis
     /// <summary>All records of the running epoch.</summary>
     public async Task<IReadOnlyList<StepRecord>> RecordsAsync()
     {
-        await FindAgentsAsync();
-        foreach (var (address, status) in await StatusesAsync())
+        while (true)
         {
-            if (status.LastStep is { } last) return await PageAsync(address, last.Epoch);
-        }
+            await FindAgentsAsync();
+            foreach (var (address, status) in await StatusesAsync())
+            {
+                if (status.LastStep is { } last) return await PageAsync(address, last.Epoch);
+            }
 
-        return [];
+            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, ct);
+        }
     }
 
     public async Task FindAgentsAsync()
