@@ -28,7 +28,8 @@ public sealed record ScaleStatefulSet(string Uid, int Replicas, JobOutcome? Outc
 public sealed record FenceStore(string Pod, string PodUid, long Epoch, RollbackOrder? Condemn = null) : PlannedAction;
 
 /// <summary>Create the plan's ConfigMap. If it exists, another leader decided: observe again.</summary>
-public sealed record CreatePlan(RunPlan Plan) : PlannedAction;
+/// <param name="ParentStep">The newest step that the epoch before was seen to reach; null where this plan begins none.</param>
+public sealed record CreatePlan(RunPlan Plan, long? ParentStep = null) : PlannedAction;
 
 /// <summary>Send the plan to agents that do not run it yet.</summary>
 public sealed record SendPlan(RunPlan Plan, EquatableList<string> Pods) : PlannedAction;
@@ -52,7 +53,8 @@ public sealed record StackTarget(string Pod, string PodUid);
 /// <param name="Until">When it is given back.</param>
 /// <param name="KeepsCordon">It was cordoned already: its cordon stays then.</param>
 /// <param name="History">What jobs had against it, this time included.</param>
-public sealed record QuarantineNode(string Node, string Uid, string CauseId, string Reason, string Message, DateTimeOffset Until, bool KeepsCordon, NodeHistory History) : PlannedAction;
+/// <param name="Evicts">Taint it as well, so that every pod leaves that does not tolerate it.</param>
+public sealed record QuarantineNode(string Node, string Uid, string CauseId, string Reason, string Message, DateTimeOffset Until, bool KeepsCordon, NodeHistory History, bool Evicts = false) : PlannedAction;
 
 /// <summary>Write on the node what jobs had against it.</summary>
 public sealed record NoteOffences(string Node, string Uid, NodeHistory History) : PlannedAction;

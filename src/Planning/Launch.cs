@@ -76,9 +76,17 @@ internal static class Launch
         var wait = s.Launched is null || s.Launched.CreatedAt > s.Now ? TimeSpan.Zero : s.Launched.CreatedAt + Progress.BackOff(attempts, cause.Id) - s.Now;
         if (wait > TimeSpan.Zero) return Recovery.Waiting(s, memory, Accounts.Diagnose).WakeIn(wait);
         return new Move { Phase = s.Plan is null ? JobPhase.Launching : JobPhase.Recovering, Account = Accounts.Diagnose, Memory = memory with { ShortSince = null, BehindAt = null } }
-            .Then(new CreatePlan(Build(s, cause, uses, distrusted, resume, size)))
+            .Then(new CreatePlan(Build(s, cause, uses, distrusted, resume, size), s.Plan is null ? null : Reached(s)))
             .With(Fact.True(ConditionTypes.StoreReady, "Fenced"), size == s.Nodes ? Fact.True(ConditionTypes.MembersPlaced, "Placed") : Fact.False(ConditionTypes.MembersPlaced, "Short", $"goes on with {size} of {s.Nodes} machines; topology.minNodes is {s.Fewest}"))
             .WakeIn(TimeSpan.FromSeconds(2));
+    }
+
+    /// <summary>The newest step of the epoch that ends here. An operator that began to look after its end has it from the status.</summary>
+    private static long Reached(Situation s)
+    {
+        var from = s.Plan!.Resume?.Step ?? 0;
+        if (s.HasStepped) return s.Seen.Steps.Newest!.Step;
+        return s.Job.Status is { } status && status.Epoch == s.Plan.Epoch && status.Step > from && s.Members.Any(m => m.Status?.LastAttempt > 0) ? status.Step : from;
     }
 
     /// <summary>There is nothing to go back to: people must say what to do.</summary>

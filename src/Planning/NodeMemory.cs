@@ -34,7 +34,7 @@ public static class NodeMemory
 
     internal static QuarantineNode Quarantine(Situation s, NodeState node, Incident suspect) => new(
         node.Name, node.Uid, suspect.CauseId, suspect.Reason, suspect.Message, s.Now + Term(s.Policy.QuarantineFor, node.History, s.Now), node.Cordoned,
-        With(node.History, [new() { At = s.Now, JobUid = s.Uid, CauseId = suspect.CauseId, Reason = suspect.Reason, Quarantined = true }], s.Now));
+        With(node.History, [new() { At = s.Now, JobUid = s.Uid, CauseId = suspect.CauseId, Reason = suspect.Reason, Quarantined = true }], s.Now), s.Policy.QuarantineEffect is QuarantineEffect.NoExecute);
 
     /// <summary>Offences that stand in the kept plans and not yet on the node: told to it after all else, since nothing waits for that.</summary>
     internal static IEnumerable<PlannedAction> Unnoted(Situation s)

@@ -301,7 +301,8 @@ public sealed record Quarantine
 
 /// <summary>A run plan and the ConfigMap that holds it.</summary>
 /// <param name="Policies">The divergence policies it was decided under; null where that is not known.</param>
-public sealed record StoredPlan(string ConfigMap, string Uid, RunPlan Plan, EquatableList<DivergencePolicySpec>? Policies = null);
+/// <param name="ParentStep">The newest step that the epoch before was seen to reach; null where that is not known.</param>
+public sealed record StoredPlan(string ConfigMap, string Uid, RunPlan Plan, EquatableList<DivergencePolicySpec>? Policies = null, long? ParentStep = null);
 
 /// <summary>One agent as the poller knows it.</summary>
 public sealed record AgentView

@@ -55,7 +55,9 @@ internal static class StatusWriter
         };
         // The last steps may have passed while no operator looked; success proves that they did.
         if (move.Phase is JobPhase.Succeeded) status = status with { Step = Math.Max(status.Step, s.Seen.StatefulSet?.Outcome?.Step ?? status.TotalSteps) };
-        return status with { Logbook = Logbook.Write(s, move, status) };
+        var losses = Losses.Of(old, status, s.Now);
+        status = status with { GoodputStop = losses.Stop, GoodputDay = losses.Day };
+        return status with { Logbook = Logbook.Write(s, move with { Notes = [.. move.Notes, .. losses.Notes] }, status) };
     }
 
     private static OptTrainingJobStatus Numbers(Situation s, OptTrainingJobStatus old)

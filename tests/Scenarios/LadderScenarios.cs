@@ -69,6 +69,42 @@ public sealed class LadderScenarios
     });
 
     [Fact]
+    public Task A_quarantine_that_evicts_taints_the_node_until_it_is_given_back_and_leaves_other_taints_alone() => Scenario.RunAsync(nodes: 4, async world =>
+    {
+        await world.CreateJobAsync(Manifest.Replace("agentSilence: 10s", "agentSilence: 10s, quarantineFor: 2m, quarantineEffect: NoExecute", StringComparison.Ordinal));
+        await world.UntilAsync(s => s is { Step: >= 12, Nodes.SparesReady: 1 });
+        var bad = (await world.PlanAsync()).Members[1];
+        await world.Api.PatchAsync(ResourceId.Nodes, null, bad.Node, PatchKind.Merge, new JsonObject { ["spec"] = new JsonObject { ["taints"] = new JsonArray(new JsonObject { ["key"] = "team", ["value"] = "a", ["effect"] = "PreferNoSchedule" }) } }, Scenario.User, TestContext.Current.CancellationToken);
+        await world.Api.CreateAsync(ResourceId.Pods, "default", Tenant("evicted", bad.Node), Scenario.User, TestContext.Current.CancellationToken);
+        var staying = Tenant("stays", bad.Node);
+        staying["spec"]!["tolerations"] = new JsonArray(new JsonObject { ["key"] = "training.opt-operator.io/quarantined", ["operator"] = "Exists" });
+        await world.Api.CreateAsync(ResourceId.Pods, "default", staying, Scenario.User, TestContext.Current.CancellationToken);
+        await world.AdvanceAsync(TimeSpan.FromSeconds(3));
+        world.Agents.Of(bad).Fail(WorkerExit.Device, world.Clock.GetUtcNow(), "CUDA error: uncorrectable ECC error encountered");
+
+        await world.UntilAsync(s => s is { Epoch: 2, Phase: JobPhase.Running }, seconds: 60);
+        Assert.DoesNotContain((await world.PlanAsync()).Members, m => m.Node == bad.Node);
+        var aside = await world.Api.GetAsync(ResourceId.Nodes, null, bad.Node, TestContext.Current.CancellationToken);
+        Assert.Contains("training.opt-operator.io/quarantined=DeviceFailed:NoExecute", Taints(aside));
+        await world.AdvanceAsync(TimeSpan.FromSeconds(40));
+        var left = (await world.ListAsync(ResourceId.Pods, "default")).Select(p => (string)p["metadata"]!["name"]!).ToArray();
+        Assert.Equal(["stays"], left);
+
+        await world.AdvanceAsync(TimeSpan.FromSeconds(130));
+        var back = await world.Api.GetAsync(ResourceId.Nodes, null, bad.Node, TestContext.Current.CancellationToken);
+        Assert.Equal(["team=a:PreferNoSchedule"], Taints(back));
+        Assert.Null(back["spec"]!["unschedulable"]);
+
+        static JsonObject Tenant(string name, string node) => new()
+        {
+            ["apiVersion"] = "v1", ["kind"] = "Pod", ["metadata"] = new JsonObject { ["name"] = name },
+            ["spec"] = new JsonObject { ["nodeName"] = node, ["terminationGracePeriodSeconds"] = 0, ["containers"] = new JsonArray(new JsonObject { ["name"] = "main", ["image"] = "another/tenant" }) },
+        };
+
+        static string[] Taints(JsonObject node) => [.. (node["spec"]!["taints"]?.AsArray() ?? []).Select(t => $"{t!["key"]}={t["value"]}:{t["effect"]}")];
+    });
+
+    [Fact]
     public Task The_stacks_of_all_ranks_are_in_the_logbook_before_a_hang_is_ended_and_name_the_node_that_stopped() => Scenario.RunAsync(nodes: 4, async world =>
     {
         await world.CreateJobAsync(Manifest.Replace("failurePolicy: {", "failurePolicy: {hangAtLeast: 10s, ", StringComparison.Ordinal));

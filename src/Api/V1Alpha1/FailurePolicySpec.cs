@@ -18,6 +18,12 @@ public sealed record FailurePolicySpec
     [JsonConverter(typeof(DurationConverter))]
     public TimeSpan QuarantineFor { get; set; } = TimeSpan.FromDays(3);
 
+    /// <summary>
+    /// Cordon: nothing new is placed on a node that is put aside, and what runs there beside this job goes on. NoExecute: it also gets a taint that evicts
+    /// every pod that does not tolerate it, other tenants' included. The taint goes with the quarantine.
+    /// </summary>
+    public QuarantineEffect QuarantineEffect { get; set; } = QuarantineEffect.Cordon;
+
     /// <summary>Moving off nodes that somebody takes out of service, before they are drained.</summary>
     public LeaveNodeSpec LeaveNode { get; set; } = new();
 
@@ -51,6 +57,17 @@ public sealed record FailurePolicySpec
 
     /// <summary>Tests of nodes: before they join, of suspects, and of pairs when nobody stands out.</summary>
     public DiagnosticsPolicySpec Diagnostics { get; set; } = new();
+}
+
+/// <summary>What putting a node aside does to other pods.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<QuarantineEffect>))]
+public enum QuarantineEffect
+{
+    /// <summary>Keeps new ones off.</summary>
+    Cordon,
+
+    /// <summary>Evicts those that are there as well.</summary>
+    NoExecute,
 }
 
 /// <summary>When nodes are tested. Tests that a user asks for by annotation are made in any case.</summary>

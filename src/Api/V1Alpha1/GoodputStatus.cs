@@ -31,6 +31,22 @@ public sealed record GoodputSpan
     public required double Productive { get; init; }
 }
 
+/// <summary>What the ledger said at one time, to tell later what was added since.</summary>
+public sealed record LedgerMark
+{
+    /// <summary>When.</summary>
+    public required DateTimeOffset Since { get; init; }
+
+    /// <summary>The epoch then.</summary>
+    public required long Epoch { get; init; }
+
+    /// <summary>The step reached then.</summary>
+    public required long Step { get; init; }
+
+    /// <summary>The accounts then.</summary>
+    public EquatableList<LedgerAccount> Goodput { get; set; } = [];
+}
+
 /// <summary>Unproductive time of one cause.</summary>
 public sealed record LostTime
 {

@@ -78,6 +78,12 @@ public sealed record OptTrainingJobStatus
     /// <summary>Unproductive time by cause and node, the largest 32; the rest is under Other.</summary>
     public EquatableList<LostTime> LostTime { get; set; } = [];
 
+    /// <summary>While training stands still, or repeats what a stop took back: what the ledger said when it stopped.</summary>
+    public LedgerMark? GoodputStop { get; init; }
+
+    /// <summary>What the ledger said when the day (UTC) began, or the job.</summary>
+    public LedgerMark? GoodputDay { get; init; }
+
     /// <summary>What the measured failures and stalls say about spares and the checkpoint interval.</summary>
     public AdviceStatus? Advice { get; init; }
 

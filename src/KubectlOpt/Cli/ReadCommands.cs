@@ -49,7 +49,7 @@ internal static class ReadCommands
         {
             var job = await cluster.GetAsync(parsed.GetValue(name), ct);
             var entries = Matching(job, parsed.GetValue(search)).ToArray();
-            terminal.Print(parsed.GetValue(output), Printing.List(entries), () => (entries.Length == 0 ? "No entries.\n" : JobViews.Logbook(entries, terminal.Clock.GetUtcNow())) + JobViews.Older(job));
+            terminal.Print(parsed.GetValue(output), Printing.List(entries), () => (entries.Length == 0 ? "No entries.\n" : JobViews.Logbook(entries, terminal.Clock.GetUtcNow(), terminal.Width)) + JobViews.Older(job));
             if (!parsed.GetValue(watch)) return ExitCodes.Done;
             var said = entries.Select(JobViews.Id).ToHashSet();
             await foreach (var jobs in cluster.FollowAsync(job.Name(), allNamespaces: false, ct))
@@ -64,7 +64,19 @@ internal static class ReadCommands
         return command;
     }
 
-    private static Command Lineage(Runner run) => OfPlans(run, "lineage", "Every launch: from which epoch and checkpoint it went on, and why.", (_, plans) => Printing.List(plans), (_, plans, now) => plans.Count == 0 ? "No launch yet.\n" : PlanViews.Lineage(plans, now));
+    private static Command Lineage(Runner run)
+    {
+        var (name, output) = (Arguments.Name(), Arguments.Output());
+        var command = new Command("lineage", "Every launch: from which epoch and checkpoint it went on, why, what changed with it, and how it ended.") { name, output };
+        run.Handle(command, async (parsed, cluster, terminal, ct) =>
+        {
+            var job = await cluster.GetAsync(parsed.GetValue(name), ct);
+            var plans = await cluster.PlansAsync(job, ct);
+            terminal.Print(parsed.GetValue(output), Printing.List(PlanViews.WithOutcome(job, plans)), () => plans.Count == 0 ? "No launch yet.\n" : PlanViews.Lineage(job, plans, terminal.Clock.GetUtcNow(), terminal.Width));
+            return ExitCodes.Done;
+        });
+        return command;
+    }
 
     private static Command Checkpoints(Runner run)
     {
@@ -123,20 +135,6 @@ internal static class ReadCommands
             var found = Explanation.Of(job, await cluster.PlansAsync(job, ct), parsed.GetValue(decision))
                 ?? throw new CommandException(parsed.GetValue(decision) is { } given ? $"{job.Name()} has no decision \"{given}\"; kubectl opt logbook {job.Name()} lists them" : $"{job.Name()} has no decisions yet");
             terminal.Print(parsed.GetValue(output), found.ToJson(), () => found.ToText(terminal.Clock.GetUtcNow()));
-            return ExitCodes.Done;
-        });
-        return command;
-    }
-
-    private static Command OfPlans(Runner run, string verb, string description, Func<JsonObject, IReadOnlyList<JsonObject>, JsonNode> data, Func<JsonObject, IReadOnlyList<JsonObject>, DateTimeOffset, string> text)
-    {
-        var (name, output) = (Arguments.Name(), Arguments.Output());
-        var command = new Command(verb, description) { name, output };
-        run.Handle(command, async (parsed, cluster, terminal, ct) =>
-        {
-            var job = await cluster.GetAsync(parsed.GetValue(name), ct);
-            var plans = await cluster.PlansAsync(job, ct);
-            terminal.Print(parsed.GetValue(output), data(job, plans), () => text(job, plans, terminal.Clock.GetUtcNow()));
             return ExitCodes.Done;
         });
         return command;

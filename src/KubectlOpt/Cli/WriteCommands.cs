@@ -95,12 +95,13 @@ internal static class WriteCommands
     private static Command Release(Runner run)
     {
         var node = new Argument<string>("NODE") { Description = "a node that was put aside, by a person or by the operator" };
-        var command = new Command("release", "Give a quarantined node back: remove label and cordon.") { node, DryRun };
+        var command = new Command("release", "Give a quarantined node back: remove label, cordon and taint.") { node, DryRun };
         run.Handle(command, async (parsed, cluster, terminal, ct) =>
         {
             var name = parsed.GetValue(node)!;
-            if ((await cluster.GetNodeAsync(name, ct)).Text("metadata", "labels", JobCluster.QuarantinedLabel) is null) throw new CommandException($"node/{name} is not quarantined");
-            await cluster.PatchNodeAsync(name, Marks(null, cordon: false, terminal.Clock.GetUtcNow()), parsed.GetValue(DryRun), ct);
+            var found = await cluster.GetNodeAsync(name, ct);
+            if (found.Text("metadata", "labels", JobCluster.QuarantinedLabel) is null) throw new CommandException($"node/{name} is not quarantined");
+            await cluster.PatchNodeAsync(name, Untainted(found, Marks(null, cordon: false, terminal.Clock.GetUtcNow())), parsed.GetValue(DryRun), ct);
             terminal.Out.WriteLine($"node/{name} released{Suffix(parsed.GetValue(DryRun))}");
             return ExitCodes.Done;
         });
@@ -160,6 +161,16 @@ internal static class WriteCommands
         // What jobs had against it is forgiven as of now: a node given back by hand starts afresh.
         if (reason is null) metadata["annotations"] = new JsonObject { [QuarantineAnnotation] = null, [OffencesAnnotation] = new JsonObject { ["since"] = now.ToString("O", CultureInfo.InvariantCulture) }.ToJsonString() };
         return new() { ["metadata"] = metadata, ["spec"] = new JsonObject { ["unschedulable"] = cordon ? true : null } };
+    }
+
+    /// <summary>Without the taint of a quarantine that evicts. Taints are one list, so it is written against the version that was read.</summary>
+    private static JsonObject Untainted(JsonObject node, JsonObject patch)
+    {
+        var taints = node.At("spec").Items("taints").ToArray();
+        var others = taints.Where(t => t.Text("key") != JobCluster.QuarantinedLabel).Select(t => t.DeepClone()).ToArray();
+        if (others.Length == taints.Length) return patch;
+        (patch["spec"]!["taints"], patch["metadata"]!["resourceVersion"]) = (others.Length == 0 ? null : new JsonArray(others), node.Text("metadata", "resourceVersion"));
+        return patch;
     }
 
     private static int Said(Terminal terminal, JsonObject job, string what, bool dryRun)

@@ -55,8 +55,15 @@ internal static class JobViews
     }
 
     /// <param name="entries">Oldest first, as in status.</param>
-    public static string Logbook(IEnumerable<JsonObject> entries, DateTimeOffset now) => Table.Of(["ID", "AGE", "EPOCH", "STEP", "BY", "WHAT", "WHY"], entries.Select(e => (IReadOnlyList<string>)
-        [Id(e), Show.Age(e.Time("time"), now), Show.Whole(e.Number("epoch")), Show.Whole(e.Number("step")), e.Text("actor") ?? "", OneLine(e.Text("what")), OneLine(e.Text("outcome") is { } outcome ? $"{e.Text("why")} -> {outcome}" : e.Text("why"))]));
+    /// <param name="width">Of the terminal, where what and why then share a column; null to wrap nothing.</param>
+    public static string Logbook(IEnumerable<JsonObject> entries, DateTimeOffset now, int? width = null) => width is null
+        ? Table.Of(["ID", "AGE", "EPOCH", "STEP", "BY", "WHAT", "WHY"], entries.Select(e => (IReadOnlyList<string>)[.. Entry(e, now), OneLine(e.Text("what")), Why(e)]))
+        : Table.Of(["ID", "AGE", "EPOCH", "STEP", "BY", "WHAT, AND WHY"], entries.Select(e => (IReadOnlyList<string>)[.. Entry(e, now), $"{OneLine(e.Text("what"))}\n{Why(e)}"]), width);
+
+    private static string[] Entry(JsonObject entry, DateTimeOffset now) =>
+        [Id(entry), Show.Age(entry.Time("time"), now), Show.Whole(entry.Number("epoch")), Show.Whole(entry.Number("step")), entry.Text("actor") ?? ""];
+
+    private static string Why(JsonObject entry) => OneLine(entry.Text("outcome") is { } outcome ? $"{entry.Text("why")} -> {outcome}" : entry.Text("why"));
 
     /// <summary>A name for an entry that does not change as older ones are dropped: eight hexadecimal digits of its content's digest.</summary>
     public static string Id(JsonObject entry) =>

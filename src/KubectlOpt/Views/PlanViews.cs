@@ -1,17 +1,24 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Opt.Api.Protocol;
+using Opt.Api.V1Alpha1;
 
 namespace Opt.KubectlOpt.Views;
 
 /// <summary>Run plans as text: who descends from whom, which checkpoints they went on from, who trains.</summary>
 internal static class PlanViews
 {
+    /// <summary>Beside the members of a plan: the newest step that the epoch before was seen to reach.</summary>
+    private const string ParentStep = "parentStep";
+
     /// <summary>The plan in a ConfigMap; null when there is none.</summary>
     public static JsonObject? Read(JsonObject map)
     {
         try
         {
-            return map.Text("data", "plan.json") is { } text ? JsonNode.Parse(text) as JsonObject : null;
+            if (map.Text("data", "plan.json") is not { } text || JsonNode.Parse(text) is not JsonObject plan) return null;
+            if (EpochOutcome.ParentStep(map.Text("metadata", "annotations", EpochOutcome.ParentStepAnnotation)) is { } step) plan[ParentStep] = step;
+            return plan;
         }
         catch (JsonException)
         {
@@ -19,12 +26,54 @@ internal static class PlanViews
         }
     }
 
-    public static string Lineage(IEnumerable<JsonObject> plans, DateTimeOffset now) => Table.Of(["EPOCH", "REVISION", "FROM", "RESUMED", "NODES", "AGE", "CAUSE", "WHY"], plans.Select(p => (IReadOnlyList<string>)
+    /// <param name="plans">Oldest first.</param>
+    /// <param name="width">Of the terminal, where the sentences then share a column; null to wrap nothing.</param>
+    public static string Lineage(JsonObject job, IReadOnlyList<JsonObject> plans, DateTimeOffset now, int? width) => width is null
+        ? Table.Of(["EPOCH", "REVISION", "FROM", "RESUMED", "NODES", "AGE", "ENDED", "CAUSE", "WHY"], plans.Select((p, i) => (IReadOnlyList<string>)
+            [Show.Whole(p.Number("epoch")), Show.Whole(p.Number("revision")), .. Origin(p, now), Outcome(job, plans, p), p.Text("cause", "reason") ?? "", Why(plans, i)]))
+        : Table.Of(["EPOCH", "FROM", "RESUMED", "NODES", "AGE", "CAUSE", "WHY, AND HOW IT ENDED"], plans.Select((p, i) => (IReadOnlyList<string>)
+            [$"{Show.Whole(p.Number("epoch"))}{(p.Number("revision") is > 0 and var revision ? $".{Show.Whole(revision)}" : "")}", .. Origin(p, now), p.Text("cause", "reason") ?? "", $"{Why(plans, i)}\n{Outcome(job, plans, p)}"]), width);
+
+    private static string[] Origin(JsonObject plan, DateTimeOffset now) =>
     [
-        Show.Whole(p.Number("epoch")), Show.Whole(p.Number("revision")), p.Number("parentEpoch") is > 0 and var parent ? Show.Whole(parent) : Show.Unknown,
-        p.At("resume") is { } resume ? $"step {Show.Whole(resume.Number("step"))} of epoch {Show.Whole(resume.Number("epoch"))}" : "initial weights",
-        $"{(p.At("members") as JsonArray ?? []).Count}", Show.Age(p.Time("createdAt"), now), p.Text("cause", "reason") ?? "", JobViews.OneLine(p.Text("cause", "message")),
-    ]));
+        plan.Number("parentEpoch") is > 0 and var parent ? Show.Whole(parent) : Show.Unknown,
+        plan.At("resume") is { } resume ? $"step {Show.Whole(resume.Number("step"))} of epoch {Show.Whole(resume.Number("epoch"))}" : "initial weights",
+        $"{(plan.At("members") as JsonArray ?? []).Count}", Show.Age(plan.Time("createdAt"), now),
+    ];
+
+    private static string Why(IReadOnlyList<JsonObject> plans, int index) =>
+        $"{JobViews.OneLine(plans[index].Text("cause", "message"))}{(Changed(plans, index) is { Count: > 0 } changed ? $"; changed: {string.Join(", ", changed)}" : "")}";
+
+    /// <summary>The plans with what each changed and how its epoch ended, for programs.</summary>
+    public static IEnumerable<JsonObject> WithOutcome(JsonObject job, IReadOnlyList<JsonObject> plans) => plans.Select((p, i) =>
+    {
+        var plan = p.DeepClone().AsObject();
+        (plan["changed"], plan["outcome"]) = (new JsonArray([.. Changed(plans, i).Select(c => (JsonNode)c)]), Outcome(job, plans, p));
+        return plan;
+    });
+
+    private static IReadOnlyList<string> Changed(IReadOnlyList<JsonObject> plans, int index) => index > 0 && Parse(plans[index - 1]) is { } before && Parse(plans[index]) is { } plan ? PlanDifference.Of(before, plan) : [];
+
+    private static string Outcome(JsonObject job, IReadOnlyList<JsonObject> plans, JsonObject plan)
+    {
+        var next = plans.FirstOrDefault(p => p.Number("epoch") > plan.Number("epoch"));
+        var phase = Enum.TryParse<JobPhase>(job.Text("status", "phase"), out var known) ? known : JobPhase.Pending;
+        if (next is not null && Parse(next) is null) return next.Text("cause", "reason") ?? Show.Unknown;
+        return EpochOutcome.Of(next is null ? null : Parse(next), (long?)next.Number(ParentStep), phase, (long)(job.Number("status", "step") ?? 0));
+    }
+
+    /// <summary>Null for a plan that another version of us wrote in another form.</summary>
+    private static RunPlan? Parse(JsonObject plan)
+    {
+        try
+        {
+            return plan.Deserialize(ProtocolJson.Default.RunPlan);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
 
     public static string Checkpoints(JsonObject job, IEnumerable<JsonObject> plans, DateTimeOffset now)
     {

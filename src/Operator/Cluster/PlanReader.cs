@@ -42,7 +42,7 @@ internal sealed class PlanReader
         try
         {
             var plan = map.Data?.GetValueOrDefault(Names.PlanKey) is { } text ? JsonSerializer.Deserialize(text, ProtocolJson.Default.RunPlan) : null;
-            return plan is null ? null : new(map.Metadata.Name!, map.Metadata.Uid!, plan, PoliciesOf(map));
+            return plan is null ? null : new(map.Metadata.Name!, map.Metadata.Uid!, plan, PoliciesOf(map), EpochOutcome.ParentStep(map.Metadata.Annotations?.GetValueOrDefault(EpochOutcome.ParentStepAnnotation)));
         }
         catch (JsonException)
         {

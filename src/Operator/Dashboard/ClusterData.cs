@@ -7,6 +7,7 @@ using Opt.Operator.Cluster;
 using Opt.Operator.Dashboard.Curves;
 using Opt.Operator.Jobs;
 using Opt.Operator.Rendering;
+using Opt.Planning;
 
 namespace Opt.Operator.Dashboard;
 
@@ -23,11 +24,12 @@ internal sealed class ClusterData(OperatorInformers informers, CurveCollector co
     public JsonObject? Detail(string @namespace, string name)
     {
         if (informers.Jobs.Snapshot.Find(new(@namespace, name)) is not { } job) return null;
-        var plans = collector.Plans(@namespace, name, job.Metadata.Uid!);
+        var stored = collector.Plans(@namespace, name, job.Metadata.Uid!);
+        RunPlan[] plans = [.. stored.Select(p => p.Plan)];
         var detail = Summary(job);
         detail["conditions"] = job.Status?["conditions"]?.DeepClone();
         detail["logbook"] = job.Status?["logbook"]?.DeepClone();
-        detail["lineage"] = new JsonArray([.. plans.Select(Launch)]);
+        detail["lineage"] = new JsonArray([.. stored.Select((_, i) => Launch(stored, i, job))]);
         detail["checkpoints"] = Checkpoints(job, plans);
         detail["nodeMap"] = NodeMap(job, plans is [.., var newest] ? newest : null);
         return detail;
@@ -42,18 +44,30 @@ internal sealed class ClusterData(OperatorInformers informers, CurveCollector co
         return summary;
     }
 
-    private static JsonNode Launch(RunPlan plan) => new JsonObject
+    private static JsonNode Launch(IReadOnlyList<StoredPlan> plans, int index, JobObject job)
     {
-        ["epoch"] = plan.Epoch,
-        ["revision"] = plan.Revision,
-        ["parent"] = plan.ParentEpoch,
-        ["created"] = plan.CreatedAt,
-        ["reason"] = plan.Cause.Reason,
-        ["message"] = plan.Cause.Message,
-        ["node"] = plan.Cause.Node,
-        ["members"] = plan.Members.Count,
-        ["resume"] = plan.Resume is { } resume ? new JsonObject { ["step"] = resume.Step, ["epoch"] = resume.Epoch } : null,
-    };
+        var plan = plans[index].Plan;
+        return new JsonObject
+        {
+            ["epoch"] = plan.Epoch,
+            ["revision"] = plan.Revision,
+            ["parent"] = plan.ParentEpoch,
+            ["created"] = plan.CreatedAt,
+            ["reason"] = plan.Cause.Reason,
+            ["message"] = plan.Cause.Message,
+            ["node"] = plan.Cause.Node,
+            ["members"] = plan.Members.Count,
+            ["resume"] = plan.Resume is { } resume ? new JsonObject { ["step"] = resume.Step, ["epoch"] = resume.Epoch } : null,
+            ["changed"] = new JsonArray([.. PlanDifference.Of(index == 0 ? null : plans[index - 1].Plan, plan).Select(c => (JsonNode)c)]),
+            ["outcome"] = Outcome(plans.FirstOrDefault(p => p.Plan.Epoch > plan.Epoch), job),
+        };
+    }
+
+    private static string Outcome(StoredPlan? next, JobObject job)
+    {
+        var status = job.ReadStatus();
+        return EpochOutcome.Of(next?.Plan, next?.ParentStep, status?.Phase ?? JobPhase.Pending, status?.Step ?? 0);
+    }
 
     /// <summary>The store's catalogue as an agent told it last, and of the status what is newer: the last save of a run comes when agents leave.</summary>
     private JsonArray Checkpoints(JobObject job, IReadOnlyList<RunPlan> plans)

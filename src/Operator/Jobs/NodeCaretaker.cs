@@ -20,6 +20,7 @@ internal sealed partial class NodeCaretaker(KubernetesClient client, OperatorMet
     private async Task<Requeue> GiveBackAsync(V1Node entity, CancellationToken ct)
     {
         var node = NodeReader.Read(entity);
+        if (node.Quarantine is null && QuarantineTaint.IsOn(entity)) await client.Resource(Resources.Nodes).PatchAsync(ObjectKey.Cluster(node.Name), Patch.Merge(Untaint(entity)), ct);
         if (node.Quarantine?.Until is not { } until) return Requeue.WhenChanged;
         var now = clock.GetUtcNow();
         if (until > now) return Requeue.In(until - now);
@@ -43,9 +44,19 @@ internal sealed partial class NodeCaretaker(KubernetesClient client, OperatorMet
                 ["annotations"] = new JsonObject { [Names.QuarantineAnnotation] = null },
             },
         };
-        if (!quarantine.KeepsCordon) patch["spec"] = new JsonObject { ["unschedulable"] = null };
+        var spec = new JsonObject();
+        if (!quarantine.KeepsCordon) spec["unschedulable"] = null;
+        if (QuarantineTaint.IsOn(node)) spec["taints"] = QuarantineTaint.Without(node);
+        if (spec.Count > 0) patch["spec"] = spec;
         return patch;
     }
+
+    /// <summary>A label that a person removed takes its taint along.</summary>
+    private static JsonObject Untaint(V1Node node) => new()
+    {
+        ["metadata"] = new JsonObject { ["uid"] = node.Metadata.Uid, ["resourceVersion"] = node.Metadata.ResourceVersion },
+        ["spec"] = new JsonObject { ["taints"] = QuarantineTaint.Without(node) },
+    };
 
     private static partial class Log   // 24xx: nodes
     {

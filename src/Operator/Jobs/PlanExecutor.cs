@@ -180,7 +180,7 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
 
     private async Task CreatePlanAsync(OptTrainingJob job, CreatePlan action, CancellationToken ct)
     {
-        var map = OwnedObjects.PlanConfigMap(job, action.Plan).Deserialize(KubernetesJson.Default.V1ConfigMap)!;
+        var map = OwnedObjects.PlanConfigMap(job, action.Plan, action.ParentStep).Deserialize(KubernetesJson.Default.V1ConfigMap)!;
         var written = await client.Resource(Resources.ConfigMaps).CreateAsync(map, ct);
         var (id, cause) = (action.Plan.Id, action.Plan.Cause);
         Log.Planned(logger, job.Metadata.Name, id.Epoch, id.Revision, id.Digest[..12], action.Plan.Resume?.Step ?? 0, cause.Reason, cause.Message);
@@ -269,6 +269,12 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
             },
             ["spec"] = new JsonObject { ["unschedulable"] = true },
         };
+        if (action.Evicts)
+        {
+            var now = await client.Resource(Resources.Nodes).GetAsync(ObjectKey.Cluster(action.Node), ct);
+            (patch["spec"]!["taints"], patch["metadata"]!["resourceVersion"]) = (QuarantineTaint.With(now, action.Reason), now.Metadata.ResourceVersion);
+        }
+
         var written = await client.Resource(Resources.Nodes).PatchAsync(ObjectKey.Cluster(action.Node), Patch.Merge(patch), ct);
         Log.Quarantined(logger, action.Node, job.Metadata.Name, action.Reason, action.Message);
         metrics.Quarantined(action.Reason);

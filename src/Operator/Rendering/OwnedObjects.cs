@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Opt.Api.Protocol;
@@ -58,11 +59,12 @@ internal static class OwnedObjects
         return secret;
     }
 
-    public static JsonObject PlanConfigMap(OptTrainingJob job, RunPlan plan)
+    public static JsonObject PlanConfigMap(OptTrainingJob job, RunPlan plan, long? parentStep = null)
     {
         var map = Object(job, "v1", "ConfigMap", Names.Plan(plan), spec: null);
         map["metadata"]!["labels"]![Names.EpochLabel] = $"{plan.Epoch}";
         map["metadata"]!["labels"]![Names.RevisionLabel] = $"{plan.Revision}";
+        if (parentStep is { } step) map["metadata"]!["annotations"] = new JsonObject { [EpochOutcome.ParentStepAnnotation] = step.ToString(CultureInfo.InvariantCulture) };
         map["immutable"] = true;
         // The spec it was decided under goes along: should a later one be invalid, this one still says how to handle failures.
         map["data"] = new JsonObject { [Names.PlanKey] = JsonSerializer.Serialize(plan, ProtocolJson.Default.RunPlan), [Names.SpecKey] = JsonSerializer.Serialize(job.Spec, SpecJson.Default.OptTrainingJobSpec) };

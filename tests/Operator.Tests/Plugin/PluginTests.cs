@@ -31,7 +31,7 @@ public sealed class PluginTests(SampleCluster sample) : IClassFixture<SampleClus
         Assert.Contains("36s left at this speed", detail, StringComparison.Ordinal);
         Assert.Contains("StoreReady is False: Unreachable: the store did not answer", detail, StringComparison.Ordinal);
         Assert.Equal(5, logbook.TrimEnd().Split('\n').Length);
-        Assert.Matches(@"3 +0 +2 +step 100 of epoch 2 +2 +\S+ +WorkerFailed +rank 1 ended with signal 9", lineage);
+        Assert.Matches(@"3 +0 +2 +step 100 of epoch 2 +2 +\S+ +running at step 120 +WorkerFailed +rank 1 ended with signal 9", lineage);
         Assert.Matches(@"100 +2 +healthy +\S+ +12\.4MiB +3 +/checkpoints/2-100", checkpoints);
         Assert.Matches(@"node-1 +opt-tiny-0 +spare", nodes);
         Assert.Matches(@"node-9 .*Quarantined\(EccErrors\)", nodes);

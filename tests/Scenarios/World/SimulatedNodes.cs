@@ -106,9 +106,9 @@ internal sealed class SimulatedNodes(IClusterApi api, ObjectCache pods, Func<str
     {
         var ip = $"10.1.{_next / 250}.{1 + _next++ % 250}";
         var uid = (string)pod["metadata"]!["uid"]!;
-        var jobUid = (string)pod["spec"]!["containers"]![0]!["env"]!.AsArray().Single(e => (string)e!["name"]! == "OPT_JOB_UID")!["value"]!;
+        var jobUid = (string?)pod["spec"]!["containers"]![0]!["env"]?.AsArray().Single(e => (string)e!["name"]! == "OPT_JOB_UID")!["value"];
         _running[key] = ip;
-        agentsOf(name).Start(ip, new SimulatedAgent(jobUid, name, uid, node, $"instance-{_next}"));
+        if (jobUid is not null) agentsOf(name).Start(ip, new SimulatedAgent(jobUid, name, uid, node, $"instance-{_next}"));   // another tenant's pod has no agent
         await StatusAsync(@namespace, name, new JsonObject
         {
             ["phase"] = "Running", ["podIP"] = ip, ["podIPs"] = new JsonArray(new JsonObject { ["ip"] = ip }), ["startTime"] = Time(),

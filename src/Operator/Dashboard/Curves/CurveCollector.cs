@@ -8,6 +8,7 @@ using Opt.Operator.Agents;
 using Opt.Operator.Cluster;
 using Opt.Operator.Jobs;
 using Opt.Operator.Rendering;
+using Opt.Planning;
 
 namespace Opt.Operator.Dashboard.Curves;
 
@@ -26,8 +27,8 @@ internal sealed class CurveCollector(OperatorInformers informers, KubernetesClie
     public RunRecord Record(string uid) => _records.GetValueOrDefault(uid) ?? new();
 
     /// <summary>Run plans of a job, oldest first.</summary>
-    public IReadOnlyList<RunPlan> Plans(string @namespace, string name, string uid) => [.. informers.Plans.Snapshot.By(Names.JobLabel, name)
-        .Where(m => m.Metadata.Namespace == @namespace).Select(m => _plans.Read(m, uid)?.Plan).OfType<RunPlan>().OrderBy(p => (p.Epoch, p.Revision))];
+    public IReadOnlyList<StoredPlan> Plans(string @namespace, string name, string uid) => [.. informers.Plans.Snapshot.By(Names.JobLabel, name)
+        .Where(m => m.Metadata.Namespace == @namespace).Select(m => _plans.Read(m, uid)).OfType<StoredPlan>().OrderBy(p => (p.Plan.Epoch, p.Plan.Revision))];
 
     /// <summary>Follows every job until cancelled.</summary>
     public async Task RunAsync(CancellationToken ct)
@@ -134,7 +135,7 @@ internal sealed class CurveCollector(OperatorInformers informers, KubernetesClie
 
     private async Task<(AgentTarget Target, long Epoch)?> TargetAsync(ObjectKey job, string uid, CancellationToken ct)
     {
-        if (Plans(job.Namespace!, job.Name, uid) is not [.., var plan]) return null;
+        if (Plans(job.Namespace!, job.Name, uid) is not [.., { Plan: var plan }]) return null;
         var pod = informers.Pods.Snapshot.By(Names.JobLabel, job.Name).FirstOrDefault(p => p.Metadata.Uid == plan.Members[0].PodUid);
         if (pod?.Status is not { PodIP.Length: > 0, Phase: "Running" }) return null;
         var secret = await _secrets.FindAsync(new(job.Namespace, Names.Secret(job.Name)), ct);

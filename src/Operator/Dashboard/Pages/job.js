@@ -99,8 +99,8 @@ export function jobView(content, base) {
   }
 
   function drawLineage() {
-    part.lineage.replaceChildren(el('h2', {}, 'Lineage'), table('Lineage', ['#Epoch', '#From', 'Resumed', '#Nodes', 'Made (UTC)', 'Cause', 'Why'],
-      (state.lineage ?? []).toReversed().slice(0, 50).map(p => [p.revision > 0 ? `${p.epoch}.${p.revision}` : String(p.epoch), p.parent || null, p.resume ? `step ${number(p.resume.step)} of epoch ${p.resume.epoch}` : 'initial weights', number(p.members), when(p.created), p.reason, p.message])));
+    part.lineage.replaceChildren(el('h2', {}, 'Lineage'), table('Lineage', ['#Epoch', '#From', 'Resumed', '#Nodes', 'Made (UTC)', 'Cause', 'Why', 'Changed', 'Ended'],
+      (state.lineage ?? []).toReversed().slice(0, 50).map(p => [p.revision > 0 ? `${p.epoch}.${p.revision}` : String(p.epoch), p.parent || null, p.resume ? `step ${number(p.resume.step)} of epoch ${p.resume.epoch}` : 'initial weights', number(p.members), when(p.created), p.reason, p.message, (p.changed ?? []).join('; '), p.outcome ?? null])));
   }
 
   return {
