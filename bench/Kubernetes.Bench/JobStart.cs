@@ -26,7 +26,7 @@ internal static class JobStart
         await using var agents = await AgentEndpoints.StartAsync(step: TimeSpan.FromMilliseconds(100));
         await using var cluster = await Cluster.StartAsync(new() { Http = new() }, TimeProvider.System, default);
         await using var machines = await SimulatedNodes.StartAsync(cluster, new() { Count = nodes, Address = AgentEndpoints.Address, Script = _ => agents.Script() }, default);
-        await cluster.Api.CreateAsync(new("apiextensions.k8s.io", "v1", "customresourcedefinitions"), null, Yaml.Parse(await File.ReadAllTextAsync(Repo.PathOf("crds", "opttrainingjobs.yaml")))[0].AsObject(), User, default);
+        await DefineAsync(cluster);
         await cluster.IdleAsync();
         using var @operator = StartOperator(cluster, "--status-interval", "1s");
         try
@@ -61,6 +61,16 @@ internal static class JobStart
         Figures.Print($"job start: apply to phase Running on {nodes} nodes, the operator's first job", "s", running[0]);
         Figures.Print($"job start: apply to phase Running on {nodes} nodes", "s", running[1..]);
         Figures.Print("job start: writes in that time, heartbeats included", "writes", writes);
+    }
+
+    /// <summary>The operator's two resources.</summary>
+    internal static async Task DefineAsync(Cluster cluster)
+    {
+        foreach (var file in (string[])["opttrainingjobs.yaml", "optcheckpoints.yaml"])
+        {
+            var definition = Yaml.Parse(await File.ReadAllTextAsync(Repo.PathOf("crds", file)))[0].AsObject();
+            await cluster.Api.CreateAsync(new("apiextensions.k8s.io", "v1", "customresourcedefinitions"), null, definition, User, default);
+        }
     }
 
     internal static Process StartOperator(Cluster cluster, params string[] more)

@@ -13,8 +13,8 @@ var pods = args.Select(a => int.TryParse(a, NumberStyles.None, CultureInfo.Invar
 if (pods == 0) pods = 10_000;
 if (Wants("stream")) await CannedStream.MeasureAsync(pods, events: 5 * pods);
 if (Wants("list")) await OverHttpsAsync();
-if (parts.Contains("scale-nodes")) await Scale.MeasureAsync(jobs: 1, nodes: args.Length > 1 ? pods : 2048, losses: 64, reconciles: 0);
-if (parts.Contains("scale-jobs") && (args.Length > 1 ? pods : 100) is var jobs) await Scale.MeasureAsync(jobs, nodes: 124, losses: 0, reconciles: 1000 * jobs);
+if (parts.Contains("scale-nodes")) await Scale.MeasureAsync(jobs: 1, nodes: args.Length > 1 ? pods : 2048, step: TimeSpan.FromSeconds(1), losses: 64, reconciles: 0);
+if (parts.Contains("scale-jobs") && (args.Length > 1 ? pods : 100) is var jobs) await Scale.MeasureAsync(jobs, nodes: 124, step: TimeSpan.FromSeconds(20), losses: 0, reconciles: 1000 * jobs);
 if (Wants("job")) await JobStart.MeasureAsync(nodes: 124, rounds: 4);
 return 0;
 

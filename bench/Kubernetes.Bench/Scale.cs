@@ -15,23 +15,25 @@ namespace Opt.Bench.Kubernetes;
 
 /// <summary>
 /// What large jobs, and many, cost the shipped operator: a process of its own over HTTPS; control plane, simulated nodes and agents (over real HTTP) in
-/// this one, on the same cores. A training step takes a second, which is twenty times as lively as OPT-175B.
+/// this one, on the same cores.
 /// </summary>
 internal static class Scale
 {
     private static readonly ResourceId Jobs = new(OptTrainingJob.Group, OptTrainingJob.Version, OptTrainingJob.Plural);
+    private static readonly ResourceId Namespaces = new("", "v1", "namespaces");
     private static readonly Caller User = new("bench", "kubectl", ["system:masters", "system:authenticated"]);
     private static readonly TimeSpan Watched = TimeSpan.FromSeconds(60);
 
+    /// <param name="step">How long a training step takes; OPT-175B's took 20 s.</param>
     /// <param name="losses">Machines killed at once after the quiet minute.</param>
     /// <param name="reconciles">Passes to ask for after it, as fast as they go.</param>
-    public static async Task MeasureAsync(int jobs, int nodes, int losses, int reconciles)
+    public static async Task MeasureAsync(int jobs, int nodes, TimeSpan step, int losses, int reconciles)
     {
         var what = $"{jobs} x {nodes} nodes";
-        await using var agents = await AgentEndpoints.StartAsync(step: TimeSpan.FromSeconds(1));
+        await using var agents = await AgentEndpoints.StartAsync(step);
         await using var cluster = await Cluster.StartAsync(new() { Http = new() }, TimeProvider.System, default);
         await using var machines = await SimulatedNodes.StartAsync(cluster, new() { Count = jobs * nodes + losses, Address = AgentEndpoints.Address, Script = _ => agents.Script(), HeartbeatInterval = Heartbeats(jobs * nodes) }, default);
-        await cluster.Api.CreateAsync(new("apiextensions.k8s.io", "v1", "customresourcedefinitions"), null, Yaml.Parse(await File.ReadAllTextAsync(Repo.PathOf("crds", "opttrainingjobs.yaml")))[0].AsObject(), User, default);
+        await JobStart.DefineAsync(cluster);
         await cluster.IdleAsync();
         var port = FreePort();
         using var @operator = JobStart.StartOperator(cluster, "--metrics-port", port.ToString(CultureInfo.InvariantCulture), "--bind-address", "127.0.0.1");
@@ -42,7 +44,8 @@ internal static class Scale
             var together = Math.Max(1, 2048 / nodes);
             for (var job = 0; job < jobs; job++)
             {
-                await cluster.Api.CreateAsync(Jobs, "default", Yaml.Parse(Manifest(job, nodes))[0].AsObject(), User, default);
+                await cluster.Api.CreateAsync(Namespaces, null, new JsonObject { ["metadata"] = new JsonObject { ["name"] = Team(job) } }, User, default);
+                await cluster.Api.CreateAsync(Jobs, Team(job), Yaml.Parse(Manifest(job, nodes))[0].AsObject(), User, default);
                 if ((job + 1) % together == 0 || job + 1 == jobs) await AllAsync(cluster, job + 1, s => s.Phase == JobPhase.Running && s.Nodes.Ready == nodes, minutes: 8);
             }
 
@@ -78,15 +81,15 @@ internal static class Scale
         Percentiles($"{what}: a reconcile while training", before, after);
     }
 
-    /// <summary>All jobs are touched again and again, until that many passes were made or ten minutes are over: how long one takes when the operator has no rest.</summary>
+    /// <summary>All jobs are touched again and again, until that many passes were made or 25 minutes are over: how long one takes when the operator has no rest.</summary>
     private static async Task PressAsync(string what, Cluster cluster, Process @operator, int jobs, int port, int reconciles)
     {
         using var http = new HttpClient();
         var (cpu, before, start, after) = (Cpu(@operator), await MetricsAsync(http, port), Figures.Now(), Array.Empty<string>());
-        for (var turn = 0; Passes(after) - Passes(before) < reconciles && Figures.Since(start) < 600; turn++)
+        for (var turn = 0; Passes(after) - Passes(before) < reconciles && Figures.Since(start) < 1500; turn++)
         {
             var touch = new JsonObject { ["metadata"] = new JsonObject { ["annotations"] = new JsonObject { ["bench.example/turn"] = $"{turn}" } } };
-            for (var job = 0; job < jobs; job++) await cluster.Api.PatchAsync(Jobs, "default", $"opt-{job}", PatchKind.Merge, touch.DeepClone().AsObject(), User, default);
+            for (var job = 0; job < jobs; job++) await cluster.Api.PatchAsync(Jobs, Team(job), "opt", PatchKind.Merge, touch.DeepClone().AsObject(), User, default);
             if (turn % 10 == 9) after = await MetricsAsync(http, port);
         }
 
@@ -141,7 +144,7 @@ internal static class Scale
     }
 
     private static async Task<IReadOnlyList<OptTrainingJobStatus>> StatusesAsync(Cluster cluster) =>
-        [.. (await cluster.Api.ListAsync(Jobs, "default", ListQuery.All, default))["items"]!.AsArray().Select(j => j!["status"]?.Deserialize(SpecJson.Default.OptTrainingJobStatus)).OfType<OptTrainingJobStatus>()];
+        [.. (await cluster.Api.ListAsync(Jobs, null, ListQuery.All, default))["items"]!.AsArray().Select(j => j!["status"]?.Deserialize(SpecJson.Default.OptTrainingJobStatus)).OfType<OptTrainingJobStatus>()];
 
     private static async Task<string[]> MetricsAsync(HttpClient http, int port) => (await http.GetStringAsync(new Uri($"http://127.0.0.1:{port}/metrics"))).Split('\n');
 
@@ -163,10 +166,13 @@ internal static class Scale
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
+    /// <summary>Every job has a namespace of its own, as jobs of many teams have.</summary>
+    private static string Team(int job) => $"team-{job}";
+
     private static string Manifest(int job, int nodes) => $$"""
         apiVersion: training.opt-operator.io/v1alpha1
         kind: OptTrainingJob
-        metadata: {name: opt-{{job}}, namespace: default}
+        metadata: {name: opt, namespace: {{Team(job)}} }
         spec:
           model: {layers: 2, hiddenSize: 64, heads: 8, maxPositions: 64}
           topology: {nodes: {{nodes}}, acceleratorsPerNode: 8}

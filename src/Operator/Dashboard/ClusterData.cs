@@ -44,7 +44,7 @@ internal sealed class ClusterData(OperatorInformers informers, CurveCollector co
         return summary;
     }
 
-    private static JsonNode Launch(IReadOnlyList<StoredPlan> plans, int index, JobObject job)
+    private static JsonObject Launch(IReadOnlyList<StoredPlan> plans, int index, JobObject job)
     {
         var plan = plans[index].Plan;
         return new JsonObject
