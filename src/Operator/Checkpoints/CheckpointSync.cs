@@ -50,8 +50,8 @@ internal sealed partial class CheckpointSync(KubernetesClient client, OperatorIn
 
     private MirroredCheckpoint[] Present(OptTrainingJob job) =>
     [
-        .. from item in informers.Checkpoints.Snapshot.By(Names.JobLabel, job.Metadata.Name)
-           where item.Metadata.Namespace == job.Metadata.Namespace && item.Metadata.ControllerOwner()?.Uid == job.Metadata.Uid
+        .. from item in OperatorInformers.OfJob(informers.Checkpoints, job.Metadata.Namespace, job.Metadata.Name)
+           where item.Metadata.ControllerOwner()?.Uid == job.Metadata.Uid
            select new MirroredCheckpoint(item.Metadata.Name!, item.Metadata.Uid!, item.Metadata.DeletionTimestamp is not null, item.ReadSpec(), item.ReadStatus()),
     ];
 

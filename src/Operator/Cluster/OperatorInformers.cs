@@ -9,7 +9,7 @@ namespace Opt.Operator.Cluster;
 /// <summary>The local copies of everything decisions are made from.</summary>
 internal sealed class OperatorInformers : IDisposable
 {
-    private const string QuarantinedIndex = "quarantined";
+    private const string QuarantinedIndex = "quarantined", JobIndex = "job";
     private readonly bool _withNodes;
 
     /// <param name="namespace">Null for all namespaces.</param>
@@ -19,7 +19,7 @@ internal sealed class OperatorInformers : IDisposable
         _withNodes = withNodes;
         Jobs = Make(JobObject.Definition, job => job with { Metadata = Slim(job.Metadata) }, selector: null);
         StatefulSets = Make(Resources.StatefulSets, set => set with { Metadata = Slim(set.Metadata) });
-        Pods = Make(Resources.Pods, pod => pod with { Metadata = Slim(pod.Metadata) });
+        Pods = Make(Resources.Pods, pod => pod with { Metadata = Slim(pod.Metadata) }, more: [Indexes.ByNode()]);
         Plans = Make(Resources.ConfigMaps, map => map with { Metadata = Slim(map.Metadata) }, Names.EpochLabel);
         Services = Make(Resources.Services, service => service with { Metadata = Slim(service.Metadata) });
         DisruptionBudgets = Make(Resources.PodDisruptionBudgets, budget => budget with { Metadata = Slim(budget.Metadata) });
@@ -30,12 +30,12 @@ internal sealed class OperatorInformers : IDisposable
             Indexes = new Dictionary<string, Func<V1Node, IEnumerable<string>>> { [QuarantinedIndex] = static node => node.Metadata.Labels?.ContainsKey(Names.QuarantinedLabel) == true ? [""] : [] },
         }, logs.CreateLogger<Informer<V1Node>>());
 
-        Informer<T> Make<T>(ResourceDefinition<T> definition, Func<T, T> slim, string? selector = Names.JobLabel) where T : class => new(client.Resource(definition), new()
+        Informer<T> Make<T>(ResourceDefinition<T> definition, Func<T, T> slim, string? selector = Names.JobLabel, params KeyValuePair<string, Func<T, IEnumerable<string>>>[] more) where T : class => new(client.Resource(definition), new()
         {
             Namespace = @namespace,
             LabelSelector = selector,
             Transform = slim,
-            Indexes = selector is null ? [] : new Dictionary<string, Func<T, IEnumerable<string>>>([Indexes.ByLabel(definition, Names.JobLabel)]),
+            Indexes = selector is null ? [] : new Dictionary<string, Func<T, IEnumerable<string>>>([ByJob(definition), .. more]),
         }, logs.CreateLogger<Informer<T>>());
     }
 
@@ -51,6 +51,9 @@ internal sealed class OperatorInformers : IDisposable
     public Informer<CheckpointObject> Checkpoints { get; }
 
     public bool HaveSynced => Jobs.HasSynced && StatefulSets.HasSynced && Pods.HasSynced && Plans.HasSynced && Services.HasSynced && DisruptionBudgets.HasSynced && (!_withNodes || Nodes.HasSynced);
+
+    /// <summary>The objects of one job. Many teams may have a job of this name, so the namespace is part of what they are filed under.</summary>
+    public static IEnumerable<T> OfJob<T>(Informer<T> informer, string? @namespace, string name) where T : class => informer.Snapshot.By(JobIndex, Filed(@namespace, name));
 
     /// <summary>The nodes that carry the quarantine label, whoever set it.</summary>
     public static IEnumerable<V1Node> Quarantined(InformerSnapshot<V1Node> nodes) => nodes.By(QuarantinedIndex, "");
@@ -98,9 +101,14 @@ internal sealed class OperatorInformers : IDisposable
     {
         if (change is { Old: { } old, New: { } now } && NodeReader.Read(old) == NodeReader.Read(now)) return [];
         var name = change.Key.Name;
-        return Pods.Snapshot.Items.Where(p => p.Spec?.NodeName == name && p.Metadata.Labels?.ContainsKey(Names.JobLabel) == true)
+        return Pods.Snapshot.By(Indexes.Node, name).Where(p => p.Metadata.Labels?.ContainsKey(Names.JobLabel) == true)
             .Select(p => new ObjectKey(p.Metadata.Namespace, p.Metadata.Labels![Names.JobLabel])).Distinct();
     }
+
+    private static KeyValuePair<string, Func<T, IEnumerable<string>>> ByJob<T>(ResourceDefinition<T> definition) where T : class =>
+        new(JobIndex, item => definition.MetadataOf(item) is { Labels: { } labels } meta && labels.TryGetValue(Names.JobLabel, out var job) ? [Filed(meta.Namespace, job)] : []);
+
+    private static string Filed(string? @namespace, string name) => $"{@namespace}/{name}";
 
     private static V1ObjectMeta Slim(V1ObjectMeta metadata) => metadata with { ManagedFields = null };
 }

@@ -19,8 +19,8 @@ internal static class Rivals
         foreach (var other in informers.Jobs.Snapshot.Items.Where(j => j.Metadata.Uid != job.Metadata.Uid && j.Metadata.DeletionTimestamp is null))
         {
             if (!IsWaiting(other)) continue;
-            var held = informers.Pods.Snapshot.By(Names.JobLabel, other.Metadata.Name!)
-                .Where(p => p.Metadata.Namespace == other.Metadata.Namespace && p.Metadata.DeletionTimestamp is null && p is { Spec.NodeName.Length: > 0, Status.Phase: "Pending" or "Running" }).ToArray();
+            var held = OperatorInformers.OfJob(informers.Pods, other.Metadata.Namespace, other.Metadata.Name!)
+                .Where(p => p.Metadata.DeletionTimestamp is null && p is { Spec.NodeName.Length: > 0, Status.Phase: "Pending" or "Running" }).ToArray();
             if (held.Length > 0) yield return new(other.Key.ToString(), other.Metadata.Uid!, held.Max(p => p.Spec!.Priority ?? 0), other.Metadata.CreationTimestamp ?? DateTimeOffset.MinValue);
         }
     }

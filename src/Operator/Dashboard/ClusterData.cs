@@ -93,7 +93,7 @@ internal sealed class ClusterData(OperatorInformers informers, CurveCollector co
     {
         var ranks = plan?.Members.Select((m, i) => (m.PodUid, Rank: i)).ToDictionary(m => m.PodUid, m => m.Rank) ?? [];
         var nodes = informers.Nodes.Snapshot.Items.ToDictionary(n => n.Metadata.Name!, StringComparer.Ordinal);
-        var pods = informers.Pods.Snapshot.By(Names.JobLabel, job.Metadata.Name!).Where(p => p.Metadata.Namespace == job.Metadata.Namespace).ToArray();
+        var pods = OperatorInformers.OfJob(informers.Pods, job.Metadata.Namespace, job.Metadata.Name!).ToArray();
         var map = pods.Select(p => Node(p.Spec?.NodeName, p.Metadata.Name, ranks.TryGetValue(p.Metadata.Uid!, out var rank) ? rank : null, p.Status?.Phase));
         var aside = nodes.Values.Where(n => n.Metadata.Labels?.ContainsKey(Names.QuarantinedLabel) == true && pods.All(p => p.Spec?.NodeName != n.Metadata.Name)).Select(n => Node(n.Metadata.Name, null, null, null));
         return new([.. map.Concat(aside).OrderBy(n => (int?)n["rank"] ?? int.MaxValue).ThenBy(n => (string?)n["node"], StringComparer.Ordinal)]);

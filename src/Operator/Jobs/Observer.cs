@@ -53,12 +53,12 @@ internal sealed class Observer(OperatorInformers informers, KubernetesClient cli
     }
 
     /// <summary>The spec that the newest plan was made under; null when there is none that can be read.</summary>
-    public ValidSpec? LastValidSpec(ObjectKey job, string uid) => informers.Plans.Snapshot.By(Names.JobLabel, job.Name)
-        .Where(m => m.Metadata.Namespace == job.Namespace && plans.Read(m, uid) is not null).OrderByDescending(m => plans.Read(m, uid)!.Plan is var p ? (p.Epoch, p.Revision) : default)
+    public ValidSpec? LastValidSpec(ObjectKey job, string uid) => OperatorInformers.OfJob(informers.Plans, job.Namespace, job.Name)
+        .Where(m => plans.Read(m, uid) is not null).OrderByDescending(m => plans.Read(m, uid)!.Plan is var p ? (p.Epoch, p.Revision) : default)
         .Select(PlanReader.SpecOf).FirstOrDefault();
 
     private static IEnumerable<T> Of<T>(Informer<T> informer, OptTrainingJob job) where T : class, IKubernetesObject =>
-        informer.Snapshot.By(Names.JobLabel, job.Metadata.Name).Where(item => item.Metadata.Namespace == job.Metadata.Namespace);
+        OperatorInformers.OfJob(informer, job.Metadata.Namespace, job.Metadata.Name);
 
     private static bool IsOwned(V1ObjectMeta meta, string kind) => meta.ControllerOwner()?.Kind == kind;
 

@@ -27,8 +27,8 @@ internal sealed class CurveCollector(OperatorInformers informers, KubernetesClie
     public RunRecord Record(string uid) => _records.GetValueOrDefault(uid) ?? new();
 
     /// <summary>Run plans of a job, oldest first.</summary>
-    public IReadOnlyList<StoredPlan> Plans(string @namespace, string name, string uid) => [.. informers.Plans.Snapshot.By(Names.JobLabel, name)
-        .Where(m => m.Metadata.Namespace == @namespace).Select(m => _plans.Read(m, uid)).OfType<StoredPlan>().OrderBy(p => (p.Plan.Epoch, p.Plan.Revision))];
+    public IReadOnlyList<StoredPlan> Plans(string @namespace, string name, string uid) => [.. OperatorInformers.OfJob(informers.Plans, @namespace, name)
+        .Select(m => _plans.Read(m, uid)).OfType<StoredPlan>().OrderBy(p => (p.Plan.Epoch, p.Plan.Revision))];
 
     /// <summary>Follows every job until cancelled.</summary>
     public async Task RunAsync(CancellationToken ct)
@@ -136,7 +136,7 @@ internal sealed class CurveCollector(OperatorInformers informers, KubernetesClie
     private async Task<(AgentTarget Target, long Epoch)?> TargetAsync(ObjectKey job, string uid, CancellationToken ct)
     {
         if (Plans(job.Namespace!, job.Name, uid) is not [.., { Plan: var plan }]) return null;
-        var pod = informers.Pods.Snapshot.By(Names.JobLabel, job.Name).FirstOrDefault(p => p.Metadata.Uid == plan.Members[0].PodUid);
+        var pod = OperatorInformers.OfJob(informers.Pods, job.Namespace, job.Name).FirstOrDefault(p => p.Metadata.Uid == plan.Members[0].PodUid);
         if (pod?.Status is not { PodIP.Length: > 0, Phase: "Running" }) return null;
         var secret = await _secrets.FindAsync(new(job.Namespace, Names.Secret(job.Name)), ct);
         return secret is not null && AgentSecret.Read(secret) is { } known ? (Observer.Target(pod, agentPort, known, former: null), plan.Epoch) : null;
