@@ -180,12 +180,26 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
 
     private async Task CreatePlanAsync(OptTrainingJob job, CreatePlan action, CancellationToken ct)
     {
+        await CheckViewAsync(job, action.Plan, ct);
         var map = OwnedObjects.PlanConfigMap(job, action.Plan, action.ParentStep).Deserialize(KubernetesJson.Default.V1ConfigMap)!;
         var written = await client.Resource(Resources.ConfigMaps).CreateAsync(map, ct);
         var (id, cause) = (action.Plan.Id, action.Plan.Cause);
         Log.Planned(logger, job.Metadata.Name, id.Epoch, id.Revision, id.Digest[..12], action.Plan.Resume?.Step ?? 0, cause.Reason, cause.Message);
         metrics.Launched(cause.Reason);
         await OwnWrites.SeenAsync(token => informers.Plans.WaitUntilSeenAsync(written, token), clock, ct);
+    }
+
+    /// <summary>
+    /// The name of a plan is taken once, so nobody makes a second one of an epoch. But the store may be fenced past an epoch that this operator has not seen
+    /// the plan of: who fenced died before it wrote one, or this operator leads again and its copies are not up to date.
+    /// </summary>
+    /// <exception cref="OvertakenException">There is such a plan.</exception>
+    private async Task CheckViewAsync(OptTrainingJob job, RunPlan plan, CancellationToken ct)
+    {
+        if (plan.Revision > 0 || plan.Epoch == plan.ParentEpoch + 1) return;
+        var there = await client.Resource(Resources.ConfigMaps).ListAsync(job.Metadata.Namespace, new() { LabelSelector = $"{Names.JobLabel}={job.Metadata.Name},{Names.EpochLabel}" }, ct);
+        var newest = there.Items.Where(m => m.Metadata.ControllerOwner()?.Uid == job.Metadata.Uid).Select(m => long.Parse(m.Metadata.Labels![Names.EpochLabel], CultureInfo.InvariantCulture)).DefaultIfEmpty().Max();
+        if (newest > plan.ParentEpoch) throw new OvertakenException(plan, newest);
     }
 
     private async Task SendPlanAsync(JobState state, SendPlan action, CancellationToken ct)
@@ -324,6 +338,9 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         }
     }
 }
+
+/// <summary>What was decided was decided from old copies; the next pass has newer ones.</summary>
+internal sealed class OvertakenException(RunPlan plan, long newest) : Exception($"epoch {newest} was planned already; not seen yet when epoch {plan.Epoch} was to follow epoch {plan.ParentEpoch}");
 
 /// <summary>An object of the name the job needs exists and is not the job's.</summary>
 internal sealed class ForeignObjectException(string kind, string name, V1ObjectMeta found)

@@ -89,7 +89,7 @@ internal sealed partial class TrainingJobReconciler(
             await executor.ExecuteAsync(job, state, decision.Actions, ct);
             return null;
         }
-        catch (Exception e) when (e is KubernetesException or ForeignObjectException or TimeoutException)
+        catch (Exception e) when (e is KubernetesException or ForeignObjectException or OvertakenException or TimeoutException)
         {
             return ExceptionDispatchInfo.Capture(e);
         }

@@ -45,12 +45,14 @@ internal sealed class Invariants(Scenario world, People people)
         }
 
         Holds(_plans.Count == 0 || _plans.Keys.Last().CompareTo(id) < 0, 4, $"plan {id} was made after {(_plans.Count == 0 ? default : _plans.Keys.Last())}");
-        Holds(_plans.Values.All(p => (p.Plan.JobUid, p.Plan.Cause.Id) != (plan.JobUid, plan.Cause.Id)), 5, $"a second plan for the cause {plan.Cause.Id}");
+        Holds(_plans.Values.All(p => (p.Plan.JobUid, p.Plan.Cause.Id) != (plan.JobUid, plan.Cause.Id)), 5, $"a second plan for the cause {plan.Cause.Id}:\n{string.Join('\n', _plans.Values.Select(p => p.Plan).Append(plan).Select(Short))}");
         Holds(!people.Invalid.Contains((plan.JobUid, plan.SpecGeneration)), 10, $"plan {id} was made from generation {plan.SpecGeneration} of the spec, which is not valid");
         if (plan.Revision == 0) Launch(plan);
         Budgets(plan);
         _plans.Add(id, (text, plan));
     }
+
+    private static string Short(RunPlan plan) => $"plan {plan.Epoch}.{plan.Revision} at {plan.CreatedAt:HH:mm:ss.fff} of {plan.JobUid} on {string.Join(", ", plan.Members.Select(m => $"{m.PodUid} ({m.Node})"))}: {plan.Cause.Id}: {plan.Cause.Message}";
 
     private void Launch(RunPlan plan)
     {
