@@ -167,7 +167,8 @@ internal sealed partial class Launch : IAsyncDisposable
     }
 
     /// <summary>Ends every worker: TERM, the grace, KILL; returns when all are reaped and the rendezvous port is free.</summary>
-    public async Task EndAsync(TimeSpan grace)
+    /// <param name="over">When it completes, the grace is over too; it must not fail.</param>
+    public async Task EndAsync(TimeSpan grace, Task? over = null)
     {
         WorkerProcess[] running;
         lock (_gate)
@@ -180,7 +181,7 @@ internal sealed partial class Launch : IAsyncDisposable
         if (!ended.IsCompleted && grace > TimeSpan.Zero)
         {
             foreach (var worker in running) worker.Signal(NativeProcess.SIGTERM);
-            await Task.WhenAny(ended, Task.Delay(grace, _time));
+            await Task.WhenAny([ended, Task.Delay(grace, _time), .. over is null ? Array.Empty<Task>() : [over]]);
         }
 
         foreach (var worker in running) worker.Signal(NativeProcess.SIGKILL);

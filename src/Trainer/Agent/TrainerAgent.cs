@@ -193,7 +193,10 @@ internal sealed partial class TrainerAgent : IAsyncDisposable
         return steps.Epoch == epoch ? steps.PageAsync(after, wait, ct) : steps.PageAsync(0, TimeSpan.Zero, ct);
     }
 
-    /// <summary>Ends the workers within <paramref name="grace"/>; for the end of the pod.</summary>
+    /// <summary>
+    /// Ends the workers within <paramref name="grace"/>; for the end of the pod. Workers of an epoch that is over get no longer than when a plan
+    /// replaces them: one that hangs would else keep its node for the whole grace.
+    /// </summary>
     public async Task StopAsync(TimeSpan grace)
     {
         Launch? launch;
@@ -201,7 +204,12 @@ internal sealed partial class TrainerAgent : IAsyncDisposable
         lock (_gate) (launch, switching, _ending) = (_launch, _switching, true);
         _diagnostics.Cancel();
         await switching;
-        if (launch is not null) await launch.EndAsync(grace);
+        if (launch is null) return;
+        using var ended = new CancellationTokenSource();
+        var over = _log is null ? Task.Delay(Timeout.InfiniteTimeSpan, _parts.Time, ended.Token) : EpochEnd.WaitAsync(_log, launch.Plan, ReplaceGrace, _parts.Time, ended.Token);
+        await launch.EndAsync(grace, over);
+        await ended.CancelAsync();
+        await over.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     public async ValueTask DisposeAsync()

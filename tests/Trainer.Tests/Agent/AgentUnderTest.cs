@@ -139,7 +139,7 @@ internal sealed class AgentUnderTest : IAsyncDisposable
     }
 
     /// <summary>What the agent does on SIGTERM.</summary>
-    public Task EndAsync() => _agent.StopAsync(TimeSpan.Zero);
+    public Task EndAsync(TimeSpan grace = default) => _agent.StopAsync(grace);
 
     public async ValueTask DisposeAsync()
     {

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Opt.Api.Protocol;
 using Opt.Trainer.Agent;
+using Opt.Trainer.Checkpoints;
 using Opt.Trainer.Stores;
 using Opt.Trainer.Tests.Checkpoints;
 using Xunit;
@@ -60,6 +61,33 @@ public sealed class SupervisionTests
         Assert.Empty(Group(first));
         Assert.NotEmpty(Group(second));
         Assert.Equal(2, (await agent.StatusAsync()).Epoch);
+    }
+
+    [Fact]
+    public async Task When_the_pod_ends_workers_get_its_grace_to_end()
+    {
+        await using var agent = await AgentUnderTest.StartAsync(AgentUnderTest.Shell("trap 'sleep 3; echo in time; exit 0' TERM; echo ready; while :; do sleep 0.1; done"));
+        await agent.PutPlanAsync(await agent.PlanAsync(1));
+        await agent.UntilAsync(_ => agent.Output.ToString().Contains("ready", StringComparison.Ordinal));
+
+        await agent.EndAsync(TimeSpan.FromHours(1));
+
+        Assert.Contains("in time", agent.Output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task When_the_pod_ends_workers_that_hang_in_an_epoch_that_is_over_are_killed_long_before_its_grace_is()
+    {
+        await using var agent = await AgentUnderTest.StartAsync(AgentUnderTest.Shell("trap '' TERM; echo ready; while :; do sleep 0.1; done"));
+        await agent.PutFenceAsync(1);
+        await agent.PutPlanAsync(await agent.PlanAsync(1));
+        await agent.UntilAsync(_ => agent.Output.ToString().Contains("ready", StringComparison.Ordinal));
+        var end = agent.EndAsync(TimeSpan.FromHours(1));
+
+        using var elsewhere = new CommitLog(agent.Store, TestRun.JobUid, "opt-1", TimeProvider.System);
+        await elsewhere.FenceAsync(2, adopt: false, TestContext.Current.CancellationToken);
+
+        await end.WaitAsync(TimeSpan.FromMinutes(5), TestContext.Current.CancellationToken);
     }
 
     [Fact]
