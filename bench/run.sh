@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make bench`: prints the measurements as JSON lines while they are made, then as a table. Only some: bench/run.sh trainer|system|checkpoints|replay|faults|divergence|kubernetes.
+# `make bench`: prints the measurements as JSON lines while they are made, then as a table. Only some: bench/run.sh trainer|system|checkpoints|replay|faults|divergence|kubernetes|scale.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../eng/common.sh"
 
@@ -28,6 +28,13 @@ kubernetes() { # list and watch beside curl, events through informer and control
     dotnet run --project bench/Kubernetes.Bench -c Release
 }
 
+scale() { # one job of 2,048 nodes, 64 of them lost at once; 100 jobs of 124 nodes until 100,000 reconciles: what the operator costs. Agents listen on every address: a network of its own where that is allowed
+    local alone=() part
+    if unshare -rn true 2>/dev/null; then alone=(unshare -rn sh -c 'ip link set lo up && exec "$@"' --); fi
+    dotnet build bench/Kubernetes.Bench -c Release -v q -nologo >&2
+    for part in scale-nodes scale-jobs; do "${alone[@]}" dotnet artifacts/bin/Kubernetes.Bench/release/opt-bench-kubernetes.dll "$part"; done
+}
+
 faults() { # each fault on real processes, 20 times: time to the next optimizer step, median and worst; CONTINUE=1 keeps the rounds that were made before
     local fault attempt
     [ -n "${CONTINUE:-}" ] || rm -rf artifacts/faults
@@ -45,7 +52,7 @@ divergence() { # four real divergences on local workers, with policies, without,
     OPT_SOAK=1 OPT_PICTURES="$ROOT/artifacts/divergence" dotnet artifacts/bin/EndToEnd/release/Opt.EndToEnd.dll -class '*DivergenceTests'
 }
 
-[ $# -gt 0 ] || set -- trainer system kubernetes checkpoints replay faults divergence
+[ $# -gt 0 ] || set -- trainer system kubernetes scale checkpoints replay faults divergence
 for what in "$@"; do
     say "$what"
     "$what" | tee -a "$RESULTS"
