@@ -29,7 +29,12 @@ public sealed record FenceStore(string Pod, string PodUid, long Epoch, RollbackO
 
 /// <summary>Create the plan's ConfigMap. If it exists, another leader decided: observe again.</summary>
 /// <param name="ParentStep">The newest step that the epoch before was seen to reach; null where this plan begins none.</param>
-public sealed record CreatePlan(RunPlan Plan, long? ParentStep = null) : PlannedAction;
+/// <param name="ParentRevision">Of the plan of the epoch before that this one was decided from.</param>
+public sealed record CreatePlan(RunPlan Plan, long? ParentStep = null, int ParentRevision = 0) : PlannedAction
+{
+    /// <summary>The plan that was the newest when this one was decided; (0, 0) for none.</summary>
+    public (long Epoch, int Revision) Parent => Plan.Revision > 0 ? (Plan.Epoch, Plan.Revision - 1) : (Plan.ParentEpoch, ParentRevision);
+}
 
 /// <summary>Send the plan to agents that do not run it yet.</summary>
 public sealed record SendPlan(RunPlan Plan, EquatableList<string> Pods) : PlannedAction;

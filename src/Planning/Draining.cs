@@ -1,6 +1,7 @@
 using Opt.Api;
 using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
+using Opt.Planning.Divergence;
 
 namespace Opt.Planning;
 
@@ -17,9 +18,8 @@ internal static class Draining
         var drain = s.Seen.Memory.Drain is { } asked && asked.Epoch == s.Plan.Epoch ? asked : new(s.Plan.Epoch, s.Now, why);
         if (s.Now - drain.Since > Deadline) return null;
         var first = s.Members[0];
-        var request = new ControlRequest { Epoch = s.Plan.Epoch, Revision = s.Plan.Revision, Command = ControlCommand.Drain };
         return new Move { Phase = JobPhase.Running, Account = Accounts.Productive, Memory = s.Seen.Memory with { Drain = drain } }
-            .Then(new SendControl(first.Planned.Pod, first.Planned.PodUid, request))
+            .Then(new SendControl(first.Planned.Pod, first.Planned.PodUid, s.Plan.Request(ControlCommand.Drain)))
             .With(Fact.False(ConditionTypes.Running, "Draining", why))
             .WakeIn(TimeSpan.FromSeconds(2));
     }

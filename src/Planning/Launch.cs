@@ -76,7 +76,7 @@ internal static class Launch
         var wait = s.Launched is null || s.Launched.CreatedAt > s.Now ? TimeSpan.Zero : s.Launched.CreatedAt + Progress.BackOff(attempts, cause.Id) - s.Now;
         if (wait > TimeSpan.Zero) return Recovery.Waiting(s, memory, Accounts.Diagnose).WakeIn(wait);
         return new Move { Phase = s.Plan is null ? JobPhase.Launching : JobPhase.Recovering, Account = Accounts.Diagnose, Memory = memory with { ShortSince = null, BehindAt = null } }
-            .Then(new CreatePlan(Build(s, cause, uses, distrusted, resume, size), s.Plan is null ? null : Reached(s)))
+            .Then(new CreatePlan(Build(s, cause, uses, distrusted, resume, size), s.Plan is null ? null : Reached(s), s.Plan?.Revision ?? 0))
             .With(Fact.True(ConditionTypes.StoreReady, "Fenced"), size == s.Nodes ? Fact.True(ConditionTypes.MembersPlaced, "Placed") : Fact.False(ConditionTypes.MembersPlaced, "Short", $"goes on with {size} of {s.Nodes} machines; topology.minNodes is {s.Fewest}"))
             .WakeIn(TimeSpan.FromSeconds(2));
     }

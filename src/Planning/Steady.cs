@@ -1,6 +1,7 @@
 using Opt.Api;
 using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
+using Opt.Planning.Divergence;
 
 namespace Opt.Planning;
 
@@ -95,7 +96,7 @@ internal static class Steady
         var first = s.Members[0];
         var pending = move.With(Fact.False(ConditionTypes.SpecInForce, "Pending", $"revision {plan.Revision} is sent; attempt {newest.Attempt} still ran revision {newest.Revision}")).WakeIn(TimeSpan.FromSeconds(2));
         return first is { Agent.Answers: true } && first.Status!.Revision < plan.Revision
-            ? pending.Then(new SendControl(first.Planned.Pod, first.Planned.PodUid, new() { Epoch = plan.Epoch, Revision = plan.Revision, HyperParameters = plan.Training.HyperParameters, Checkpoint = plan.Training.Checkpoint, Command = plan.Command }))
+            ? pending.Then(new SendControl(first.Planned.Pod, first.Planned.PodUid, plan.Request(plan.Command)))
             : pending;
     }
 }

@@ -24,6 +24,22 @@ public sealed class EditScenarios
     });
 
     [Fact]
+    public Task A_live_edit_that_the_trainer_never_got_goes_along_with_the_drain_for_the_next_edit() => Scenario.RunAsync(nodes: 2, replicas: 1, async world =>
+    {
+        await world.CreateJobAsync(LifecycleScenarios.Manifest);
+        await world.UntilAsync(s => s.Step >= 5);
+        world.Operators[0].Agents.IsCut = true;
+        await world.EditJobAsync(new JsonObject { ["spec"] = new JsonObject { ["training"] = new JsonObject { ["gradientClip"] = 27 } } });
+        await world.UntilAsync(s => s.Revision == 1, seconds: 30);
+        await world.EditJobAsync(new JsonObject { ["spec"] = new JsonObject { ["training"] = new JsonObject { ["microBatchSequences"] = 2 } } });
+        world.Operators[0].Agents.Mend();
+        var status = await world.UntilAsync(s => s.Epoch == 2 || s.Phase is JobPhase.Paused, seconds: 60);
+        Assert.Equal(2, status.Epoch);
+        var done = await world.UntilAsync(s => s.Phase is JobPhase.Succeeded or JobPhase.Paused, seconds: 120);
+        Assert.Equal((JobPhase.Succeeded, 27.0), (done.Phase, (await world.PlanAsync()).Training.HyperParameters.GradientClip));
+    });
+
+    [Fact]
     public Task An_edit_of_a_policy_is_in_force_at_once_moves_no_value_and_is_in_the_logbook() => Scenario.RunAsync(nodes: 2, async world =>
     {
         await world.CreateJobAsync(LifecycleScenarios.Manifest);

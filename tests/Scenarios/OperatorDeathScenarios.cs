@@ -52,6 +52,29 @@ public sealed class OperatorDeathScenarios
         Assert.Equal((1L, 0), (after.Epoch, after.Restarts.Total));
     });
 
+    [Fact]
+    public Task A_leader_that_was_stopped_between_its_fence_and_its_plan_makes_no_plan_once_another_has() => Scenario.RunAsync(nodes: 3, replicas: 2, async world =>
+    {
+        await world.CreateJobAsync(LifecycleScenarios.Manifest.Replace("totalTokens: 3840", "totalTokens: 12800", StringComparison.Ordinal));
+        await world.UntilAsync(s => s.Step >= 12);
+        var leader = world.Operators.Single(o => o.Leads);
+        world.Agents.Latency = TimeSpan.FromSeconds(10);   // the fence is on its way when the leader stops
+        world.Agents.Of((await world.PlanAsync()).Members[0]).Fail(WorkerExit.Internal, world.Clock.GetUtcNow(), "killed by signal 9");
+        await world.AdvanceAsync(TimeSpan.FromSeconds(7));
+        leader.Clock.Stop();
+        await world.AdvanceAsync(TimeSpan.FromSeconds(6));
+        Assert.Equal((2L, 1L), (world.Agents.FencedEpoch, (await world.PlanAsync()).Epoch));
+        world.Agents.Latency = TimeSpan.Zero;
+        await world.UntilAsync(s => s.Epoch == 3, seconds: 120);
+        leader.Clock.Continue();
+
+        await world.UntilAsync(s => s.Phase is JobPhase.Running && s.Step >= 40, seconds: 120);
+        var plans = (await world.ListAsync(new("", "v1", "configmaps"))).Where(m => m["metadata"]!["labels"]?["training.opt-operator.io/epoch"] is not null)
+            .ToDictionary(m => (string)m["metadata"]!["name"]!, m => m["data"]?["plan.json"] is not null);
+        Assert.Equal([("opt-plan-1", true), ("opt-plan-2", false), ("opt-plan-3", true)], plans.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => (p.Key, p.Value)));
+        Assert.Equal(1, (await world.StatusAsync()).Restarts.Total);
+    });
+
     /// <summary>The others and the store bear witness.</summary>
     [Theory]
     [InlineData(false)]

@@ -25,6 +25,8 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
     /// <summary>Stacks of all agents together; one of them has five seconds.</summary>
     private static readonly TimeSpan StacksDeadline = TimeSpan.FromSeconds(10);
 
+    private readonly PlanLine _line = new(client);
+
     /// <summary>Executes in order; the first failure ends it.</summary>
     /// <exception cref="KubernetesException">The API server refused, or somebody else wrote first.</exception>
     public async Task ExecuteAsync(OptTrainingJob job, JobState state, IReadOnlyList<PlannedAction> actions, CancellationToken ct)
@@ -56,7 +58,7 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         ScaleStatefulSet a => ScaleAsync(job, a, ct),
         FenceStore a => FenceAsync(job, state, a, ct),
         CollectStacks a => CollectStacksAsync(job, state, a, ct),
-        CreatePlan a => CreatePlanAsync(job, a, ct),
+        CreatePlan a => CreatePlanAsync(job, state, a, ct),
         SendPlan a => SendPlanAsync(state, a, ct),
         SendControl a => SendControlAsync(state, a, ct),
         RecordLogbook a => RecordAsync(state, a, ct),
@@ -178,28 +180,29 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         }
     }
 
-    private async Task CreatePlanAsync(OptTrainingJob job, CreatePlan action, CancellationToken ct)
+    private async Task CreatePlanAsync(OptTrainingJob job, JobState state, CreatePlan action, CancellationToken ct)
     {
-        await CheckViewAsync(job, action.Plan, ct);
-        var map = OwnedObjects.PlanConfigMap(job, action.Plan, action.ParentStep).Deserialize(KubernetesJson.Default.V1ConfigMap)!;
-        var written = await client.Resource(Resources.ConfigMaps).CreateAsync(map, ct);
+        var written = await CreatePlanMapAsync(job, state, action, ct);
         var (id, cause) = (action.Plan.Id, action.Plan.Cause);
         Log.Planned(logger, job.Metadata.Name, id.Epoch, id.Revision, id.Digest[..12], action.Plan.Resume?.Step ?? 0, cause.Reason, cause.Message);
         metrics.Launched(cause.Reason);
         await OwnWrites.SeenAsync(token => informers.Plans.WaitUntilSeenAsync(written, token), clock, ct);
     }
 
-    /// <summary>
-    /// The name of a plan is taken once, so nobody makes a second one of an epoch. But the store may be fenced past an epoch that this operator has not seen
-    /// the plan of: who fenced died before it wrote one, or this operator leads again and its copies are not up to date.
-    /// </summary>
-    /// <exception cref="OvertakenException">There is such a plan.</exception>
-    private async Task CheckViewAsync(OptTrainingJob job, RunPlan plan, CancellationToken ct)
+    private async Task<V1ConfigMap> CreatePlanMapAsync(OptTrainingJob job, JobState state, CreatePlan action, CancellationToken ct)
     {
-        if (plan.Revision > 0 || plan.Epoch == plan.ParentEpoch + 1) return;
-        var there = await client.Resource(Resources.ConfigMaps).ListAsync(job.Metadata.Namespace, new() { LabelSelector = $"{Names.JobLabel}={job.Metadata.Name},{Names.EpochLabel}" }, ct);
-        var newest = there.Items.Where(m => m.Metadata.ControllerOwner()?.Uid == job.Metadata.Uid).Select(m => long.Parse(m.Metadata.Labels![Names.EpochLabel], CultureInfo.InvariantCulture)).DefaultIfEmpty().Max();
-        if (newest > plan.ParentEpoch) throw new OvertakenException(plan, newest);
+        var map = OwnedObjects.PlanConfigMap(job, action.Plan, action.ParentStep).Deserialize(KubernetesJson.Default.V1ConfigMap)!;
+        await _line.ContinueAsync(job, action, state.Memory.Fence?.Catalogue?.Checkpoints.Select(c => c.Epoch).DefaultIfEmpty().Max() ?? 0, ct);
+        try
+        {
+            return await client.Resource(Resources.ConfigMaps).CreateAsync(map, ct);
+        }
+        catch (KubernetesException e) when (e.IsAlreadyExists)
+        {
+            // Another leader decided. Should it have taken the name only to pass it over, then the store is fenced at a later epoch: ask again.
+            state.Memory = state.Memory with { Fence = null };
+            throw;
+        }
     }
 
     private async Task SendPlanAsync(JobState state, SendPlan action, CancellationToken ct)
@@ -338,9 +341,6 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         }
     }
 }
-
-/// <summary>What was decided was decided from old copies; the next pass has newer ones.</summary>
-internal sealed class OvertakenException(RunPlan plan, long newest) : Exception($"epoch {newest} was planned already; not seen yet when epoch {plan.Epoch} was to follow epoch {plan.ParentEpoch}");
 
 /// <summary>An object of the name the job needs exists and is not the job's.</summary>
 internal sealed class ForeignObjectException(string kind, string name, V1ObjectMeta found)

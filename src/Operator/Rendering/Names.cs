@@ -13,6 +13,9 @@ internal static class Names
     public const string CertificateKey = "tls.crt", CertificateKeyKey = "tls.key";
     public const string PlanKey = "plan.json";
 
+    /// <summary>In place of a plan: why nobody may make one of that epoch.</summary>
+    public const string SkippedKey = "skipped";
+
     /// <summary>Key of the spec a plan was decided under.</summary>
     public const string SpecKey = "spec.json";
 
@@ -49,5 +52,7 @@ internal static class Names
 
     public static string Secret(string job) => $"{job}-agent";
 
-    public static string Plan(RunPlan plan) => plan.Revision == 0 ? $"{plan.JobName}-plan-{plan.Epoch}" : $"{plan.JobName}-plan-{plan.Epoch}-{plan.Revision}";
+    public static string Plan(RunPlan plan) => plan.Revision == 0 ? Plan(plan.JobName, plan.Epoch) : $"{Plan(plan.JobName, plan.Epoch)}-{plan.Revision}";
+
+    public static string Plan(string job, long epoch) => $"{job}-plan-{epoch}";
 }

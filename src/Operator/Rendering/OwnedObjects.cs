@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
+using Opt.Kubernetes;
 
 namespace Opt.Operator.Rendering;
 
@@ -61,13 +62,27 @@ internal static class OwnedObjects
 
     public static JsonObject PlanConfigMap(OptTrainingJob job, RunPlan plan, long? parentStep = null)
     {
-        var map = Object(job, "v1", "ConfigMap", Names.Plan(plan), spec: null);
-        map["metadata"]!["labels"]![Names.EpochLabel] = $"{plan.Epoch}";
-        map["metadata"]!["labels"]![Names.RevisionLabel] = $"{plan.Revision}";
+        var map = EpochMap(job, Names.Plan(plan), plan.Epoch, plan.Revision);
         if (parentStep is { } step) map["metadata"]!["annotations"] = new JsonObject { [EpochOutcome.ParentStepAnnotation] = step.ToString(CultureInfo.InvariantCulture) };
-        map["immutable"] = true;
         // The spec it was decided under goes along: should a later one be invalid, this one still says how to handle failures.
         map["data"] = new JsonObject { [Names.PlanKey] = JsonSerializer.Serialize(plan, ProtocolJson.Default.RunPlan), [Names.SpecKey] = JsonSerializer.Serialize(job.Spec, SpecJson.Default.OptTrainingJobSpec) };
+        return map;
+    }
+
+    /// <summary>Takes the name of an epoch between a plan and its parent, so that nobody else makes a plan of it later.</summary>
+    public static V1ConfigMap SkippedEpoch(OptTrainingJob job, RunPlan plan, long epoch)
+    {
+        var map = EpochMap(job, Names.Plan(plan.JobName, epoch), epoch, revision: 0);
+        map["data"] = new JsonObject { [Names.SkippedKey] = $"Epoch {plan.Epoch} follows epoch {plan.ParentEpoch}: {plan.Cause.Message}" };
+        return map.Deserialize(KubernetesJson.Default.V1ConfigMap)!;
+    }
+
+    private static JsonObject EpochMap(OptTrainingJob job, string name, long epoch, int revision)
+    {
+        var map = Object(job, "v1", "ConfigMap", name, spec: null);
+        map["metadata"]!["labels"]![Names.EpochLabel] = $"{epoch}";
+        map["metadata"]!["labels"]![Names.RevisionLabel] = $"{revision}";
+        map["immutable"] = true;
         return map;
     }
 

@@ -16,7 +16,7 @@ internal static class Pausing
             .WakeIn(TimeSpan.FromSeconds(5));
         var first = s.Members[0];
         var works = first is { Agent.Answers: true, Status.State: AgentState.Running or AgentState.Launching } && first.Runs(s.Plan);
-        return works ? move.Then(new SendControl(first.Planned.Pod, first.Planned.PodUid, new() { Epoch = s.Plan.Epoch, Revision = s.Plan.Revision, Command = ControlCommand.Stop })) : move;
+        return works ? move.Then(new SendControl(first.Planned.Pod, first.Planned.PodUid, s.Plan.Request(ControlCommand.Stop))) : move;
     }
 
     /// <summary>The revision that ends the pause and orders the relaunch.</summary>

@@ -28,6 +28,15 @@ internal static class Revisions
     public static RunPlan Valued(this RunPlan plan, HyperParameters values, EquatableList<HyperParameterOverride> overrides) =>
         plan with { Training = plan.Training with { HyperParameters = values }, Overrides = overrides };
 
+    /// <summary>
+    /// What rank 0's agent is told. The values always go along: a command that names a revision which the trainer does not have yet brings it, or the trainer
+    /// would report the number with other values.
+    /// </summary>
+    public static ControlRequest Request(this RunPlan plan, ControlCommand command) => new()
+    {
+        Epoch = plan.Epoch, Revision = plan.Revision, HyperParameters = plan.Training.HyperParameters, Checkpoint = plan.Training.Checkpoint, Command = command,
+    };
+
     /// <summary>A pass that writes the revision and nothing else: what follows from it is the next pass's business.</summary>
     public static Move Write(Situation s, RunPlan revision) => new Move { Phase = s.Job.Status?.Phase ?? Opt.Api.V1Alpha1.JobPhase.Running, Account = s.HasStepped ? Accounts.Productive : Accounts.Diagnose, Memory = s.Seen.Memory }
         .Then(new CreatePlan(revision)).WakeIn(TimeSpan.Zero);

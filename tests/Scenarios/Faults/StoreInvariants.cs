@@ -38,16 +38,12 @@ internal sealed class StoreInvariants(Scenario world)
         for (var i = 1; i < committed.Count; i++) Invariants.Holds(committed[i].Epoch >= committed[i - 1].Epoch, 1, $"epoch {committed[i].Epoch} committed step {committed[i].Step} after epoch {committed[i - 1].Epoch} had committed");
     }
 
-    private void Kept(IReadOnlyList<CheckpointSummary> retired)
+    private void Kept(IReadOnlyList<(CheckpointSummary Checkpoint, int NewerHealthy)> retired)
     {
         var now = world.Agents.Commits;
-        var gone = _before.Where(b => now.All(c => c.Entry != b.Entry)).ToArray();
-        foreach (var lost in gone) Invariants.Holds(retired.Any(r => r.Entry == lost.Entry), 3, $"the checkpoint of step {lost.Step} is gone, and the trainer did not retire it");
-        foreach (var lost in gone.Where(b => b.Verdict is HealthVerdict.Healthy))
-        {
-            Invariants.Holds(now.Count(c => c.Entry > lost.Entry && c.Verdict is HealthVerdict.Healthy) >= 2 || now.Any(c => c.Verdict is HealthVerdict.Condemned), 3, $"the healthy checkpoint of step {lost.Step} is gone, and there are no two newer ones");
-        }
-
+        foreach (var lost in _before.Where(b => now.All(c => c.Entry != b.Entry))) Invariants.Holds(retired.Any(r => r.Checkpoint.Entry == lost.Entry), 3, $"the checkpoint of step {lost.Step} is gone, and the trainer did not retire it");
+        // What counts is how it was then: people may have condemned it, or one of those that came after it, since it was looked at last.
+        foreach (var (lost, newer) in retired.Where(r => r.Checkpoint.Verdict is HealthVerdict.Healthy)) Invariants.Holds(newer >= 2, 3, $"the healthy checkpoint of step {lost.Step} is gone, and there were no two newer ones");
         _before = now;
     }
 }

@@ -11,7 +11,8 @@ internal sealed class SavesUnderWay
 
     public List<CheckpointSummary> Committed { get; } = [];
 
-    public List<CheckpointSummary> Retired { get; } = [];
+    /// <summary>As they were when they were let go, and how many newer healthy ones there were then.</summary>
+    public List<(CheckpointSummary Checkpoint, int NewerHealthy)> Retired { get; } = [];
 
     /// <summary>Saves that were never finished.</summary>
     public int Torn { get; private set; }

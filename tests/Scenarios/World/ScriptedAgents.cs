@@ -62,7 +62,7 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
     public int? KeepLast { get; set; }
 
     /// <summary>All checkpoints there ever were, and those that the trainer's own retention let go, as copies.</summary>
-    public (IReadOnlyList<CheckpointSummary> Committed, IReadOnlyList<CheckpointSummary> Retired, int Torn) History
+    public (IReadOnlyList<CheckpointSummary> Committed, IReadOnlyList<(CheckpointSummary Checkpoint, int NewerHealthy)> Retired, int Torn) History
     {
         get { lock (_gate) return ([.. _saves.Committed], [.. _saves.Retired], _saves.Torn); }
     }
@@ -304,7 +304,8 @@ internal sealed class ScriptedAgents(TimeProvider clock) : IAgentClient
             var healthy = _commits.Where(c => c.Checkpoint.Verdict is HealthVerdict.Healthy).TakeLast(2).ToArray();
             var oldest = _commits.FindIndex(0, _commits.Count - 1, c => !c.Checkpoint.Pinned && !healthy.Contains(c));
             if (oldest < 0) break;
-            _saves.Retired.Add(_commits[oldest].Checkpoint);
+            var gone = _commits[oldest].Checkpoint;
+            _saves.Retired.Add((gone, _commits.Count(c => c.Checkpoint.Entry > gone.Entry && c.Checkpoint.Verdict is HealthVerdict.Healthy)));
             _commits.RemoveAt(oldest);
             _entry++;
         }
