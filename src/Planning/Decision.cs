@@ -11,6 +11,9 @@ public sealed record Decision
 
     public required OptTrainingJobStatus Status { get; init; }
 
+    /// <summary>Logbook entries that are new or have an outcome now, oldest first; the status may have no room for all.</summary>
+    public EquatableList<LogbookEntry> Entries { get; init; } = [];
+
     public Memory Memory { get; init; } = new();
 
     /// <summary>Look again after this long, changed or not; null to wait for a change.</summary>

@@ -44,11 +44,12 @@ public static class JobPlanner
         var move = Policies.Select(policy => policy(situation)).First(m => m is not null)!;
         move = Shadow.Tell(situation, move);
         move = move with { Actions = [.. move.Actions.Select(a => Guarded(situation, a)), .. Provisioning.MissingSecret(situation), .. Verification.Actions(situation, move), .. NodeMemory.Unnoted(situation), .. OldPlans(situation)], Memory = move.Memory with { Judged = situation.Judgement.To, Recorded = seen.Memory.Recorded, Left = Leaving.Left(situation, move) } };
-        var status = StatusWriter.Write(situation, move);
+        var (status, entries) = StatusWriter.Write(situation, move);
         return new()
         {
-            Actions = [.. Unrecorded(situation, status), .. move.Actions],
+            Actions = [.. Unrecorded(situation, move, status, entries), .. move.Actions],
             Status = status,
+            Entries = entries,
             Memory = move.Memory,
             Again = move.Wake is { } wake && wake < Resync ? wake : Resync,
         };
@@ -130,12 +131,18 @@ public static class JobPlanner
         return move with { Shadows = exclusion.Shadows };
     }
 
-    /// <summary>First of all actions, since what comes after may release the pods that can write to the store.</summary>
-    private static IEnumerable<PlannedAction> Unrecorded(Situation s, OptTrainingJobStatus status)
+    /// <summary>
+    /// What the store's log lacks. An entry goes there once the status holds it, or an operator that died in between would have the next one tell it again at another
+    /// time. What the status has no room for does not wait, nor does anything where this pass takes the last pod that can write to the store: so it is the first of all actions.
+    /// </summary>
+    private static IEnumerable<PlannedAction> Unrecorded(Situation s, Move move, OptTrainingJobStatus status, EquatableList<LogbookEntry> entries)
     {
-        EquatableList<LogbookEntry> entries = [.. status.Logbook.Except(s.Seen.Memory.Recorded)];
-        var able = s.Seen.Agents.FirstOrDefault(a => a is { Answers: true, Status.Store.Reachable: true } && a.Status.JobUid == s.Uid);
-        return entries.Count == 0 || able is null || s.Plan is null || s.Job.Spec.ManagementState is not ManagementState.Managed ? [] : [new RecordLogbook(able.Pod, able.PodUid, entries)];
+        var able = s.Seen.Agents.Where(a => a is { Answers: true, Status.Store.Reachable: true } && a.Status.JobUid == s.Uid).ToArray();
+        if (able.Length == 0 || s.Plan is null || s.Job.Spec.ManagementState is not ManagementState.Managed) return [];
+        var leaving = move.Actions.OfType<DeletePod>().Select(d => d.Uid).ToHashSet(StringComparer.Ordinal);
+        var staying = move.Actions.Any(a => a is ScaleStatefulSet or DeleteJob) ? null : able.FirstOrDefault(a => !leaving.Contains(a.PodUid));
+        EquatableList<LogbookEntry> due = [.. (staying is null ? status.Logbook.Union(entries) : (s.Job.Status?.Logbook ?? []).Union(entries.Except(status.Logbook))).Except(s.Seen.Memory.Recorded).OrderBy(e => e.Time)];
+        return due.Count == 0 ? [] : [new RecordLogbook((staying ?? able[0]).Pod, (staying ?? able[0]).PodUid, due)];
     }
 
     private static IEnumerable<PlannedAction> OldPlans(Situation s)

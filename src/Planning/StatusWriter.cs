@@ -11,7 +11,8 @@ internal static class StatusWriter
     private const int KeptEntries = 20;
     private const int ShownNodes = 32;
 
-    public static OptTrainingJobStatus Write(Situation s, Move move)
+    /// <returns>The status, and the logbook entries that are new or have an outcome now: some may have no room in the status.</returns>
+    public static (OptTrainingJobStatus Status, EquatableList<LogbookEntry> Entries) Write(Situation s, Move move)
     {
         var old = s.Job.Status;
         var fault = move.Memory.Incident is { Severity: not Severity.Planned } incident ? incident : null;
@@ -57,7 +58,8 @@ internal static class StatusWriter
         if (move.Phase is JobPhase.Succeeded) status = status with { Step = Math.Max(status.Step, s.Seen.StatefulSet?.Outcome?.Step ?? status.TotalSteps) };
         var losses = Losses.Of(old, status, s.Now);
         status = status with { GoodputStop = losses.Stop, GoodputDay = losses.Day };
-        return status with { Logbook = Logbook.Write(s, move with { Notes = [.. move.Notes, .. losses.Notes] }, status) };
+        var (kept, news) = Logbook.Write(s, move with { Notes = [.. move.Notes, .. losses.Notes] }, status);
+        return (status with { Logbook = kept }, news);
     }
 
     private static OptTrainingJobStatus Numbers(Situation s, OptTrainingJobStatus old)
@@ -137,7 +139,8 @@ internal static class StatusWriter
         /// Launches and quarantines are entered when first seen as plan or label, not when decided: so an entry is neither lost nor doubled
         /// when the operator dies in between.
         /// </summary>
-        public static EquatableList<LogbookEntry> Write(Situation s, Move move, OptTrainingJobStatus status)
+        /// <returns>The newest entries, and of all entries those that are new or have an outcome now.</returns>
+        public static (EquatableList<LogbookEntry> Kept, EquatableList<LogbookEntry> News) Write(Situation s, Move move, OptTrainingJobStatus status)
         {
             var old = s.Job.Status;
             var book = old?.Logbook ?? [];
@@ -145,17 +148,25 @@ internal static class StatusWriter
             var seen = Launches(s, old).Concat(Quarantines(s, old)).Where(e => !known.Contains((e.Time, e.What)));
             var decided = move.Notes.Concat(Returned(s, old)).Concat(Ending(old, status)).Select(n => Entry(s.Now, status.Epoch, status.Step, n));
             var fresh = seen.Concat(decided).OrderBy(e => e.Time).ToArray();
-            return Outcomes.Of(s, fresh.Length == 0 ? book : [.. book.Concat(fresh).TakeLast(KeptEntries)]);
+            var told = Outcomes.Of(s, fresh.Length == 0 ? book : [.. book, .. fresh]);
+            return told == book ? (book, []) : ([.. told.TakeLast(KeptEntries)], [.. told.Except(book)]);
         }
 
-        private static IEnumerable<LogbookEntry> Launches(Situation s, OptTrainingJobStatus? old) => s.Seen.Plans.Select(p => p.Plan)
-            .Where(p => (p.Epoch, p.Revision).CompareTo((old?.Epoch ?? 0, old?.Revision ?? -1)) > 0)
-            .Select(p => p.Intervention is { } done && p.Revision > 0 ? Entry(p.CreatedAt, p.Epoch, done.Step, new(done.What, done.Why), done.Actor) : Entry(p.CreatedAt, p.Epoch, p.Resume?.Step ?? 0, p.Revision > 0
-                ? new($"sent revision {p.Revision} of epoch {p.Epoch}", p.Cause.Message)
-                : new($"launched epoch {p.Epoch} (run {p.Run}) from {(p.Resume is null ? "initial weights" : $"step {p.Resume.Step}{(p.Resume.IsDurable ? "" : " in memory, or the newest before it that can be read")}")} on {string.Join(", ", p.Members.Take(4).Select(m => m.Node))}{(p.Members.Count > 4 ? $" and {p.Members.Count - 4} more" : "")}", $"{p.Cause.Reason}: {p.Cause.Message}")));
+        private static IEnumerable<LogbookEntry> Launches(Situation s, OptTrainingJobStatus? old) => s.Seen.Plans.Index()
+            .Where(p => (p.Item.Plan.Epoch, p.Item.Plan.Revision).CompareTo((old?.Epoch ?? 0, old?.Revision ?? -1)) > 0)
+            .Select(p => Launched(p.Item.Plan, p.Item.ParentStep, p.Index == 0 ? null : s.Seen.Plans[p.Index - 1].Plan));
 
+        private static LogbookEntry Launched(RunPlan p, long? parentStep, RunPlan? before) => p.Intervention is { } done && p.Revision > 0 ? Entry(p.CreatedAt, p.Epoch, done.Step, new(done.What, done.Why), done.Actor) : Entry(p.CreatedAt, p.Epoch, p.Resume?.Step ?? 0, p.Revision > 0
+            ? new($"sent revision {p.Revision} of epoch {p.Epoch}", p.Cause.Message)
+            : new($"launched epoch {p.Epoch} (run {p.Run}) from {(p.Resume is null ? "initial weights" : $"step {p.Resume.Step}{(p.Resume.IsDurable ? "" : " in memory, or the newest before it that can be read")}")} on {string.Join(", ", p.Members.Take(4).Select(m => m.Node))}{(p.Members.Count > 4 ? $" and {p.Members.Count - 4} more" : "")}", $"{p.Cause.Reason}: {p.Cause.Message}{Descent(p, parentStep, before)}"));
+
+        /// <summary>So that the logbook tells the lineage of a run when its plans are long gone.</summary>
+        private static string Descent(RunPlan p, long? parentStep, RunPlan? before) => p.ParentEpoch == 0 ? "" : string.Create(System.Globalization.CultureInfo.InvariantCulture,
+            $"; after epoch {p.ParentEpoch}{(parentStep is null ? "" : $", which came to step {parentStep}")}{(PlanDifference.Of(before, p) is { Count: > 0 } changed ? $"; changed: {string.Join(", ", changed)}" : "")}");
+
+        /// <summary>Those that the status shows were told, and so were all older ones when it shows as many as it may.</summary>
         private static IEnumerable<LogbookEntry> Quarantines(Situation s, OptTrainingJobStatus? old) => s.Seen.Nodes
-            .Where(n => n.Quarantine?.JobUid == s.Uid && (old?.Nodes.Quarantined ?? []).All(q => q.Name != n.Name || q.Since != n.Quarantine.Since))
+            .Where(n => n.Quarantine?.JobUid == s.Uid && (old?.Nodes.Quarantined ?? []) is var shown && shown.All(q => q.Name != n.Name || q.Since != n.Quarantine.Since) && (shown.Count < ShownNodes || n.Quarantine.Since > shown[^1].Since))
             .Select(n => Entry(n.Quarantine!.Since, s.Plan?.Epoch ?? 0, s.Job.Status?.Step ?? 0, new($"quarantined node {n.Name}", n.Quarantine.Reason)));
 
         private static IEnumerable<Note> Returned(Situation s, OptTrainingJobStatus? old) => !s.Seen.CanActOnNodes ? [] : (old?.Nodes.Quarantined ?? [])

@@ -279,6 +279,9 @@ public sealed record LogbookEntry
     /// <summary>What came of it; absent until that shows, and for what has no outcome of its own.</summary>
     public string? Outcome { get; init; }
 
-    /// <summary>Whether both tell of the same event: an outcome is learned later.</summary>
-    public bool IsSame(LogbookEntry other) => (Time, Actor, What) == (other.Time, other.Actor, other.What);
+    /// <summary>What an event is known by, wherever it is told: its time in Unix milliseconds, who, what. An outcome is learned later and changes nothing of it.</summary>
+    public string Identity() => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{Time.ToUnixTimeMilliseconds()} {Actor} {What}");
+
+    /// <summary>Whether both tell of the same event.</summary>
+    public bool IsSame(LogbookEntry other) => Identity() == other.Identity();
 }

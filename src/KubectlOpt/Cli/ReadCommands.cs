@@ -44,18 +44,19 @@ internal static class ReadCommands
         var (name, output) = (Arguments.Name(), Arguments.Output());
         var search = new Option<string?>("--search") { Description = "only entries that hold this text, whatever its case" };
         var watch = new Option<bool>("--watch", "-w") { Description = "go on with new entries until the job ends" };
-        var command = new Command("logbook", "What was done to a job, when, why and by whom. The ID of an entry goes into `explain`.\n\n  kubectl opt logbook opt-175b --search quarantined") { name, output, search, watch };
+        var command = new Command("logbook", "All that was done to a job, when, why and by whom, oldest first. The ID of an entry goes into `explain`.\n\n  kubectl opt logbook opt-175b --search quarantined") { name, output, search, watch };
         run.Handle(command, async (parsed, cluster, terminal, ct) =>
         {
             var job = await cluster.GetAsync(parsed.GetValue(name), ct);
-            var entries = Matching(job, parsed.GetValue(search)).ToArray();
-            terminal.Print(parsed.GetValue(output), Printing.List(entries), () => (entries.Length == 0 ? "No entries.\n" : JobViews.Logbook(entries, terminal.Clock.GetUtcNow(), terminal.Width)) + JobViews.Older(job));
+            var book = await cluster.LogbookAsync(job, ct);
+            var entries = Matching(book.Entries, parsed.GetValue(search)).ToArray();
+            terminal.Print(parsed.GetValue(output), Printing.List(entries), () => (entries.Length == 0 ? "No entries.\n" : JobViews.Logbook(entries, terminal.Clock.GetUtcNow(), terminal.Width)) + book.Missing);
             if (!parsed.GetValue(watch)) return ExitCodes.Done;
             var said = entries.Select(JobViews.Id).ToHashSet();
             await foreach (var jobs in cluster.FollowAsync(job.Name(), allNamespaces: false, ct))
             {
                 if (jobs.Count == 0) break;
-                foreach (var entry in Matching(jobs[0], parsed.GetValue(search)).Where(e => said.Add(JobViews.Id(e)))) terminal.Out.WriteLine($"{JobViews.Id(entry)}   {Views.Show.Time(entry.Time("time"))}   {entry.Text("what")}: {entry.Text("why")}");
+                foreach (var entry in Matching(jobs[0].At("status").Items("logbook"), parsed.GetValue(search)).Where(e => said.Add(JobViews.Id(e)))) terminal.Out.WriteLine($"{JobViews.Id(entry)}   {Views.Show.Time(entry.Time("time"))}   {entry.Text("what")}: {entry.Text("why")}");
                 if (JobViews.IsFinished(jobs[0])) break;
             }
 
@@ -132,7 +133,7 @@ internal static class ReadCommands
         run.Handle(command, async (parsed, cluster, terminal, ct) =>
         {
             var job = await cluster.GetAsync(parsed.GetValue(name), ct);
-            var found = Explanation.Of(job, await cluster.PlansAsync(job, ct), parsed.GetValue(decision))
+            var found = Explanation.Of((await cluster.LogbookAsync(job, ct)).Entries, await cluster.PlansAsync(job, ct), parsed.GetValue(decision))
                 ?? throw new CommandException(parsed.GetValue(decision) is { } given ? $"{job.Name()} has no decision \"{given}\"; kubectl opt logbook {job.Name()} lists them" : $"{job.Name()} has no decisions yet");
             terminal.Print(parsed.GetValue(output), found.ToJson(), () => found.ToText(terminal.Clock.GetUtcNow()));
             return ExitCodes.Done;
@@ -140,7 +141,7 @@ internal static class ReadCommands
         return command;
     }
 
-    private static IEnumerable<JsonObject> Matching(JsonObject job, string? search) => job.At("status").Items("logbook")
+    private static IEnumerable<JsonObject> Matching(IEnumerable<JsonObject> entries, string? search) => entries
         .Where(e => search is null || $"{e.Text("actor")} {e.Text("what")} {e.Text("why")}".Contains(search, StringComparison.OrdinalIgnoreCase));
 
     private static void Show(Terminal terminal, string? format, JsonObject job) =>

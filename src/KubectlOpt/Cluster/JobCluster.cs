@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
 using Opt.Kubernetes;
 using Opt.KubectlOpt.Cli;
@@ -57,8 +58,20 @@ internal sealed class JobCluster(KubernetesClient client, string? @namespace) : 
     /// <summary>Run plans of the job, oldest first.</summary>
     public async Task<IReadOnlyList<JsonObject>> PlansAsync(JsonObject job, CancellationToken ct)
     {
-        var maps = await client.Resource(Define("", "v1", "ConfigMap", "configmaps", namespaced: true)).ListAsync(job.Text("metadata", "namespace"), new() { LabelSelector = $"{JobLabel}={job.Name()}" }, ct);
-        return [.. maps.Items.Select(PlanViews.Read).OfType<JsonObject>().Where(p => p.Text("jobUid") == job.Text("metadata", "uid")).OrderBy(p => p.Number("epoch")).ThenBy(p => p.Number("revision"))];
+        return [.. (await MapsAsync(job, $"!{LogbookPages.Label}", ct)).Select(PlanViews.Read).OfType<JsonObject>().Where(p => p.Text("jobUid") == job.Text("metadata", "uid")).OrderBy(p => p.Number("epoch")).ThenBy(p => p.Number("revision"))];
+    }
+
+    /// <summary>The whole logbook: the operator's pages, and the status where it is ahead of them.</summary>
+    public async Task<Logbook> LogbookAsync(JsonObject job, CancellationToken ct)
+    {
+        try
+        {
+            return Logbook.Of(job, await MapsAsync(job, LogbookPages.Label, ct));
+        }
+        catch (KubernetesException e) when (e.Code == 403)
+        {
+            return Logbook.Of(job, pages: null);
+        }
     }
 
     /// <summary>Checkpoint objects of the job by log entry; empty where the cluster has no such definition or the user may not list them.</summary>
@@ -100,6 +113,9 @@ internal sealed class JobCluster(KubernetesClient client, string? @namespace) : 
     public Task<JsonObject> GetNodeAsync(string node, CancellationToken ct) => Nodes.GetAsync(ObjectKey.Cluster(node), ct);
 
     public void Dispose() => client.Dispose();
+
+    private async Task<IReadOnlyList<JsonObject>> MapsAsync(JsonObject job, string label, CancellationToken ct) =>
+        (await client.Resource(Define("", "v1", "ConfigMap", "configmaps", namespaced: true)).ListAsync(job.Text("metadata", "namespace"), new() { LabelSelector = $"{JobLabel}={job.Name()},{label}" }, ct)).Items;
 
     private ResourceClient<JsonObject> Nodes => client.Resource(Define("", "v1", "Node", "nodes", namespaced: false));
 

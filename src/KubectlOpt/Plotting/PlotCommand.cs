@@ -36,7 +36,7 @@ internal static class PlotCommand
                 (_, { } from) => await StepSource.DashboardAsync(from, parsed.GetValue(token) ?? Environment.GetEnvironmentVariable("OPT_DASHBOARD_TOKEN"), job, ct),
                 _ => throw new CommandException("give --steps FILE or --dashboard URL", ExitCodes.Usage),
             };
-            var marks = job.At("status").Items("logbook").Select(e => (e.Number("step") ?? 0, $"{e.Text("what")}: {e.Text("why")}")).ToArray();
+            var marks = (await cluster.LogbookAsync(job, ct)).Entries.Select(e => (e.Number("step") ?? 0, $"{e.Text("what")}: {e.Text("why")}")).ToArray();
             await terminal.Out.WriteAsync(Svg.Draw($"{job.Text("metadata", "namespace")}/{job.Name()}", [.. parsed.GetValue(signals)!.Select(s => Curve.Of(s, records))], marks));
             return ExitCodes.Done;
         });

@@ -7,11 +7,12 @@ namespace Opt.KubectlOpt.Views;
 /// <param name="Plan">In force then; null where it is not kept any more.</param>
 internal sealed record Explanation(JsonObject? Entry, JsonObject? Plan)
 {
+    /// <param name="entries">Of the logbook, oldest first.</param>
+    /// <param name="plans">Of the job, oldest first.</param>
     /// <param name="decision">A logbook id (or its beginning), an epoch number, or null for the newest entry.</param>
     /// <returns>Null when there is no such decision.</returns>
-    public static Explanation? Of(JsonObject job, IReadOnlyList<JsonObject> plans, string? decision)
+    public static Explanation? Of(IReadOnlyList<JsonObject> entries, IReadOnlyList<JsonObject> plans, string? decision)
     {
-        var entries = job.At("status").Items("logbook").ToArray();
         var entry = decision is null ? entries.LastOrDefault() : entries.LastOrDefault(e => JobViews.Id(e).StartsWith(decision, StringComparison.OrdinalIgnoreCase));
         var epoch = entry?.Number("epoch") ?? (double.TryParse(decision, System.Globalization.CultureInfo.InvariantCulture, out var number) ? number : null);
         var plan = plans.LastOrDefault(p => p.Number("epoch") == epoch && (entry?.Time("time") is not { } time || p.Time("createdAt") is not { } created || created <= time.AddSeconds(60))) ?? plans.LastOrDefault(p => p.Number("epoch") == epoch);

@@ -7,9 +7,6 @@ namespace Opt.KubectlOpt.Views;
 /// <summary>A job as text. Pure functions of the object as the API server gave it.</summary>
 internal static class JobViews
 {
-    /// <summary>Entries of the logbook that the operator leaves in the status.</summary>
-    private const int KeptInStatus = 20;
-
     public static string List(IEnumerable<JsonObject> jobs, bool withNamespace, bool wide, DateTimeOffset now)
     {
         string[] headers = [.. withNamespace ? ["NAMESPACE"] : Array.Empty<string>(), "NAME", "PHASE", "STEP", "LOSS", "TOKENS/S", "NODES", "EPOCH", "RESTARTS", "GOODPUT", "CHECKPOINT", "AGE", .. wide ? ["LR", "SCALE", "SPARES", "QUARANTINED"] : Array.Empty<string>()];
@@ -68,10 +65,6 @@ internal static class JobViews
     /// <summary>A name for an entry that does not change as older ones are dropped: eight hexadecimal digits of its content's digest.</summary>
     public static string Id(JsonObject entry) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{entry.Text("time")}|{entry.Text("epoch")}|{entry.Text("what")}|{entry.Text("why")}")))[..8];
-
-    /// <summary>Where the entries are that the status has no room for; empty while it holds all.</summary>
-    public static string Older(JsonObject job) => job.At("status").Items("logbook").Count() < KeptInStatus ? ""
-        : $"\nThe status keeps the newest {KeptInStatus}, the checkpoint store all: kubectl exec -n {job.Text("metadata", "namespace")} {job.Name()}-0 -- opt-trainer logbook\n";
 
     public static string Goodput(JsonObject job)
     {

@@ -4,6 +4,7 @@ using Opt.Operator.Agents;
 using Opt.Operator.Checkpoints;
 using Opt.Operator.Cluster;
 using Opt.Operator.Jobs;
+using Opt.Operator.Logbooks;
 using Opt.Operator.Rendering;
 using KubeController = Opt.Kubernetes.Controller<Opt.Operator.Jobs.JobObject>;
 
@@ -58,8 +59,9 @@ internal sealed class OperatorRuntime : IAsyncDisposable
         var executor = new PlanExecutor(_client, _informers, _agents, _clock, Metrics, _logs.CreateLogger<PlanExecutor>());
         var publisher = new StatusPublisher(_client, _events, _options.StatusInterval, _clock);
         var checkpoints = new CheckpointSync(_client, _informers, _agents, _clock, _logs.CreateLogger<CheckpointSync>());
+        var logbooks = new LogbookKeeper(_client, _clock, _logs.CreateLogger<LogbookKeeper>());
         var poolLog = _logs.CreateLogger<AgentPool>();
-        await using var reconciler = new TrainingJobReconciler(observer, executor, publisher, checkpoints, key => new AgentPool(_agents, _clock, _random, poolLog, after => controller?.Queue.Add(key, after)), Metrics, _clock, _logs.CreateLogger<TrainingJobReconciler>());
+        await using var reconciler = new TrainingJobReconciler(observer, executor, publisher, checkpoints, logbooks, key => new AgentPool(_agents, _clock, _random, poolLog, after => controller?.Queue.Add(key, after)), Metrics, _clock, _logs.CreateLogger<TrainingJobReconciler>());
         using (controller = new(_informers.Jobs, reconciler, new() { Name = "jobs", Workers = _options.Workers, Queue = new() { Backoff = TimeSpan.FromMilliseconds(100), BackoffCap = TimeSpan.FromMinutes(1), Random = _random } }, _clock, _logs.CreateLogger<KubeController>(), _controllerMetrics))
         {
             Leading = _informers.Feed(controller);

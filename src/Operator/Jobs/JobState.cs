@@ -3,12 +3,14 @@ using Opt.Api.V1Alpha1;
 using Opt.Api.Validation;
 using Opt.Operator.Agents;
 using Opt.Operator.Checkpoints;
+using Opt.Operator.Logbooks;
 using Opt.Planning;
 
 namespace Opt.Operator.Jobs;
 
 /// <summary>What this process holds about one job between passes. All of it may be lost at any moment.</summary>
-internal sealed class JobState(string uid, AgentPool agents) : IAsyncDisposable
+/// <param name="found">The status as it stood in the cluster.</param>
+internal sealed class JobState(string uid, AgentPool agents, OptTrainingJobStatus? found) : IAsyncDisposable
 {
     public string Uid { get; } = uid;
 
@@ -18,6 +20,8 @@ internal sealed class JobState(string uid, AgentPool agents) : IAsyncDisposable
 
     public MirrorMemory Checkpoints { get; } = new();
 
+    public BookMemory Logbook { get; } = new(found?.Logbook ?? []);
+
     /// <summary>The newest spec that was valid.</summary>
     public ValidSpec? Valid { get; set; }
 
@@ -25,10 +29,10 @@ internal sealed class JobState(string uid, AgentPool agents) : IAsyncDisposable
     public (long Generation, EquatableList<SpecFault> Faults)? Read { get; set; }
 
     /// <summary>The status as last worked out; newer than what is written while periodic writes wait.</summary>
-    public OptTrainingJobStatus? Status { get; set; }
+    public OptTrainingJobStatus? Status { get; set; } = found;
 
     /// <summary>The status as last written.</summary>
-    public OptTrainingJobStatus? Written { get; set; }
+    public OptTrainingJobStatus? Written { get; set; } = found;
 
     /// <summary>When, by the stopwatch: the calendar may be set back.</summary>
     public long WrittenAt { get; set; }

@@ -9,6 +9,7 @@ using Opt.Api.V1Alpha1;
 using Opt.Kubernetes;
 using Opt.Operator.Agents;
 using Opt.Operator.Checkpoints;
+using Opt.Operator.Logbooks;
 using Opt.Planning;
 
 namespace Opt.Operator.Jobs;
@@ -18,7 +19,7 @@ namespace Opt.Operator.Jobs;
 /// relaunch (fence, plan, send) does not wait for a timer between its steps.
 /// </summary>
 internal sealed partial class TrainingJobReconciler(
-    Observer observer, PlanExecutor executor, StatusPublisher publisher, CheckpointSync checkpoints, Func<ObjectKey, AgentPool> newPool, OperatorMetrics metrics, TimeProvider clock, ILogger<TrainingJobReconciler> logger)
+    Observer observer, PlanExecutor executor, StatusPublisher publisher, CheckpointSync checkpoints, LogbookKeeper logbooks, Func<ObjectKey, AgentPool> newPool, OperatorMetrics metrics, TimeProvider clock, ILogger<TrainingJobReconciler> logger)
     : IEntityController<JobObject>, IAsyncDisposable
 {
     private const int MaxRounds = 8;
@@ -73,11 +74,15 @@ internal sealed partial class TrainingJobReconciler(
             if (faults.Count > 0) status = JobPlanner.Refuse(entity.ToMetadata(), status, faults, clock.GetUtcNow(), "the job goes on with its last valid spec");
             metrics.Observed(entity.Key, status);
             metrics.Bounded(entity.Key, BudgetReport.Left(job, seen, clock.GetUtcNow()), seen.QuarantineRoom);
+            state.Logbook.Add(decision.Entries);
+            await logbooks.KeepAsync(job, state.Logbook, status.Logbook, ct);
             var due = await publisher.PublishAsync(entity, state, status, ct);
             await PaceAsync(state, seen, status);
+            var isLast = failure is not null || round == MaxRounds || !decision.Actions.Any(IsProgress);
+            if (isLast) due = Sooner(due, await logbooks.KeepAsync(job, state.Logbook, [], ct));   // no step of a relaunch waits for it
             failure?.Throw();
             job = job with { Status = status };
-            if (round == MaxRounds || !decision.Actions.Any(IsProgress)) return Next(Sooner(decision.Again, await checkpoints.SyncAsync(job, state, ct)), due);
+            if (isLast) return Next(Sooner(decision.Again, await checkpoints.SyncAsync(job, state, ct)), due);
         }
     }
 
@@ -118,8 +123,7 @@ internal sealed partial class TrainingJobReconciler(
     {
         if (_states.TryGetValue(entity.Key, out var known) && known.Uid == entity.Metadata.Uid) return known;
         await ForgetAsync(entity.Key);
-        var status = entity.ReadStatus();
-        var state = new JobState(entity.Metadata.Uid!, newPool(entity.Key)) { Status = status, Written = status, WrittenAt = clock.GetTimestamp() };
+        var state = new JobState(entity.Metadata.Uid!, newPool(entity.Key), entity.ReadStatus()) { WrittenAt = clock.GetTimestamp() };
         _states[entity.Key] = state;
         return state;
     }

@@ -69,6 +69,15 @@ internal static class OwnedObjects
         return map;
     }
 
+    /// <summary>Not immutable: it is written again for each line that still fits.</summary>
+    public static JsonObject LogbookPage(OptTrainingJob job, int number, string text)
+    {
+        var map = Object(job, "v1", "ConfigMap", LogbookPages.Name(job.Metadata.Name, number), spec: null);
+        map["metadata"]!["labels"]![LogbookPages.Label] = number.ToString(CultureInfo.InvariantCulture);
+        map["data"] = new JsonObject { [LogbookPages.Key] = text };
+        return map;
+    }
+
     /// <summary>Takes the name of an epoch between a plan and its parent, so that nobody else makes a plan of it later.</summary>
     public static V1ConfigMap SkippedEpoch(OptTrainingJob job, RunPlan plan, long epoch)
     {

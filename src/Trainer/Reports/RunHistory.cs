@@ -45,7 +45,7 @@ internal static class RunHistory
         }
 
         // An outcome was learned after the entry, and is an entry of the log of its own.
-        return [.. entries.Values.Select(e => e.Logbook).OfType<LogbookEntry>().GroupBy(e => (e.Time.ToUnixTimeMilliseconds(), e.Actor, e.What)).Select(g => g.Last()).OrderBy(e => e.Time)];
+        return [.. entries.Values.Select(e => e.Logbook).OfType<LogbookEntry>().GroupBy(e => e.Identity(), StringComparer.Ordinal).Select(g => g.Last()).OrderBy(e => e.Time)];
     }
 
     /// <summary>

@@ -57,6 +57,24 @@ public sealed class PluginTests(SampleCluster sample) : IClassFixture<SampleClus
     }
 
     [Fact]
+    public async Task The_logbook_is_whole_where_the_status_holds_its_end_alone()
+    {
+        var uid = await _cluster.KubectlAsync("get", "otj", "opt-tiny", "-o", "jsonpath={.metadata.uid}");
+        var lines = string.Concat(Enumerable.Range(0, 30).Select(i => $"    {{\"time\":\"2025-12-31T23:{i:00}:00Z\",\"epoch\":1,\"step\":{i},\"actor\":\"user\",\"what\":\"edit {i}\",\"why\":\"generation {i}\"}}\n"));
+        await _cluster.KubectlAsync("apply", "-f", _cluster.Write("page.yaml", $"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: opt-tiny-logbook-1\n  labels: {{training.opt-operator.io/job: opt-tiny, training.opt-operator.io/logbook: \"1\"}}\n  ownerReferences: [{{apiVersion: training.opt-operator.io/v1alpha1, kind: OptTrainingJob, name: opt-tiny, uid: {uid}}}]\ndata:\n  entries.jsonl: |\n{lines}"));
+        var whole = await SaidAsync("logbook", "opt-tiny");
+        var found = await SaidAsync("logbook", "opt-tiny", "--search", "edit 7");
+        var explained = await SaidAsync("explain", "opt-tiny", found.Split('\n')[1][..8]);
+        var lineage = await SaidAsync("lineage", "opt-tiny");
+        await _cluster.KubectlAsync("delete", "configmap", "opt-tiny-logbook-1");
+
+        Assert.Equal(1 + 30 + 4, whole.TrimEnd().Split('\n').Length);
+        Assert.Matches(@"(?s)edit 0 .*edit 29 .*launched epoch 1 .*launched epoch 3 ", whole);
+        Assert.Contains("generation 7", explained, StringComparison.Ordinal);
+        Assert.Equal(4, lineage.TrimEnd().Split('\n').Length);
+    }
+
+    [Fact]
     public async Task Json_and_yaml_hold_the_object_as_it_is()
     {
         var json = JsonNode.Parse(await SaidAsync("status", "opt-tiny", "-o", "json"))!;

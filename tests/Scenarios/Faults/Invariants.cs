@@ -5,6 +5,7 @@ using Opt.Api.V1Alpha1;
 using Opt.LocalCluster.ApiServer;
 using Opt.Planning;
 using Opt.Scenarios.World;
+using Xunit;
 
 namespace Opt.Scenarios.Faults;
 
@@ -13,6 +14,7 @@ internal sealed class Invariants(Scenario world, People people)
 {
     private readonly SortedDictionary<(long Epoch, int Revision), (string Text, RunPlan Plan)> _plans = [];
     private readonly Dictionary<string, string> _logbook = [];
+    private readonly HashSet<(string Uid, string Identity)> _entries = [];
     private readonly StoreInvariants _store = new(world);
 
     public IReadOnlyList<RunPlan> Plans => [.. _plans.Values.Select(p => p.Plan)];
@@ -20,16 +22,24 @@ internal sealed class Invariants(Scenario world, People people)
     public async Task CheckAsync()
     {
         foreach (var map in await world.ListAsync(new("", "v1", "configmaps"))) Plan(map);
-        var status = await world.StatusAsync();
+        var job = await world.Api.GetAsync(Scenario.Jobs, "ml", "opt", TestContext.Current.CancellationToken);
+        var status = job["status"]?.Deserialize(SpecJson.Default.OptTrainingJobStatus) ?? new();
+        foreach (var entry in status.Logbook) _entries.Add(((string)job["metadata"]!["uid"]!, entry.Identity()));
         Status(status);
         Writes();
         await NodesAsync();
         await _store.CheckAsync(status);
     }
 
-    /// <summary>For the end: everything that was done can be read somewhere (8).</summary>
-    public void CheckLogbook()
+    /// <summary>For the end: everything that was done can be read somewhere, and what the status of this job ever told is in its pages (8).</summary>
+    public async Task CheckLogbookAsync()
     {
+        var job = await world.Api.GetAsync(Scenario.Jobs, "ml", "opt", TestContext.Current.CancellationToken);
+        var pages = (await world.ListAsync(new("", "v1", "configmaps"))).Where(m => m["metadata"]!["labels"]?[LogbookPages.Label] is not null && (string?)m["metadata"]!["ownerReferences"]?[0]?["uid"] == (string)job["metadata"]!["uid"]!);
+        var entries = pages.SelectMany(p => LogbookPages.Read((string)p["data"]![LogbookPages.Key]!)).DistinctBy(e => e.Identity()).ToArray();
+        var known = entries.Select(e => e.Identity()).ToHashSet(StringComparer.Ordinal);
+        foreach (var (_, identity) in _entries.Where(e => e.Uid == (string)job["metadata"]!["uid"]!)) Holds(known.Contains(identity), 8, $"the pages lack \"{identity}\"");
+        foreach (var twice in entries.Where(e => e.What.StartsWith("launched epoch ", StringComparison.Ordinal)).GroupBy(e => e.Epoch).Where(g => g.Count() > 1)) Holds(false, 8, $"the launch of epoch {twice.Key} is in the pages more than once");
         foreach (var plan in Plans.Where(p => p.Revision == 0)) Holds(_logbook.Keys.Concat(world.Agents.Logbook.Values.Select(e => e.What)).Any(what => what.StartsWith($"launched epoch {plan.Epoch} ", StringComparison.Ordinal)), 8, $"epoch {plan.Epoch} is in no logbook");
     }
 

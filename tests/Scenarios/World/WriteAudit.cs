@@ -34,6 +34,7 @@ internal sealed class WriteAudit
         if (path.Contains("/opttrainingjobs/", StringComparison.Ordinal) && !path.EndsWith("/status", StringComparison.Ordinal)) return "writes a user's job";
         if (path.EndsWith("/status", StringComparison.Ordinal)) return body?["metadata"]?["uid"] is null ? "a status without uid" : null;
         if (method == HttpMethod.Put) return body?["metadata"]?["resourceVersion"] is null ? "a replacement without resourceVersion" : null;
+        if (path.Contains("/configmaps/", StringComparison.Ordinal)) return body?["metadata"]?["resourceVersion"] is null ? "a page of a logbook written without resourceVersion" : null;
         if (path.Contains("/nodes/", StringComparison.Ordinal)) return body?["metadata"]?["uid"] is null ? "a node patched without uid" : null;
         var scales = method == HttpMethod.Patch && path.Contains("/statefulsets/", StringComparison.Ordinal) && body?["spec"]?["template"] is null;
         return scales && body?["metadata"]?["resourceVersion"] is null && body?["metadata"]?["uid"] is null ? "a set scaled without precondition" : null;

@@ -63,12 +63,12 @@ internal sealed class RunRecord
     {
         lock (_gate)
         {
-            var known = _logbook.ToDictionary(Identity);
+            var known = _logbook.ToDictionary(e => e.Identity(), StringComparer.Ordinal);
             var changed = false;
             foreach (var entry in entries)
             {
-                if (known.TryGetValue(Identity(entry), out var old) && (old.Outcome is not null || entry.Outcome is null)) continue;
-                known[Identity(entry)] = entry;
+                if (known.TryGetValue(entry.Identity(), out var old) && (old.Outcome is not null || entry.Outcome is null)) continue;
+                known[entry.Identity()] = entry;
                 changed = true;
             }
 
@@ -77,6 +77,4 @@ internal sealed class RunRecord
             LogbookVersion++;
         }
     }
-
-    private static (long, string, string) Identity(LogbookEntry entry) => (entry.Time.ToUnixTimeMilliseconds(), entry.Actor, entry.What);
 }

@@ -31,7 +31,7 @@ public sealed record LogState
 
     public bool HasLogbook(LogbookEntry entry) => Logbook.Contains(IdentityOf(entry));
 
-    private static string IdentityOf(LogbookEntry entry) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{entry.Time.ToUnixTimeMilliseconds()} {entry.Actor} {entry.What}{(entry.Outcome is null ? "" : " -> outcome")}");
+    private static string IdentityOf(LogbookEntry entry) => entry.Identity() + (entry.Outcome is null ? "" : " -> outcome");
 
     /// <summary>Whether the folder is that of a checkpoint. Any other folder below "checkpoints/" is a torn save or a retired one.</summary>
     public bool Exists(string path) => Checkpoints.Values.Any(c => c.Commit.Path == path);
