@@ -65,6 +65,26 @@ public sealed class LogbookScenarios
     });
 
     [Fact]
+    public Task What_trainers_enter_and_what_an_adopted_store_tells_of_the_time_before_is_there_too() => Scenario.RunAsync(nodes: 2, async world =>
+    {
+        var entry = new LogbookEntry { Time = world.Clock.GetUtcNow(), Epoch = 1, Step = 0, Actor = "trainer", What = "passed over the checkpoint of step 4", Why = "a chunk was damaged" };
+        world.Agents.Logbook[entry.Identity()] = entry;   // as it restores, before the first step
+        await world.CreateJobAsync(Manifest);
+        await world.UntilAsync(s => s.Step >= 5);
+        await world.AdvanceAsync(TimeSpan.FromSeconds(20));
+        Assert.Contains(entry, Entries(await PagesAsync(world)));
+
+        await world.Api.DeleteAsync(Scenario.Jobs, "ml", "opt", null, Scenario.User, Cancelled);
+        await world.AdvanceAsync(TimeSpan.FromSeconds(30));
+        await world.CreateJobAsync(Manifest.Replace("checkpoint: {store", "checkpoint: {adopt: true, store", StringComparison.Ordinal));
+        var status = await world.UntilAsync(s => s is { Phase: JobPhase.Running, Epoch: > 1 }, seconds: 120);
+        await world.AdvanceAsync(TimeSpan.FromSeconds(20));
+        var entries = Entries(await PagesAsync(world));
+        Assert.Contains(entry, entries);
+        Assert.All(new[] { 1, status.Epoch }, epoch => Assert.Single(entries, e => e.What.StartsWith($"launched epoch {epoch} ", StringComparison.Ordinal)));
+    });
+
+    [Fact]
     public Task A_launch_tells_what_it_follows_and_what_it_changed_when_its_plan_is_long_gone() => Scenario.RunAsync(nodes: 2, async world =>
     {
         await world.CreateJobAsync(Manifest);

@@ -29,7 +29,8 @@ internal sealed partial class AgentPool : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly Dictionary<string, AgentPoller> _pollers = new(StringComparer.Ordinal);
     private readonly StepHistory _steps;
-    private readonly CatalogueReader _reader;
+    private readonly BackgroundReader<Catalogue> _reader;
+    private readonly BackgroundReader<LogbookPage> _logbooks;
     private readonly long _began;
     private DateTimeOffset _origin;   // what the calendar said at _began, as of now
     private StepFollower? _follower;
@@ -37,6 +38,8 @@ internal sealed partial class AgentPool : IAsyncDisposable
     private long? _witnessedAt;
     private Catalogue? _catalogue;
     private long? _cataloguedAt;   // by the stopwatch: the calendar may be set back
+    private LogbookPage? _logbook;
+    private bool _isLogbookDue;
     private CheckpointSummary? _committed;
     private CheckpointSummary? _healthy;
 
@@ -45,7 +48,8 @@ internal sealed partial class AgentPool : IAsyncDisposable
     {
         (_client, _clock, _random, _logger, _changed) = (client, clock, random, logger, changed);
         _steps = new(clock.GetUtcNow());
-        _reader = new(client, Catalogued, _stopping.Token);
+        _reader = new(client.GetCatalogueAsync, Catalogued, _stopping.Token);
+        _logbooks = new(client.GetLogbookAsync, Told, _stopping.Token);
         (_began, _origin) = (clock.GetTimestamp(), clock.GetUtcNow());
     }
 
@@ -74,6 +78,20 @@ internal sealed partial class AgentPool : IAsyncDisposable
     public Catalogue? Catalogue
     {
         get { lock (_gate) return _catalogue; }
+    }
+
+    /// <summary>
+    /// The store's logbook as read since the last call; null when it was not. It is read once an epoch has stepped, and once more when that has committed: trainers
+    /// enter what they did to restore, and an adopted store holds what was before this job.
+    /// </summary>
+    public LogbookPage? TakeLogbook()
+    {
+        lock (_gate)
+        {
+            var told = _logbook;
+            _logbook = null;
+            return told;
+        }
     }
 
     public AgentTarget? Target(string podUid)
@@ -173,7 +191,14 @@ internal sealed partial class AgentPool : IAsyncDisposable
         foreach (var poller in pollers) await poller.DisposeAsync();
         if (follower is not null) await follower.DisposeAsync();
         await _reader.Idle;
+        await _logbooks.Idle;
         _stopping.Dispose();
+    }
+
+    private void Told(LogbookPage page)
+    {
+        lock (_gate) _logbook = page;
+        _changed(TimeSpan.Zero);
     }
 
     /// <summary>The calendar; where it jumped against the stopwatch, what happened before is moved along. Under the lock.</summary>
@@ -248,7 +273,7 @@ internal sealed partial class AgentPool : IAsyncDisposable
 
     private void OnSteps(StepFollower follower, StepsPage page)
     {
-        bool first, news = false, committed = false;
+        bool first, news = false, committed = false, tell;
         lock (_gate)
         {
             first = _steps.Epoch != page.Epoch;
@@ -259,11 +284,14 @@ internal sealed partial class AgentPool : IAsyncDisposable
                 committed |= record.CommittedStep is not null;
             }
 
+            tell = first || (committed && _isLogbookDue);
+            _isLogbookDue = first || (_isLogbookDue && !committed);
             // Verdicts, and what people do with the trainer's own commands, come without a commit.
             if (_cataloguedAt is not { } at || _clock.GetElapsedTime(at) >= CatalogueAge) (_cataloguedAt, committed) = (_clock.GetTimestamp(), true);
         }
 
         if (committed) _reader.Ask(follower.Target);
+        if (tell) _logbooks.Ask(follower.Target);
         // The first step of an epoch ends the launch; later ones are only counted, once a second.
         if (news) _changed(first ? TimeSpan.Zero : TimeSpan.FromSeconds(1));
     }

@@ -79,11 +79,17 @@ internal sealed partial class TrainingJobReconciler(
             var due = await publisher.PublishAsync(entity, state, status, ct);
             await PaceAsync(state, seen, status);
             var isLast = failure is not null || round == MaxRounds || !decision.Actions.Any(IsProgress);
-            if (isLast) due = Sooner(due, await logbooks.KeepAsync(job, state.Logbook, [], ct));   // no step of a relaunch waits for it
+            if (isLast) due = Sooner(due, await KeepLogbookAsync(job, state, ct));   // no step of a relaunch waits for it
             failure?.Throw();
             job = job with { Status = status };
             if (isLast) return Next(Sooner(decision.Again, await checkpoints.SyncAsync(job, state, ct)), due);
         }
+    }
+
+    private Task<TimeSpan?> KeepLogbookAsync(OptTrainingJob job, JobState state, CancellationToken ct)
+    {
+        if (state.Agents.TakeLogbook() is { } store) state.Logbook.Add(store.Entries);
+        return logbooks.KeepAsync(job, state.Logbook, [], ct);
     }
 
     /// <summary>Runs the actions; a failure is returned, since the status is worth writing all the same.</summary>

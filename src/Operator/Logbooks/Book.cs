@@ -29,12 +29,13 @@ internal sealed record Book(ImmutableArray<BookPage> Pages, string Last, Immutab
         return new([.. pages.Select(p => p.Page!)], pages is [.., var last] ? last.Text : "", told.ToImmutable());
     }
 
-    /// <summary>Those that are not on the pages yet, or not with their outcome; each once.</summary>
+    /// <summary>Those that are not on the pages yet, or not with their outcome; each once. Not those that were on pages which had to go.</summary>
     public IReadOnlyList<LogbookEntry> Lacking(IEnumerable<LogbookEntry> entries)
     {
         var told = Told.ToBuilder();
         var lacking = new List<LogbookEntry>();
-        foreach (var entry in entries)
+        var gone = Pages.Length < MostPages ? DateTimeOffset.MinValue : Pages.Min(p => p.Newest);
+        foreach (var entry in entries.Where(e => e.Time > gone))
         {
             if (told.TryGetValue(entry.Identity(), out var known) && (known || entry.Outcome is null)) continue;
             Tell(told, entry);

@@ -23,7 +23,7 @@ internal sealed class BookMemory(IEnumerable<LogbookEntry> known)
     public void Add(IEnumerable<LogbookEntry> entries)
     {
         _waiting.AddRange(entries);
-        if (_waiting.Count > MostWaiting) _waiting.RemoveRange(0, _waiting.Count - MostWaiting);
+        if (_waiting.Count > MostWaiting) _waiting = [.. _waiting.OrderBy(e => e.Time).TakeLast(MostWaiting)];
     }
 
     /// <summary>What waits to be written, but for those entries that are <paramref name="notYet"/> in the status.</summary>

@@ -1,9 +1,7 @@
-using Opt.Api.Protocol;
-
 namespace Opt.Operator.Agents;
 
-/// <summary>Reads the catalogue in the background, one request at a time: its figures are for the status and for the end of a run.</summary>
-internal sealed class CatalogueReader(IAgentClient client, Action<Catalogue> arrived, CancellationToken stopping)
+/// <summary>Reads something of the store through an agent in the background, one request at a time: no decision waits for it.</summary>
+internal sealed class BackgroundReader<T>(Func<AgentTarget, CancellationToken, Task<T>> read, Action<T> arrived, CancellationToken stopping)
 {
     private readonly Lock _gate = new();
     private Task _reading = Task.CompletedTask;
@@ -28,11 +26,11 @@ internal sealed class CatalogueReader(IAgentClient client, Action<Catalogue> arr
         await before;
         try
         {
-            arrived(await client.GetCatalogueAsync(target, stopping));
+            arrived(await read(target, stopping));
         }
         catch (AgentException)
         {
-            // shown again with the next commit
+            // asked again with the next commit or epoch
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
