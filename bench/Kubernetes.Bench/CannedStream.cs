@@ -50,7 +50,7 @@ internal static class CannedStream
         using var client = new KubernetesClient(new Uri("http://memory"), new Canned(bytes));
         using var informer = new Informer<V1Pod>(client.Resource(Resources.Pods), new()
         {
-            Indexes = new Dictionary<string, Func<V1Pod, IEnumerable<string>>>([Indexes.ByOwner(Resources.Pods), Indexes.ByNode(), Indexes.ByLabel(Resources.Pods, "role")]),
+            Indexes = new Dictionary<string, Func<V1Pod, IEnumerable<string>>>([Indexes.ByOwner(Resources.Pods), Indexes.ByNode()]),
         });
         var counter = new Counter();
         using var controller = new Controller<V1Pod>(informer, counter, new() { Name = "bench" }, TimeProvider.System, NullLogger<Controller<V1Pod>>.Instance);

@@ -100,8 +100,27 @@ public sealed class LadderScenarios
             ["apiVersion"] = "v1", ["kind"] = "Pod", ["metadata"] = new JsonObject { ["name"] = name },
             ["spec"] = new JsonObject { ["nodeName"] = node, ["terminationGracePeriodSeconds"] = 0, ["containers"] = new JsonArray(new JsonObject { ["name"] = "main", ["image"] = "another/tenant" }) },
         };
+    });
 
-        static string[] Taints(JsonObject node) => [.. (node["spec"]!["taints"]?.AsArray() ?? []).Select(t => $"{t!["key"]}={t["value"]}:{t["effect"]}")];
+    [Fact]
+    public Task A_label_that_a_person_removes_takes_the_taint_of_the_quarantine_along_and_leaves_other_taints_and_the_cordon_alone() => Scenario.RunAsync(nodes: 4, async world =>
+    {
+        await world.CreateJobAsync(Manifest.Replace("agentSilence: 10s", "agentSilence: 10s, quarantineFor: 10m, quarantineEffect: NoExecute", StringComparison.Ordinal));
+        await world.UntilAsync(s => s is { Step: >= 12, Nodes.SparesReady: 1 });
+        var bad = (await world.PlanAsync()).Members[1];
+        await PatchAsync(new() { ["spec"] = new JsonObject { ["taints"] = new JsonArray(new JsonObject { ["key"] = "team", ["value"] = "a", ["effect"] = "PreferNoSchedule" }) } });
+        world.Agents.Of(bad).Fail(WorkerExit.Device, world.Clock.GetUtcNow(), "CUDA error: uncorrectable ECC error encountered");
+        await world.UntilAsync(s => s is { Epoch: 2, Phase: JobPhase.Running }, seconds: 60);
+        Assert.Contains("training.opt-operator.io/quarantined=DeviceFailed:NoExecute", Taints(await NodeAsync()));
+
+        await PatchAsync(new() { ["metadata"] = new JsonObject { ["labels"] = new JsonObject { ["training.opt-operator.io/quarantined"] = null } } });
+        await world.AdvanceAsync(TimeSpan.FromSeconds(10));
+        var back = await NodeAsync();
+        Assert.Equal(["team=a:PreferNoSchedule", "node.kubernetes.io/unschedulable=:NoSchedule"], Taints(back));   // the cordon's own, for whoever lifts it
+        Assert.True((bool?)back["spec"]!["unschedulable"]);
+
+        Task<JsonObject> NodeAsync() => world.Api.GetAsync(ResourceId.Nodes, null, bad.Node, TestContext.Current.CancellationToken);
+        Task<JsonObject> PatchAsync(JsonObject patch) => world.Api.PatchAsync(ResourceId.Nodes, null, bad.Node, PatchKind.Merge, patch, Scenario.User, TestContext.Current.CancellationToken);
     });
 
     [Fact]
@@ -152,6 +171,8 @@ public sealed class LadderScenarios
         var plan = await world.PlanAsync();
         Assert.Equal((3, Reasons.NodesReturned), (plan.Members.Count, plan.Cause.Reason));
     });
+
+    private static string[] Taints(JsonObject node) => [.. (node["spec"]!["taints"]?.AsArray() ?? []).Select(t => $"{t!["key"]}={t["value"]}:{t["effect"]}")];
 
     private static Task<JsonObject> EvictAsync(Scenario world, string pod) => world.Api.CreateAsync(
         ResourceId.Pods, "ml", new JsonObject { ["apiVersion"] = "policy/v1", ["kind"] = "Eviction", ["metadata"] = new JsonObject { ["name"] = pod, ["namespace"] = "ml" } }, Scenario.User, TestContext.Current.CancellationToken, pod, "eviction");

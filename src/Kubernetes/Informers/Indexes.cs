@@ -10,10 +10,6 @@ public static class Indexes
     public static KeyValuePair<string, Func<T, IEnumerable<string>>> ByOwner<T>(ResourceDefinition<T> definition) where T : class =>
         new(OwnerUid, item => definition.MetadataOf(item).OwnerReferences?.Select(o => o.Uid).OfType<string>() ?? []);
 
-    /// <summary>Files objects under their value of one label; the index is named like the label.</summary>
-    public static KeyValuePair<string, Func<T, IEnumerable<string>>> ByLabel<T>(ResourceDefinition<T> definition, string label) where T : class =>
-        new(label, item => definition.MetadataOf(item).Labels?.TryGetValue(label, out var value) == true ? [value] : []);
-
     /// <summary>Files pods under the node they are bound to.</summary>
     public static KeyValuePair<string, Func<V1Pod, IEnumerable<string>>> ByNode() => new(Node, static pod => pod.Spec?.NodeName is { Length: > 0 } node ? [node] : []);
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Opt.Kubernetes;
 using Opt.Operator.Rendering;
@@ -19,19 +20,21 @@ internal static class NodeProblem
     {
         var known = node.Status?.Conditions?.FirstOrDefault(c => c.Type == Type);
         var wanted = Wanted(node);
-        if ((known?.Status, known?.Reason, known?.Message) is var (status, reason, message) && (status ?? "False", reason ?? Healthy, message ?? "") == wanted) return null;
-        var condition = new JsonObject { ["type"] = Type, ["status"] = wanted.Status, ["reason"] = wanted.Reason, ["message"] = wanted.Message, ["lastHeartbeatTime"] = Time(now) };
-        if (known?.Status != wanted.Status) condition["lastTransitionTime"] = Time(now);
-        return new() { ["metadata"] = new JsonObject { ["uid"] = node.Metadata.Uid }, ["status"] = new JsonObject { ["conditions"] = new JsonArray(condition) } };
+        // What servers add to conditions says nothing of the problem.
+        if (Condition(known?.Status ?? "False", known?.Reason ?? Healthy, known?.Message ?? "") == wanted) return null;
+        var condition = wanted with { LastHeartbeatTime = now, LastTransitionTime = known?.Status == wanted.Status ? null : now };
+        return new() { ["metadata"] = new JsonObject { ["uid"] = node.Metadata.Uid }, ["status"] = new JsonObject { ["conditions"] = new JsonArray(JsonSerializer.SerializeToNode(condition, KubernetesJson.Default.V1NodeCondition)) } };
     }
 
-    private static (string Status, string Reason, string Message) Wanted(V1Node node)
+    private static V1NodeCondition Wanted(V1Node node)
     {
-        if (node.Metadata.Labels?.GetValueOrDefault(Names.QuarantinedLabel) is not { } label) return ("False", Healthy, "");
+        if (node.Metadata.Labels?.GetValueOrDefault(Names.QuarantinedLabel) is not { } label) return Condition("False", Healthy, "");
         var quarantine = NodeReader.Read(node).Quarantine!;
         var by = quarantine.Job is { } job ? $" (job {job})" : "";
-        return ("True", label.Length > 0 ? label : "Manual", $"{quarantine.Reason}{by}; Recommended Action={RecommendedAction(label)}");
+        return Condition("True", label.Length > 0 ? label : "Manual", $"{quarantine.Reason}{by}; Recommended Action={RecommendedAction(label)}");
     }
+
+    private static V1NodeCondition Condition(string status, string reason, string message) => new() { Type = Type, Status = status, Reason = reason, Message = message };
 
     /// <summary>One of NVSentinel's actions.</summary>
     /// <param name="reason">One of <see cref="Reasons"/>, or a person's word.</param>
@@ -42,6 +45,4 @@ internal static class NodeProblem
         Reasons.Hang or Reasons.Straggler or Reasons.DiagnosticsFailed or Reasons.DivergenceHardware or Reasons.ControlDiverged => "RUN_DCGMEUD",
         _ => "CONTACT_SUPPORT",
     };
-
-    private static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture);
 }

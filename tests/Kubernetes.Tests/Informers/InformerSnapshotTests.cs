@@ -5,7 +5,7 @@ namespace Opt.Kubernetes.Tests;
 public sealed class InformerSnapshotTests
 {
     private static readonly InformerSnapshot<V1Pod> Empty = InformerSnapshot<V1Pod>.Empty(Resources.Pods, new Dictionary<string, Func<V1Pod, IEnumerable<string>>>(
-        [Indexes.ByOwner(Resources.Pods), Indexes.ByNode(), Indexes.ByLabel(Resources.Pods, "app")]));
+        [Indexes.ByOwner(Resources.Pods), Indexes.ByNode()]));
 
     [Fact]
     public void A_full_list_reports_what_is_new_what_changed_and_what_is_gone_and_nothing_else()
@@ -45,7 +45,6 @@ public sealed class InformerSnapshotTests
         var (s1, _) = Empty.Apply(new Replace<V1Pod>([Pod("a", 1, node: "n1"), Pod("b", 2, node: "n1"), Pod("c", 3)], "10"));
         Assert.Equal(["a", "b"], Names(s1.By(Indexes.Node, "n1")));
         Assert.Equal(["a", "b", "c"], Names(s1.By(Indexes.OwnerUid, "owner")));
-        Assert.Equal(["a", "b", "c"], Names(s1.By("app", "x")));
 
         var (s2, _) = s1.Apply(new Upsert<V1Pod>(new("n", "c"), Pod("c", 11, node: "n1"), "11"));
         var (s3, _) = s2.Apply(new Remove<V1Pod>(new("n", "a"), Pod("a", 12, node: "n2"), "12"));   // its last state was already elsewhere
@@ -57,14 +56,14 @@ public sealed class InformerSnapshotTests
     public void An_unknown_index_is_named_together_with_the_known_ones()
     {
         var e = Assert.Throws<ArgumentException>(() => Empty.By("zone", "x"));
-        Assert.Contains("no index \"zone\"; it has: app, node, ownerUid", e.Message, StringComparison.Ordinal);
+        Assert.Contains("no index \"zone\"; it has: node, ownerUid", e.Message, StringComparison.Ordinal);
     }
 
     private static string[] Names(IEnumerable<V1Pod> pods) => [.. pods.Select(p => p.Metadata.Name!)];
 
     private static V1Pod Pod(string name, long version, string? uid = null, string? node = null) => new()
     {
-        Metadata = new() { Name = name, Namespace = "n", Uid = uid ?? name, ResourceVersion = $"{version}", Labels = new Dictionary<string, string> { ["app"] = "x" }, OwnerReferences = [new() { Uid = "owner" }] },
+        Metadata = new() { Name = name, Namespace = "n", Uid = uid ?? name, ResourceVersion = $"{version}", OwnerReferences = [new() { Uid = "owner" }] },
         Spec = new() { NodeName = node },
     };
 }

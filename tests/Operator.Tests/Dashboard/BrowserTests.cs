@@ -29,6 +29,7 @@ public sealed class BrowserTests
         }
 
         AssertShown((string)(await browser.AskAsync("document.documentElement.outerHTML"))!);
+        await LineageAsync(browser);
         Assert.Empty(browser.Faults);
     }
 
@@ -87,6 +88,18 @@ public sealed class BrowserTests
         await browser.UntilAsync("/^gpu-17: quarantined.*2026-01-03 .*launched epoch 2/s.test(document.querySelector('#node-detail').innerText)");
         await browser.HoverAsync(".chart .u-over", 61_000.0 / 143_000);
         await browser.UntilAsync("/rolled back to step 60900/.test(document.querySelector('.chart .tip:not([hidden])')?.textContent)");
+    }
+
+    /// <summary>Newest first: what each epoch changed, and how it ended.</summary>
+    private static async Task LineageAsync(Browser browser)
+    {
+        const string Rows = "[...document.querySelectorAll('table')].find(t => /\\bEnded\\b/.test(t.tHead?.innerText ?? '')).tBodies[0].rows";
+        var cells = ((string)(await browser.AskAsync($"JSON.stringify([...{Rows}].map(r => [0, 7, 8].map(c => r.cells[c].innerText.trim())))"))!);
+        var rows = JsonNode.Parse(cells)!.AsArray().Select(r => (Epoch: (string)r![0]!, Changed: (string)r[1]!, Ended: (string)r[2]!)).ToArray();
+        Assert.Equal(["7", "6", "5", "4", "3", "2", "1"], rows.Select(r => r.Epoch));
+        Assert.Equal("running at step 143000", rows[0].Ended);
+        Assert.Equal(("hyperParameters.learningRate.peak 0.00012 -> 0.0000792; run 1.0 -> 1.1", "DeviceFailed at step 98765"), (rows[2].Changed, rows[2].Ended));
+        Assert.Equal(("", "DeviceFailed at step 11300"), (rows[6].Changed, rows[6].Ended));
     }
 
     private static async Task ByKeysAsync(Browser browser)

@@ -79,6 +79,8 @@ internal sealed class SampleData : IDashboardData
         {
             ["epoch"] = e, ["revision"] = 0, ["parent"] = e - 1, ["created"] = e == 1 ? Start : Start.AddSeconds(Spikes[e - 2] * 17), ["members"] = 124,
             ["reason"] = e == 1 ? "Start" : Incidents[e - 2].Reason, ["message"] = e == 1 ? "first launch" : Incidents[e - 2].Why, ["resume"] = e == 1 ? null : new JsonObject { ["step"] = Spikes[e - 2] / 100 * 100 - 100, ["epoch"] = e - 1 },
+            ["changed"] = e == 5 ? new JsonArray("hyperParameters.learningRate.peak 0.00012 -> 0.0000792", "run 1.0 -> 1.1") : e == 2 ? new JsonArray("node gpu-17 -> gpu-125") : [],
+            ["outcome"] = e == 7 ? "running at step 143000" : $"{Incidents[e - 1].Reason} at step {Spikes[e - 1]}",
         })]);
         detail["checkpoints"] = new JsonArray([.. Enumerable.Range(0, 8).Select(i => (JsonNode)new JsonObject
         {

@@ -139,6 +139,23 @@ public sealed class PluginTests(SampleCluster sample) : IClassFixture<SampleClus
     }
 
     [Fact]
+    public async Task A_release_takes_the_taint_of_a_quarantine_along_and_no_other()
+    {
+        const string Taints = "{range .spec.taints[*]}{.key}={.value}:{.effect} {end}";
+        await SaidAsync("quarantine", "node-1", "--reason", "FanNoise");
+        await _cluster.KubectlAsync("taint", "node", "node-1", "training.opt-operator.io/quarantined=FanNoise:NoExecute", "team=a:PreferNoSchedule");
+        await SaidAsync("release", "node-1", "--dry-run");
+        var before = await _cluster.KubectlAsync("get", "node", "node-1", "-o", $"jsonpath={Taints}");
+        await SaidAsync("release", "node-1");
+        var after = await _cluster.KubectlAsync("get", "node", "node-1", "-o", $"jsonpath={Taints}");
+        await _cluster.KubectlAsync("taint", "node", "node-1", "team-");
+
+        Assert.Contains("training.opt-operator.io/quarantined=FanNoise:NoExecute", before, StringComparison.Ordinal);
+        Assert.Contains("team=a:PreferNoSchedule", after, StringComparison.Ordinal);
+        Assert.DoesNotContain("training.opt-operator.io", after, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_watch_shows_each_change_and_ends_with_the_job()
     {
         var watching = RunAsync("status", "opt-tiny", "-w");

@@ -77,8 +77,8 @@ internal sealed class AgentUnderTest : IAsyncDisposable
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using var certificate = new CertificateRequest("CN=opt", key, HashAlgorithmName.SHA256).CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(100));
-        File.WriteAllText(Path.Combine(_folder.Path, AgentToken.CertificateFile), certificate.ExportCertificatePem());
-        File.WriteAllText(Path.Combine(_folder.Path, AgentToken.KeyFile), key.ExportPkcs8PrivateKeyPem());
+        File.WriteAllText(Path.Combine(_folder.Path, CredentialFiles.CertificateFile), certificate.ExportCertificatePem());
+        File.WriteAllText(Path.Combine(_folder.Path, CredentialFiles.KeyFile), key.ExportPkcs8PrivateKeyPem());
     }
 
     /// <summary>A worker written in shell, speaking the link by hand.</summary>

@@ -10,11 +10,9 @@ namespace Opt.Trainer.Agent.Http;
 /// </summary>
 internal sealed class AgentToken
 {
-    public const string CertificateFile = "tls.crt", KeyFile = "tls.key";
-
     private const string Scheme = "Bearer ";
     private static readonly TimeSpan Age = TimeSpan.FromSeconds(10);
-    private readonly string _file;
+    private readonly CredentialFiles _files;
     private readonly bool _tls;
     private readonly TimeProvider _time;
     private readonly Lock _gate = new();
@@ -26,9 +24,9 @@ internal sealed class AgentToken
     /// <exception cref="FormatException">A file is missing or empty.</exception>
     public AgentToken(string file, bool tls, TimeProvider time)
     {
-        (_file, _tls, _time, _readAt) = (file, tls, time, time.GetTimestamp());
+        (_files, _tls, _time, _readAt) = (new(file), tls, time, time.GetTimestamp());
         _digest = Read() ?? throw new FormatException($"OPT_AGENT_TOKEN_FILE names \"{file}\", which is missing or empty");
-        if (tls) _certificate = ReadCertificate() ?? throw new FormatException($"OPT_AGENT_TLS is set, but {CertificateFile} and {KeyFile} beside \"{file}\" are no certificate and key");
+        if (tls) _certificate = _files.CertificateWithKey() ?? throw new FormatException($"OPT_AGENT_TLS is set, but {CredentialFiles.CertificateFile} and {CredentialFiles.KeyFile} beside \"{file}\" are no certificate and key");
     }
 
     /// <summary>The certificate to show; null without TLS.</summary>
@@ -63,7 +61,7 @@ internal sealed class AgentToken
             if (_time.GetElapsedTime(_readAt) < age) return;
             _readAt = _time.GetTimestamp();
             _digest = Read() ?? _digest;
-            if (_tls) _certificate = ReadCertificate() ?? _certificate;   // the old one is left to the collector: handshakes may still use it
+            if (_tls) _certificate = _files.CertificateWithKey() ?? _certificate;   // the old one is left to the collector: handshakes may still use it
         }
     }
 
@@ -75,25 +73,11 @@ internal sealed class AgentToken
     {
         try
         {
-            var token = File.ReadAllText(_file).Trim();
-            return token.Length == 0 ? null : Digest(token);
+            return Digest(_files.Token());
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return null;
-        }
-    }
-
-    private X509Certificate2? ReadCertificate()
-    {
-        var folder = Path.GetDirectoryName(Path.GetFullPath(_file))!;
-        try
-        {
-            return X509Certificate2.CreateFromPemFile(Path.Combine(folder, CertificateFile), Path.Combine(folder, KeyFile));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
-        {
-            return null;   // half a replacement: the next look finds the whole
         }
     }
 }

@@ -11,41 +11,34 @@ namespace Opt.Trainer.Checkpoints;
 /// </summary>
 internal sealed class PeerCredential : DelegatingHandler
 {
-    private readonly string _tokenFile;
+    private readonly CredentialFiles _files;
 
     public PeerCredential(string tokenFile, bool tls)
     {
-        _tokenFile = tokenFile;
+        _files = new(tokenFile);
         var handler = new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(3) };
         if (tls) handler.SslOptions = new() { RemoteCertificateValidationCallback = (_, shown, _, _) => shown is not null && IsOurs(shown), CertificateRevocationCheckMode = X509RevocationMode.NoCheck };
         InnerHandler = handler;
     }
 
     /// <exception cref="HttpRequestException">The token cannot be read, or the request failed.</exception>
-    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         try
         {
-            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", (await File.ReadAllTextAsync(_tokenFile, cancellationToken)).Trim());
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", _files.Token());
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new HttpRequestException($"the job's token cannot be read: {e.Message}", e);
         }
 
-        return await base.SendAsync(request, cancellationToken);
+        return base.SendAsync(request, cancellationToken);
     }
 
     private bool IsOurs(X509Certificate shown)
     {
-        try
-        {
-            using var ours = X509CertificateLoader.LoadCertificateFromFile(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(_tokenFile))!, AgentToken.CertificateFile));
-            return CryptographicOperations.FixedTimeEquals(shown.GetCertHash(HashAlgorithmName.SHA256), ours.GetCertHash(HashAlgorithmName.SHA256));
-        }
-        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException)
-        {
-            return false;
-        }
+        using var ours = _files.Certificate();
+        return ours is not null && CryptographicOperations.FixedTimeEquals(shown.GetCertHash(HashAlgorithmName.SHA256), ours.GetCertHash(HashAlgorithmName.SHA256));
     }
 }
