@@ -41,15 +41,12 @@ public sealed class CustomRules(StructuralSchema schema, bool hasStatus, IReadOn
 
     public override void ValidateStatusUpdate(JsonObject item, JsonObject old, List<FieldError> errors) => Check(item, old, errors);
 
-    protected override bool SpecChanged(JsonObject item, JsonObject old) => !Spec(item).SameAs(Spec(old));
+    protected override bool SpecChanged(JsonObject item, JsonObject old) => !Spec(item).SequenceEqual(Spec(old), Member);
 
-    private JsonObject Spec(JsonObject item)
-    {
-        var copy = item.Copy();
-        copy.Remove("metadata");
-        if (hasStatus) copy.Remove("status");
-        return copy;
-    }
+    private static readonly EqualityComparer<KeyValuePair<string, JsonNode?>> Member = EqualityComparer<KeyValuePair<string, JsonNode?>>.Create((a, b) => a.Key == b.Key && a.Value.SameAs(b.Value));
+
+    private IEnumerable<KeyValuePair<string, JsonNode?>> Spec(JsonObject item) =>
+        item.Where(m => m.Key != "metadata" && !(hasStatus && m.Key == "status")).OrderBy(m => m.Key, StringComparer.Ordinal);
 
     private void Check(JsonObject item, JsonObject? old, List<FieldError> errors)
     {

@@ -91,6 +91,7 @@ internal static class BodyReader
 
     private static JsonNode? Yaml(byte[] bytes, List<string> duplicates)
     {
+        if (Json(bytes, duplicates) is { } json) return json;
         try
         {
             return YamlTree.Parse(Encoding.UTF8.GetString(bytes), duplicates);
@@ -98,6 +99,21 @@ internal static class BodyReader
         catch (FormatException e)
         {
             throw ApiErrors.BadRequest($"error decoding YAML: {e.Message}");
+        }
+    }
+
+    // What is sent as YAML is JSON almost always, and the YAML parser takes twenty times as long for it.
+    private static JsonObject? Json(byte[] bytes, List<string> duplicates)
+    {
+        if (bytes is not [(byte)'{', ..]) return null;
+        try
+        {
+            return JsonText.Parse(bytes, duplicates) as JsonObject;
+        }
+        catch (JsonException)
+        {
+            duplicates.Clear();
+            return null;
         }
     }
 

@@ -10,6 +10,11 @@ namespace Opt.LocalCluster.ApiServer.Json;
 public static class JsonText
 {
     private const int MaxDepth = 512;
+    private const int MaxKept = 256 * 1024;   // bytes
+
+    // A buffer that grows anew for every object costs more than the writing.
+    [ThreadStatic]
+    private static ArrayBufferWriter<byte>? t_buffer;
 
     public static readonly JsonSerializerOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -27,14 +32,18 @@ public static class JsonText
 
     public static byte[] ToUtf8(JsonNode? node)
     {
-        var buffer = new ArrayBufferWriter<byte>(1024);
+        var buffer = t_buffer ?? new ArrayBufferWriter<byte>(16 * 1024);
+        t_buffer = null;
         using (var writer = new Utf8JsonWriter(buffer, Writer))
         {
             if (node is null) writer.WriteNullValue();
             else node.WriteTo(writer, Compact);
         }
 
-        return buffer.WrittenSpan.ToArray();
+        var bytes = buffer.WrittenSpan.ToArray();
+        buffer.ResetWrittenCount();
+        if (buffer.Capacity <= MaxKept) t_buffer = buffer;
+        return bytes;
     }
 
     public static string ToText(JsonNode? node) => Encoding.UTF8.GetString(ToUtf8(node));

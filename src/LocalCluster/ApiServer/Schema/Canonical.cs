@@ -14,13 +14,25 @@ public static class Canonical
     /// <exception cref="DecodeException">A value has the wrong type.</exception>
     public static JsonObject Object(JsonObject source, StructSchema type, DecodeReport? report = null)
     {
+        try
+        {
+            return Object(source, type, new Context(report, source["kind"].Str() ?? "", NamesPaths: report is not null));
+        }
+        catch (DecodeException) when (report is null)
+        {
+            return Object(source, type, new Context(null, source["kind"].Str() ?? "", NamesPaths: true));   // fails again, and says where
+        }
+    }
+
+    private static JsonObject Object(JsonObject source, StructSchema type, Context context)
+    {
         var result = new JsonObject { ["kind"] = source["kind"].Str(), ["apiVersion"] = source["apiVersion"].Str() };
-        Fields(source, type, result, new Context(report, source["kind"].Str() ?? ""), "", ["kind", "apiVersion"]);
+        Fields(source, type, result, context, "", ["kind", "apiVersion"]);
         return result;
     }
 
     /// <summary>Rebuilds a value of any type.</summary>
-    public static JsonNode? Value(JsonNode? source, TypeSchema type) => Read(source, type, new Context(null, ""), "");
+    public static JsonNode? Value(JsonNode? source, TypeSchema type) => Read(source, type, new Context(null, "", NamesPaths: true), "");
 
     /// <summary>A copy of any JSON with the members of every object sorted: how the server writes what it has no type for.</summary>
     public static JsonNode? Sorted(JsonNode? node) => node switch
@@ -37,7 +49,15 @@ public static class Canonical
         return result;
     }
 
-    private readonly record struct Context(DecodeReport? Report, string Root);
+    /// <param name="Report">Receives what the type does not know; null where that is of no interest.</param>
+    /// <param name="Root">The kind, for messages.</param>
+    /// <param name="NamesPaths">Paths are kept on the way down: a text for every field, which only messages need.</param>
+    private readonly record struct Context(DecodeReport? Report, string Root, bool NamesPaths)
+    {
+        public string Below(string path, string name) => !NamesPaths ? "" : path.Length == 0 ? name : $"{path}.{name}";
+
+        public string Item(string path, int index) => NamesPaths ? $"{path}[{index}]" : "";
+    }
 
     private static JsonNode? Read(JsonNode? source, TypeSchema type, Context context, string path) => type switch
     {
@@ -60,8 +80,13 @@ public static class Canonical
     private static void Fields(JsonObject source, StructSchema type, JsonObject result, Context context, string path, ReadOnlySpan<string> known)
     {
         if (context.Report is not null) ReportUnknown(source, type, context.Report, path, known);
-        foreach (var field in type.Fields)
+        // Most structs have far more fields than any value of theirs sets.
+        Span<bool> written = stackalloc bool[type.Fields.Count];
+        type.Mark(source, written);
+        for (var i = 0; i < written.Length; i++)
         {
+            if (!written[i]) continue;
+            var field = type.Fields[i];
             var value = source[field.Name];
             if (value is null)
             {
@@ -69,7 +94,7 @@ public static class Canonical
                 continue;
             }
 
-            var below = path.Length == 0 ? field.Name : $"{path}.{field.Name}";
+            var below = context.Below(path, field.Name);
             var read = field.OrBool && value is JsonValue ? value.DeepClone() : Read(value, field.Type, context, below);
             if (Kept(read, field)) result[field.Name] = read;
             else if (field.Always) result[field.Name] = field.Pointer ? null : Zero(field.Type);
@@ -89,7 +114,7 @@ public static class Canonical
         if (source is null) return null;
         if (source is not JsonArray list) throw Mismatch(source, "[]" + TypeName(type.Element), context, path);
         var result = new JsonArray();
-        for (var i = 0; i < list.Count; i++) result.Add(Read(list[i], type.Element, context, $"{path}[{i}]") ?? Zero(type.Element));
+        for (var i = 0; i < list.Count; i++) result.Add(Read(list[i], type.Element, context, context.Item(path, i)) ?? Zero(type.Element));
         return result;
     }
 
@@ -100,7 +125,7 @@ public static class Canonical
         var result = new JsonObject();
         foreach (var (name, value) in map.OrderBy(m => m.Key, StringComparer.Ordinal))
         {
-            result[name] = Read(value, type.Value, context, $"{path}.{name}") ?? Zero(type.Value);
+            result[name] = Read(value, type.Value, context, context.NamesPaths ? $"{path}.{name}" : "") ?? Zero(type.Value);
         }
 
         return result;

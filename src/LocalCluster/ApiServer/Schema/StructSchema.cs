@@ -1,9 +1,11 @@
+using System.Text.Json.Nodes;
+
 namespace Opt.LocalCluster.ApiServer.Schema;
 
 /// <summary>A struct with named fields in wire order. Fields are added once while the catalogue is read (types may refer to each other in circles).</summary>
 public sealed record StructSchema(string Name) : TypeSchema
 {
-    private readonly Dictionary<string, FieldSchema> _byName = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _byName = new(StringComparer.Ordinal);
     private readonly List<FieldSchema> _fields = [];
 
     public bool Atomic { get; init; }
@@ -13,7 +15,17 @@ public sealed record StructSchema(string Name) : TypeSchema
 
     public IReadOnlyList<FieldSchema> Fields => _fields;
 
-    public FieldSchema? Field(string name) => _byName.GetValueOrDefault(name);
+    public FieldSchema? Field(string name) => _byName.TryGetValue(name, out var at) ? _fields[at] : null;
+
+    /// <summary>Marks, by position in <see cref="Fields"/>, those that <paramref name="source"/> has and those that are always written.</summary>
+    internal void Mark(JsonObject source, Span<bool> written)
+    {
+        for (var i = 0; i < written.Length; i++) written[i] = _fields[i].Always;
+        for (var i = 0; i < source.Count; i++)
+        {
+            if (_byName.TryGetValue(source.GetAt(i).Key, out var at)) written[at] = true;
+        }
+    }
 
     public bool Equals(StructSchema? other) => ReferenceEquals(this, other);
 
@@ -21,8 +33,8 @@ public sealed record StructSchema(string Name) : TypeSchema
 
     internal StructSchema Add(FieldSchema field)
     {
+        _byName.Add(field.Name, _fields.Count);
         _fields.Add(field);
-        _byName.Add(field.Name, field);
         return this;
     }
 }

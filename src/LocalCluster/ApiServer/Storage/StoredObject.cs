@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Opt.LocalCluster.ApiServer.Json;
 
@@ -11,6 +12,7 @@ public sealed class StoredObject
 {
     private readonly KeyValuePair<string, string>[] _labels;
     private readonly KeyValuePair<string, string>[] _fields;
+    private Parsed? _parsed;   // two threads may both parse; either result will do
 
     private StoredObject(JsonObject tree, string key, long resourceVersion, KeyValuePair<string, string>[] fields)
     {
@@ -43,8 +45,8 @@ public sealed class StoredObject
         _ => Find(_fields, name),
     };
 
-    /// <summary>A tree of the caller's own.</summary>
-    public JsonObject ToTree() => (JsonObject)JsonNode.Parse(Json.Span)!;
+    /// <summary>A tree of the caller's own. All trees of one object share what was parsed, and each takes apart what is looked at.</summary>
+    public JsonObject ToTree() => JsonObject.Create((_parsed ??= new Parsed(JsonElement.Parse(Json.Span))).Root)!;
 
     /// <summary>Stamps <paramref name="resourceVersion"/> into <paramref name="tree"/> and freezes it.</summary>
     internal static StoredObject Freeze(JsonObject tree, long resourceVersion, KeyValuePair<string, string>[] fields)
@@ -54,6 +56,8 @@ public sealed class StoredObject
     }
 
     internal static string KeyOf(string @namespace, string name) => $"{@namespace}/{name}";
+
+    private sealed record Parsed(JsonElement Root);
 
     private static string? Find(KeyValuePair<string, string>[] pairs, string name)
     {
