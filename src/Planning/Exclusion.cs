@@ -35,6 +35,7 @@ internal static class Exclusion
 
             var budget = Budgets.OfReplacement(suspect.CauseId);
             if (node?.Quarantine is not null || uses.Any(u => u.Budget == budget && u.CauseId == suspect.CauseId)) continue;
+            if (node is not null && NodeMemory.WasGivenBack(s, node, suspect)) continue;
             if (!Budgets.Allows(s, uses, budget)) return new([.. actions], uses, suspect, held, [.. shadows]);
             uses = Budgets.Add(uses, budget, suspect.CauseId, s.Now);
             if (Budgets.Spec(s.Policy, budget).Mode is PolicyMode.Shadow)
@@ -57,21 +58,28 @@ internal static class Exclusion
         {
             if (Evidence(s, pod) is { } found)
             {
-                yield return new()
-                {
-                    Epoch = s.Plan?.Epoch ?? 0, CauseId = found.Reason is Reasons.DiagnosticsFailed ? NodeFindings.CauseId(pod) : $"node-{pod.Node}-{pod.Uid}", Reason = found.Reason, Message = found.Message, Severity = Severity.Node,
-                    Pod = pod.Name, PodUid = pod.Uid, Node = pod.Node, DetectedAt = s.Now,
-                };
+                yield return Suspect(s, pod, found.Reason, found.Message);
             }
         }
     }
 
-    /// <summary>Evidence against a node that needs no incident: its device is broken, or both its kubelet and its agent are silent.</summary>
-    private static (string Reason, string Message)? Evidence(Situation s, PodState pod)
+    /// <summary>What is held against the node of a pod.</summary>
+    public static Incident Suspect(Situation s, PodState pod, string reason, string message) => new()
+    {
+        Epoch = s.Plan?.Epoch ?? 0, CauseId = reason is Reasons.DiagnosticsFailed ? NodeFindings.CauseId(pod) : $"node-{pod.Node}-{pod.Uid}", Reason = reason, Message = message, Severity = Severity.Node,
+        Pod = pod.Name, PodUid = pod.Uid, Node = pod.Node, DetectedAt = s.Now,
+    };
+
+    /// <summary>Null for a pod that goes already, as fast as it may.</summary>
+    public static DeletePod? Deletion(Situation s, PodState pod) => Overstay.IsForced(s, pod) ? new(pod.Name, pod.Uid, Now: true) : pod.Terminating ? null : new(pod.Name, pod.Uid, Now: false);
+
+    /// <summary>Evidence against a node that needs no incident: its device is broken, both its kubelet and its agent are silent, or it cannot end a pod.</summary>
+    public static (string Reason, string Message)? Evidence(Situation s, PodState pod)
     {
         var agent = s.AgentOf(pod);
         if (agent is { Answers: true } && agent.Status!.Devices.FirstOrDefault(d => !d.Healthy) is { } device) return (Reasons.DeviceFailed, $"device {device.Index} ({device.Kind}) on {pod.Node} is unhealthy: {device.Detail}");
         if (NodeFindings.Against(s, pod) is { } fault) return (Reasons.DiagnosticsFailed, $"{pod.Name} on {pod.Node} failed its tests: {fault}");
+        if (Overstay.Found(s, pod)) return (Reasons.PodFailed, Overstay.Message(s, pod));
         var dead = s.NodeOf(pod) is { Ready: false } && agent?.SilentSince is { } since && s.Now - since >= TimeSpan.FromSeconds(5);
         return dead && !s.Advances ? (Reasons.NodeLost, $"node {pod.Node} is not ready and the agent of {pod.Name} does not answer") : null;
     }
@@ -84,8 +92,6 @@ internal static class Exclusion
     public static EquatableList<PlannedAction> Deletions(Situation s, Incident? culprit, bool isFenced)
     {
         var doomed = s.Seen.Pods.Where(p => s.IsOnQuarantinedNode(p) || (isFenced && Leaving.MayGo(s, p)) || (!s.Seen.CanActOnNodes && p.Uid == culprit?.PodUid));
-        return [.. doomed.Select(p => (Pod: p, Silent: s.NodeOf(p) is { Ready: false }))
-            .Where(p => !p.Pod.Terminating || p.Silent)
-            .Select(p => new DeletePod(p.Pod.Name, p.Pod.Uid, Now: p.Silent))];
+        return [.. doomed.Select(p => Deletion(s, p)).OfType<DeletePod>()];
     }
 }

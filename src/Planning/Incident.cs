@@ -65,6 +65,7 @@ public static class Reasons
     public const string WorkerFailed = "WorkerFailed";
     public const string DeviceFailed = "DeviceFailed";
     public const string OutOfMemory = "OutOfMemory";
+    public const string DiskFull = "DiskFull";
     public const string Rendezvous = "Rendezvous";
     public const string ControlDiverged = "ControlDiverged";
     public const string Numerical = "Numerical";

@@ -9,7 +9,7 @@ namespace Opt.Planning;
 internal static class IncidentDetection
 {
     /// <summary>Workers that only lost their peers wait this long for the culprit to show.</summary>
-    private static readonly TimeSpan CulpritPatience = TimeSpan.FromSeconds(15);
+    public static readonly TimeSpan CulpritPatience = TimeSpan.FromSeconds(15);
 
     public static Incident? Find(Situation s)
     {
@@ -23,8 +23,9 @@ internal static class IncidentDetection
             .OrderBy(m => m.Status!.Failure!.At).ThenBy(m => m.Index).FirstOrDefault();
         if (failed?.Status?.Failure is not { } failure) return null;
         var (severity, reason) = WorkerFailures.Classify(failure.Exit);
+        var misfit = severity is Severity.User ? Misfit.Judge(s, failed, reason) : (Severity: severity, Said: "");
         var how = failure.Signal is { } signal ? $"signal {signal}" : $"exit code {failure.ExitCode}";
-        return Of(s, failed, $"worker-{s.Plan!.Epoch}-{failure.Rank}", reason, severity, $"rank {failure.Rank} on {failed.Planned.Pod} ({failed.Planned.Node}) ended with {how}: {failure.Message}") with
+        return Of(s, failed, $"worker-{s.Plan!.Epoch}-{failure.Rank}", reason, misfit.Severity, $"rank {failure.Rank} on {failed.Planned.Pod} ({failed.Planned.Node}) ended with {how}: {failure.Message}{misfit.Said}") with
         {
             BadCheckpoint = failure.Exit is WorkerExit.Checkpoint ? s.Plan.Resume?.ManifestDigest : null,
         };

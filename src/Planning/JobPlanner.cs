@@ -43,7 +43,7 @@ public static class JobPlanner
         var situation = new Situation(job, seen, now);
         var move = Policies.Select(policy => policy(situation)).First(m => m is not null)!;
         move = Shadow.Tell(situation, move);
-        move = move with { Actions = [.. move.Actions.Select(a => Guarded(situation, a)), .. Provisioning.MissingSecret(situation), .. Verification.Actions(situation, move), .. NodeMemory.Unnoted(situation), .. OldPlans(situation)], Memory = move.Memory with { Judged = situation.Judgement.To, Recorded = seen.Memory.Recorded, Left = Leaving.Left(situation, move) } };
+        move = move with { Actions = [.. move.Actions.Select(a => Guarded(situation, a)), .. Provisioning.MissingSecret(situation), .. Verification.Actions(situation, move), .. SpareCare.Actions(situation, move), .. NodeMemory.Unnoted(situation), .. OldPlans(situation)], Memory = move.Memory with { Judged = situation.Judgement.To, Recorded = seen.Memory.Recorded, Left = Leaving.Left(situation, move) } };
         var (status, entries) = StatusWriter.Write(situation, move);
         return new()
         {
@@ -128,7 +128,7 @@ public static class JobPlanner
         var move = exclusion.Quarantines.Count > 0
             ? Recovery.Waiting(s, s.Seen.Memory, Accounts.Diagnose) with { Actions = exclusion.Quarantines }
             : Launch.Decide(s, s.Seen.Memory, cause, exclusion.Uses, null, null);
-        return move with { Shadows = exclusion.Shadows };
+        return move with { Shadows = [.. exclusion.Shadows, .. move.Shadows] };
     }
 
     /// <summary>

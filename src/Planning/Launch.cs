@@ -25,7 +25,9 @@ internal static class Launch
         if (fence is { IsFinal: true }) return Stopping.Fail(s, "StoreRefused", fence.Error!).With(Fact.False(ConditionTypes.StoreReady, "Refused", fence.Error!));
         if (!Rollbacks.IsCondemned(s.Plan?.Rollback, fence)) deletions = [];
         var size = Sizing.Of(s, s.Candidates.Count(p => s.Seen.CanActOnNodes || p.Uid != culprit?.PodUid));
-        var move = Fenced(s, memory, fence) ?? Diagnosis.Decide(s, memory, cause, fence!) ?? Placed(s, memory, size) ?? Plan(s, memory, cause, uses, badCheckpoint, fence!.Catalogue!, size!.Value);
+        var held = Sizing.Held(s, size);
+        var move = Fenced(s, memory, fence) ?? Diagnosis.Decide(s, memory, cause, fence!) ?? Placed(s, memory, held is null ? size : null) ?? Plan(s, memory, cause, uses, badCheckpoint, fence!.Catalogue!, size!.Value);
+        if (held is not null) move = move with { Shadows = [.. move.Shadows, held] };
         return deletions.Count == 0 ? move : move.First([.. deletions]);
     }
 

@@ -32,6 +32,10 @@ public static class NodeMemory
         return node is { Ready: true, Quarantine.Until: { } until } && until <= now;
     }
 
+    /// <summary>The node was put aside for this very cause, or a person gave it back since it showed: it is not put aside for it again.</summary>
+    internal static bool WasGivenBack(Situation s, NodeState node, Incident suspect) =>
+        node.Quarantine is null && (node.History.Since >= suspect.DetectedAt || node.History.Offences.Any(o => o.Quarantined && o.JobUid == s.Uid && o.CauseId == suspect.CauseId));
+
     internal static QuarantineNode Quarantine(Situation s, NodeState node, Incident suspect) => new(
         node.Name, node.Uid, suspect.CauseId, suspect.Reason, suspect.Message, s.Now + Term(s.Policy.QuarantineFor, node.History, s.Now), node.Cordoned,
         With(node.History, [new() { At = s.Now, JobUid = s.Uid, CauseId = suspect.CauseId, Reason = suspect.Reason, Quarantined = true }], s.Now), s.Policy.QuarantineEffect is QuarantineEffect.NoExecute);

@@ -206,6 +206,9 @@ public sealed record PodState
 
     public bool Terminating { get; init; }
 
+    /// <summary>When its grace is over, once it is being deleted; null before, and where that is not known.</summary>
+    public DateTimeOffset? GraceEnds { get; init; }
+
     /// <summary>As the cluster resolved its priority class.</summary>
     public int Priority { get; init; }
 
@@ -224,6 +227,12 @@ public sealed record NodeState
 
     /// <summary>Its Ready condition is True.</summary>
     public required bool Ready { get; init; }
+
+    /// <summary>It is not ready by its kubelet's own word, which therefore still ends pods with their grace; a silent one ends none.</summary>
+    public bool KubeletSpeaks { get; init; }
+
+    /// <summary>Since when it is not ready; null while it is, and where the cluster does not say.</summary>
+    public DateTimeOffset? NotReadySince { get; init; }
 
     /// <summary>What its conditions say when it is not ready.</summary>
     public string? Trouble { get; init; }

@@ -43,8 +43,11 @@ internal static class Provisioning
         return s.Seen.Pods.Count == 0 ? move.Then(new ApplyStatefulSet(s.Replicas, s.Seen.PodDigest)) : move.Then([.. Stuck(s)]);
     }
 
-    /// <summary>A pod on an unreachable node stays Terminating for ever. What its workers might still write is cut off by the next epoch's fence.</summary>
-    public static IEnumerable<PlannedAction> Stuck(Situation s) => s.Seen.Pods.Where(p => p.Terminating && s.NodeOf(p) is { Ready: false }).Select(p => new DeletePod(p.Name, p.Uid, Now: true));
+    /// <summary>
+    /// A pod on an unreachable node stays Terminating for ever, as does one whose processes nobody can end: the machine of such a one is put aside first, within budget and breaker.
+    /// What its workers might still write is cut off by the next epoch's fence.
+    /// </summary>
+    public static IEnumerable<PlannedAction> Stuck(Situation s) => s.Seen.Pods.Where(p => p.Terminating && Overstay.IsForced(s, p)).Select(p => new DeletePod(p.Name, p.Uid, Now: true)).Concat(SpareCare.PutAside(s, Overstay.Found));
 
     /// <summary>Brings pods back after a suspension or an intervention; null when there are some.</summary>
     public static Move? ScaleUp(Situation s)

@@ -29,11 +29,12 @@ internal static class Recovery
         }
 
         var cause = new Opt.Api.Protocol.PlanCause { Id = incident.CauseId, Reason = incident.Reason, Message = exclusion.Held is { } held ? $"{incident.Message} ({held.Message})" : incident.Message, Node = replace || incident.Severity is Severity.Process ? incident.Node : null };
+        if (Shadow.HoldsRelaunch(s, incident, replace)) return Shadow.Hold(s, incident);
         var culprit = replace && Budgets.Spec(s.Policy, Budgets.OfReplacement(incident.CauseId)).Mode is PolicyMode.Enforce ? incident : null;
         return Told(exclusion, Launch.Decide(s, memory, cause, uses, incident.BadCheckpoint, culprit).With(Fact.False(ConditionTypes.Running, incident.Reason, incident.Message)));
     }
 
-    private static Move Told(Exclusion.Result exclusion, Move move) => (exclusion.Held is { } why ? move.With(why) : move) with { Shadows = exclusion.Shadows };
+    private static Move Told(Exclusion.Result exclusion, Move move) => (exclusion.Held is { } why ? move.With(why) : move) with { Shadows = [.. exclusion.Shadows, .. move.Shadows] };
 
     /// <summary>Whether to replace the node; null when neither rung is left.</summary>
     private static bool? Replace(Situation s, Incident incident) => incident.Severity switch

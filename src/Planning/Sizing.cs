@@ -29,6 +29,11 @@ internal static class Sizing
         return able >= s.Fewest && (waited || (IsShort(s) && able >= s.Plan!.Members.Count)) ? able : null;
     }
 
+    /// <summary>In Shadow mode a smaller run is only told.</summary>
+    /// <param name="size">What <see cref="Of"/> says.</param>
+    public static ShadowNote? Held(Situation s, int? size) => s.Policy.Shrink.Mode is not PolicyMode.Shadow || size is not { } fewer || fewer == s.Nodes ? null
+        : new($"shrink-{s.Plan?.Epoch ?? 0}", $"would have gone on with {fewer} of {s.Nodes} machines", $"topology.minNodes is {s.Fewest}; failurePolicy.shrink.mode is Shadow");
+
     /// <summary>A pod is on its way to take part: it starts, or ends, on a machine in service. Else no machine is free, and those that are missing come when they come.</summary>
     private static bool IsComing(Situation s)
     {

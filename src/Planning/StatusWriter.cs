@@ -20,11 +20,12 @@ internal static class StatusWriter
         // Once a job has ended its ledger is closed; if it is started again, the time between counts as a pause.
         var closed = ended && old is { Phase: JobPhase.Succeeded or JobPhase.Failed, GoodputAsOf: { } end } ? new Ledger.Book(old.Goodput, end, old.HighestStep) : null;
         var book = closed ?? Ledger.Charge(old, s.Seen.Steps.New, move.Account, fault?.DetectedAt, Draining.IsLastSave(s), s.Now);
-        var (restarts, charged) = (Restarts(s, old), book.Accounts.Sum(a => a.Seconds) - (old?.Goodput.Sum(a => a.Seconds) ?? 0));
+        var (restarts, grown) = (Restarts(s, old), Goodput.Grown(old?.Goodput ?? [], book.Accounts));
+        var lost = Goodput.Causes(s, move, grown);
         var age = s.Now - (old?.StartTime ?? s.Now);
         // Of an ended job what was measured stands.
         var advice = closed is null ? Advice.Of(restarts, s.Nodes, age, Advice.Stall(s)) : old!.Advice;
-        var history = Goodput.History(old?.GoodputHistory ?? [], charged, Productive(book.Accounts) - Productive(old?.Goodput ?? []), s.Now);
+        var history = Goodput.History(old?.GoodputHistory ?? [], grown, lost, s.Now);
         var status = Numbers(s, old ?? new()) with
         {
             ObservedGeneration = s.Job.Metadata.Generation,
@@ -37,6 +38,7 @@ internal static class StatusWriter
             DivergencePolicies = DivergenceReport.Policies(s),
             HandledRequests = [.. (s.Plan?.Handled ?? []).Select(h => new HandledRequestStatus { Request = h.Request, Id = h.Id, At = h.At, Answer = h.Answer })],
             NodeTests = Diagnostics.NodeTests.Of(s),
+            Watches = ended ? [] : Watches.Of(s, move),
             Judged = s.Judgement.To,
             TotalSteps = (s.Plan?.Training ?? s.Desired).HyperParameters.TotalSteps,
             LastCheckpoint = Checkpoint(s, s.Seen.Steps.Committed ?? s.Plan?.Resume) ?? old?.LastCheckpoint,
@@ -46,7 +48,7 @@ internal static class StatusWriter
             Restarts = restarts,
             GoodputHistory = history,
             GoodputWindows = Goodput.Windows(history),
-            LostTime = Goodput.Lost(s, move, old?.LostTime ?? [], old?.Goodput ?? [], book.Accounts),
+            LostTime = Goodput.Lost(old?.LostTime ?? [], lost),
             Advice = advice,
             Goodput = book.Accounts,
             GoodputAsOf = book.AsOf,
@@ -80,8 +82,6 @@ internal static class StatusWriter
         };
     }
 
-    private static double Productive(EquatableList<LedgerAccount> accounts) => accounts.FirstOrDefault(a => a.Account == Accounts.Productive)?.Seconds ?? 0;
-
     private static double Significant(double value) => double.Parse(value.ToString("G4", System.Globalization.CultureInfo.InvariantCulture), System.Globalization.CultureInfo.InvariantCulture);
 
     private static IEnumerable<Fact> Always(Situation s)
@@ -106,7 +106,7 @@ internal static class StatusWriter
         Ready = ended ? 0 : s.Plan is null ? Math.Min(s.Candidates.Count, s.Nodes) : s.Members.Count(m => m is { Pod.Terminating: false, Agent.Answers: true } && m.IsSameAgent),
         SparesReady = s.Candidates.Count(c => s.MemberWith(c.Uid) is null) is var free && s.Plan is null ? Math.Max(0, free - s.Nodes) : free,
         Quarantined = [.. s.Seen.Nodes.Where(n => n.Quarantine?.JobUid == s.Uid).OrderByDescending(n => n.Quarantine!.Since).ThenBy(n => n.Name, StringComparer.Ordinal).Take(ShownNodes)
-            .Select(n => new QuarantinedNode { Name = n.Name, Reason = n.Quarantine!.Reason, Since = n.Quarantine.Since })],
+            .Select(n => new QuarantinedNode { Name = n.Name, Reason = n.Quarantine!.Reason, Since = n.Quarantine.Since, Until = n.Quarantine.Until })],
     };
 
     /// <summary>Launches after the first; plans newer than the old status are added to its counts.</summary>

@@ -7,11 +7,11 @@ namespace Opt.Planning;
 /// </summary>
 internal static class Suspicion
 {
-    /// <summary>Whether the node of this incident has been named often enough. A hang names the one member behind all others, which chance does not do twice.</summary>
+    /// <summary>Whether the node of this incident has been named often enough. A hang names the one member behind all others, which chance does not do twice; a full disk does not empty itself.</summary>
     public static bool Falls(Situation s, Incident incident)
     {
         if (incident.Node is null) return false;
-        var needed = incident.Reason is Reasons.Hang ? 1 : Math.Max(1, s.Policy.RelaunchInPlace.Limit);
+        var needed = incident.Reason is Reasons.Hang or Reasons.DiskFull ? 1 : Math.Max(1, s.Policy.RelaunchInPlace.Limit);
         return Named(s, incident.Node, incident.CauseId).Sum(o => NodeMemory.Weight(s.Now - o.At)) >= needed;
     }
 

@@ -15,6 +15,7 @@ internal static class WorkerFailures
         WorkerExit.TorchUnavailable => (Severity.User, Reasons.TorchUnavailable),
         WorkerExit.Device => (Severity.Node, Reasons.DeviceFailed),
         WorkerExit.OutOfMemory => (Severity.Process, Reasons.OutOfMemory),
+        WorkerExit.DiskFull => (Severity.Process, Reasons.DiskFull),
         WorkerExit.ControlDiverged => (Severity.Process, Reasons.ControlDiverged),
         WorkerExit.Rendezvous or WorkerExit.PortInUse => (Severity.Shared, Reasons.Rendezvous),
         WorkerExit.Store => (Severity.Shared, Reasons.StoreFailed),

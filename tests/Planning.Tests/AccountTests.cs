@@ -169,6 +169,9 @@ public sealed class AccountTests
         Assert.True(hour.Percent > 99, $"{hour.Percent}");
         Assert.InRange(hour.Seconds, 3300, 3600);
         Assert.InRange(day.Percent, 60, 72);
+        Assert.DoesNotContain(hour.Lost, l => l.Cause == "Pause");
+        Assert.InRange(Assert.Single(day.Lost, l => l.Cause == "Pause").Seconds, 1700, 1820);
+        Assert.InRange(Assert.Single(day.Accounts, a => a.Account == Accounts.Pause).Seconds, 1700, 1820);
         Assert.True(world.Status.GoodputHistory.Count <= 36);
     }
 

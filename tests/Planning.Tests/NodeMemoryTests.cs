@@ -64,6 +64,22 @@ public sealed class NodeMemoryTests
         Assert.False(NodeMemory.IsOver(node with { Quarantine = new() { Reason = "a person's" } }, Make.Now.AddYears(1)));
     }
 
+    /// <summary>NVSentinel#1451: a fresh decision of a person is undone by an older one of the machinery.</summary>
+    [Fact]
+    public void A_node_that_a_person_gives_back_in_the_midst_of_the_recovery_is_not_put_aside_again_for_the_same_cause()
+    {
+        var world = new SimulatedWorld(Make.Job(nodes: 3, totalSteps: 2000), nodes: 3);
+        world.RunUntil(w => w.Status is { Phase: JobPhase.Running, Step: >= 12 });
+        var node = world.Nodes.Single(n => n.Name == world.Plan!.Members[1].Node);
+        world.Agents.First(a => a.PodUid == world.Plan!.Members[1].PodUid).Fail(WorkerExit.Device, world.Now);
+        world.RunUntil(_ => node.Quarantine is not null, limit: 60);
+        world.Run(60);   // there is no other machine
+        node.Quarantine = null;
+        world.RunUntil(w => w.Status is { Epoch: 2, Phase: JobPhase.Running }, limit: 120);
+        Assert.Single(world.Done.OfType<QuarantineNode>());
+        Assert.Contains(node.Name, world.Plan!.Members.Select(m => m.Node));
+    }
+
     [Fact]
     public void The_logbook_says_when_a_node_is_back()
     {

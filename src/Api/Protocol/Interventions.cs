@@ -133,12 +133,18 @@ public sealed record PauseOrder
 
     /// <summary>The rollback to make when the pause ends.</summary>
     public RollbackOrder? Rollback { get; init; }
+
+    /// <summary>The workers save before they leave: a person asked, and nothing is wrong with what they hold.</summary>
+    public bool Saves { get; init; }
+
+    /// <summary>When it ends by itself; null when only a person ends it.</summary>
+    public DateTimeOffset? Until { get; init; }
 }
 
 /// <summary>A one-shot request and its answer.</summary>
 public sealed record HandledRequest
 {
-    /// <summary>checkpoint, rollback, relaunch, diagnose, release-override or resume.</summary>
+    /// <summary>checkpoint, rollback, relaunch, diagnose, release-override, pause or resume.</summary>
     public required string Request { get; init; }
 
     /// <summary>The caller's id; the same id is never acted on again.</summary>

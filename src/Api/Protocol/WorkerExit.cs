@@ -39,6 +39,9 @@ public enum WorkerExit
     /// <summary>The checkpoint store does not answer.</summary>
     Store = 75,
 
+    /// <summary>A disk of the node is full, or its quota used up. A full checkpoint store has the store's code.</summary>
+    DiskFull = 76,
+
     /// <summary>Host or device memory is exhausted.</summary>
     OutOfMemory = 77,
 

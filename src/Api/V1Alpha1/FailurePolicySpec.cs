@@ -46,6 +46,9 @@ public sealed record FailurePolicySpec
     [JsonConverter(typeof(DurationConverter))]
     public TimeSpan ProvisionDeadline { get; set; } = TimeSpan.FromMinutes(30);
 
+    /// <summary>Going on with fewer machines, where topology.minNodes allows it.</summary>
+    public ShrinkSpec Shrink { get; set; } = new();
+
     /// <summary>Replacing a machine that holds all others up.</summary>
     public StragglerSpec Straggler { get; set; } = new();
 
@@ -57,6 +60,13 @@ public sealed record FailurePolicySpec
 
     /// <summary>Tests of nodes: before they join, of suspects, and of pairs when nobody stands out.</summary>
     public DiagnosticsPolicySpec Diagnostics { get; set; } = new();
+}
+
+/// <summary>Going on with fewer machines.</summary>
+public sealed record ShrinkSpec
+{
+    /// <summary>Enforce: go on with the machines there are. Shadow: record that it would have been done, and wait for the others.</summary>
+    public PolicyMode Mode { get; set; } = PolicyMode.Enforce;
 }
 
 /// <summary>What putting a node aside does to other pods.</summary>
@@ -96,7 +106,7 @@ public sealed record BudgetSpec
 
     /// <summary>
     /// Enforce: act. Shadow: record and announce what would have been done, charge the budget as if it had been, and take the next cheaper
-    /// action instead. relaunchInPlace has none cheaper, so it is always Enforce.
+    /// action instead. relaunchInPlace has none cheaper: in Shadow what stands still is left as it is, until it goes on by itself or a person asks for a relaunch.
     /// </summary>
     public PolicyMode Mode { get; set; } = PolicyMode.Enforce;
 }

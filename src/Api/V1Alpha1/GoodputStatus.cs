@@ -13,6 +13,12 @@ public sealed record GoodputWindow
 
     /// <summary>Seconds of the window that the ledger covers.</summary>
     public required double Seconds { get; init; }
+
+    /// <summary>Unproductive seconds of the window by account, those that have any.</summary>
+    public EquatableList<LedgerAccount> Accounts { get; set; } = [];
+
+    /// <summary>The same seconds by cause and node, the largest 8; the rest is under Other.</summary>
+    public EquatableList<LostTime> Lost { get; set; } = [];
 }
 
 /// <summary>Productive time within one span of the clock.</summary>
@@ -29,6 +35,12 @@ public sealed record GoodputSpan
 
     /// <summary>Productive ones of them.</summary>
     public required double Productive { get; init; }
+
+    /// <summary>The others by account.</summary>
+    public EquatableList<LedgerAccount> Accounts { get; set; } = [];
+
+    /// <summary>The others by cause and node, the largest 4; the rest is under Other.</summary>
+    public EquatableList<LostTime> Lost { get; set; } = [];
 }
 
 /// <summary>What the ledger said at one time, to tell later what was added since.</summary>

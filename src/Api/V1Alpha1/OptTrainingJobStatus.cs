@@ -111,6 +111,9 @@ public sealed record OptTrainingJobStatus
     /// <summary>The newest tests of nodes, faults first; at most 32.</summary>
     public EquatableList<NodeTestStatus> NodeTests { get; set; } = [];
 
+    /// <summary>Evidence that is waited out, each with the deadline at which it is acted on, the next one first; at most 32. Empty while all is well.</summary>
+    public EquatableList<WatchStatus> Watches { get; set; } = [];
+
     /// <summary>Up to which epoch and attempt the policies have judged the step records.</summary>
     public JudgedStatus? Judged { get; init; }
 
@@ -198,6 +201,9 @@ public sealed record QuarantinedNode
 
     /// <summary>Since when.</summary>
     public required DateTimeOffset Since { get; init; }
+
+    /// <summary>When it is given back, if it is ready then; absent where only a person ends it.</summary>
+    public DateTimeOffset? Until { get; init; }
 }
 
 /// <summary>The newest tests of one node.</summary>

@@ -20,6 +20,8 @@ internal static class NodeReader
             Name = node.Metadata.Name!,
             Uid = node.Metadata.Uid!,
             Ready = ready?.Status is "True",
+            NotReadySince = ready?.Status is "True" ? null : ready?.LastTransitionTime,
+            KubeletSpeaks = ready?.Status is "False",
             Trouble = ready?.Status is "True" ? null : $"{ready?.Reason ?? "no Ready condition"}: {ready?.Message}",
             Quarantine = Quarantine(node),
             Departure = Departures.Read(node),

@@ -58,6 +58,13 @@ internal sealed class OperatorInformers : IDisposable
     /// <summary>The nodes that carry the quarantine label, whoever set it.</summary>
     public static IEnumerable<V1Node> Quarantined(InformerSnapshot<V1Node> nodes) => nodes.By(QuarantinedIndex, "");
 
+    /// <summary>How many nodes there are, and which of them are put aside.</summary>
+    public (int Total, IReadOnlyCollection<string> Quarantined) CountNodes()
+    {
+        var nodes = Nodes.Snapshot;
+        return (nodes.Count, Quarantined(nodes).Select(n => n.Metadata.Name!).ToHashSet(StringComparer.Ordinal));
+    }
+
     /// <summary>Lists and watches until cancelled.</summary>
     public Task RunAsync(CancellationToken ct) => Task.WhenAll(
         Jobs.RunAsync(ct), StatefulSets.RunAsync(ct), Pods.RunAsync(ct), Plans.RunAsync(ct), Services.RunAsync(ct), DisruptionBudgets.RunAsync(ct), Checkpoints.RunAsync(ct), _withNodes ? Nodes.RunAsync(ct) : Task.CompletedTask);

@@ -19,6 +19,7 @@ internal static class PodReader
         Phase = pod.Status?.Phase ?? "Pending",
         Revision = pod.Metadata.Labels?.GetValueOrDefault(RevisionLabel) ?? "",
         Terminating = pod.Metadata.DeletionTimestamp is not null,
+        GraceEnds = pod.Metadata.DeletionTimestamp,   // the API server writes the time by which it should be gone
         Priority = pod.Spec?.Priority ?? 0,
         Trouble = Trouble(pod),
         Disruption = pod.Status?.Conditions?.FirstOrDefault(c => c is { Type: "DisruptionTarget", Status: "True" })?.Reason,

@@ -55,8 +55,9 @@ internal sealed class OperatorRuntime : IAsyncDisposable
     public async Task LeadAsync(CancellationToken ct)
     {
         KubeController? controller = null;
-        var observer = new Observer(_informers, _client, _plans, _evidence, _canActOnNodes, _options.AgentPort, _options.Breaker, _clock);
-        var executor = new PlanExecutor(_client, _informers, _agents, _clock, Metrics, _logs.CreateLogger<PlanExecutor>());
+        var gate = new QuarantineGate(_informers.CountNodes, _options.Breaker, _clock);
+        var observer = new Observer(_informers, _client, _plans, _evidence, _canActOnNodes, _options.AgentPort, gate, _clock);
+        var executor = new PlanExecutor(_client, _informers, _agents, gate, _clock, Metrics, _logs.CreateLogger<PlanExecutor>());
         var publisher = new StatusPublisher(_client, _events, _options.StatusInterval, _clock);
         var checkpoints = new CheckpointSync(_client, _informers, _agents, _clock, _logs.CreateLogger<CheckpointSync>());
         var logbooks = new LogbookKeeper(_client, _clock, _logs.CreateLogger<LogbookKeeper>());

@@ -10,7 +10,7 @@ using Opt.Planning;
 namespace Opt.Operator.Jobs;
 
 /// <summary>Takes the snapshot a decision is made from: informers, agents, and what only a request can tell (the token, whether the template would be accepted).</summary>
-internal sealed class Observer(OperatorInformers informers, KubernetesClient client, PlanReader plans, EvidenceStore evidence, bool canActOnNodes, int agentPort, QuarantineBreaker breaker, TimeProvider clock)
+internal sealed class Observer(OperatorInformers informers, KubernetesClient client, PlanReader plans, EvidenceStore evidence, bool canActOnNodes, int agentPort, QuarantineGate gate, TimeProvider clock)
 {
     /// <summary>Age at which the Secret is read again, and the least while agents refuse what it held.</summary>
     private static readonly TimeSpan CredentialAge = TimeSpan.FromMinutes(5), RefusedAge = TimeSpan.FromSeconds(5);
@@ -46,7 +46,7 @@ internal sealed class Observer(OperatorInformers informers, KubernetesClient cli
             PodDigest = digest,
             TemplateFaults = await TemplateFaultsAsync(job, state, set, digest, ct),
             CanActOnNodes = canActOnNodes,
-            QuarantineRoom = QuarantineRoom(),
+            QuarantineRoom = canActOnNodes ? gate.Room() : 0,
             Rivals = [.. Rivals.Of(informers, job, set)],
             Memory = state.Memory,
         };
@@ -87,13 +87,6 @@ internal sealed class Observer(OperatorInformers informers, KubernetesClient cli
         var mine = used.Select(name => nodes.Find(ObjectKey.Cluster(name))).OfType<V1Node>().Select(n => NodeReader.Read(n, rack));
         var aside = OperatorInformers.Quarantined(nodes).Where(n => !used.Contains(n.Metadata.Name!)).Select(n => NodeReader.Read(n, rack)).Where(n => n.Quarantine?.JobUid == job.Metadata.Uid);
         return mine.Concat(aside).OrderBy(n => n.Name, StringComparer.Ordinal);
-    }
-
-    private int QuarantineRoom()
-    {
-        if (!canActOnNodes) return 0;
-        var nodes = informers.Nodes.Snapshot;
-        return breaker.Room(nodes.Count, OperatorInformers.Quarantined(nodes).Count());
     }
 
     /// <summary>Reads the Secret: first, when an agent refuses what we hold, and now and then, since somebody may have deleted it to get another.</summary>

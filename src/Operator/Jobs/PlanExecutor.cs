@@ -17,7 +17,7 @@ namespace Opt.Operator.Jobs;
 /// Does what was decided: one handler an action, no choice of its own. Every write waits until the informer has seen it, so that the next
 /// decision does not repeat it. Deletes carry the uid that was observed.
 /// </summary>
-internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInformers informers, IAgentClient agents, TimeProvider clock, OperatorMetrics metrics, ILogger<PlanExecutor> logger)
+internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInformers informers, IAgentClient agents, QuarantineGate gate, TimeProvider clock, OperatorMetrics metrics, ILogger<PlanExecutor> logger)
 {
     /// <summary>Agents that are asked at the same time.</summary>
     private const int AtOnce = 32, StacksAtOnce = 128;
@@ -269,8 +269,10 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
         }
     }
 
+    /// <exception cref="OvertakenException">Another job took the last place under the breaker since this was decided.</exception>
     private async Task QuarantineAsync(OptTrainingJob job, QuarantineNode action, List<Func<CancellationToken, Task>> unseen, CancellationToken ct)
     {
+        if (!gate.TryEnter(action.Node)) throw new OvertakenException($"node {action.Node} stays: other jobs put so many aside meanwhile that the breaker is open");
         var details = new JsonObject
         {
             ["reason"] = action.Reason, ["message"] = action.Message, ["job"] = $"{job.Metadata.Namespace}/{job.Metadata.Name}", ["jobUid"] = job.Metadata.Uid, ["causeId"] = action.CauseId,
@@ -292,10 +294,23 @@ internal sealed partial class PlanExecutor(KubernetesClient client, OperatorInfo
             (patch["spec"]!["taints"], patch["metadata"]!["resourceVersion"]) = (QuarantineTaint.With(now, action.Reason), now.Metadata.ResourceVersion);
         }
 
-        var written = await client.Resource(Resources.Nodes).PatchAsync(ObjectKey.Cluster(action.Node), Patch.Merge(patch), ct);
+        var written = await PutAsideAsync(action, patch, ct);
         Log.Quarantined(logger, action.Node, job.Metadata.Name, action.Reason, action.Message);
         metrics.Quarantined(action.Reason);
         unseen.Add(token => informers.Nodes.WaitUntilSeenAsync(written, token));
+    }
+
+    private async Task<V1Node> PutAsideAsync(QuarantineNode action, JsonObject patch, CancellationToken ct)
+    {
+        try
+        {
+            return await client.Resource(Resources.Nodes).PatchAsync(ObjectKey.Cluster(action.Node), Patch.Merge(patch), ct);
+        }
+        catch (KubernetesException e) when (e.IsConflict || e.IsNotFound)
+        {
+            gate.Leave(action.Node);   // refused for certain; after any other failure it may stand all the same
+            throw;
+        }
     }
 
     private async Task NoteAsync(NoteOffences action, CancellationToken ct)

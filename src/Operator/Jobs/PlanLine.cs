@@ -26,7 +26,7 @@ internal sealed class PlanLine(KubernetesClient client)
         var all = await maps.ListAsync(job.Metadata.Namespace, new() { LabelSelector = $"{Names.JobLabel}={job.Metadata.Name},{Names.EpochLabel}" }, ct);
         var mine = all.Items.Where(m => m.Metadata.ControllerOwner()?.Uid == job.Metadata.Uid).ToArray();
         var newest = mine.Where(IsPlan).Select(IdOf).DefaultIfEmpty().Max();
-        if (newest.CompareTo(action.Parent) > 0) throw new OvertakenException(plan, newest.Epoch, newest.Revision);
+        if (newest.CompareTo(action.Parent) > 0) throw Overtaken(plan, newest.Epoch, newest.Revision);
         var taken = mine.Select(m => IdOf(m).Epoch).ToHashSet();
         for (var epoch = plan.Epoch - 1; epoch > action.Parent.Epoch && epoch > newestCommit && epoch >= plan.Epoch - Most; epoch--)
         {
@@ -42,15 +42,17 @@ internal sealed class PlanLine(KubernetesClient client)
         }
         catch (KubernetesException e) when (e.IsAlreadyExists)
         {
-            throw new OvertakenException(plan, epoch, revision: 0);
+            throw Overtaken(plan, epoch, revision: 0);
         }
     }
 
     private static (long Epoch, int Revision) IdOf(V1ConfigMap map) =>
         (long.Parse(map.Metadata.Labels![Names.EpochLabel], CultureInfo.InvariantCulture), int.Parse(map.Metadata.Labels[Names.RevisionLabel], CultureInfo.InvariantCulture));
 
+    private static OvertakenException Overtaken(RunPlan plan, long epoch, int revision) => new($"plan {epoch}.{revision} is there already and was not seen yet when plan {plan.Epoch}.{plan.Revision} was decided");
+
     private static bool IsPlan(V1ConfigMap map) => map.Data?.ContainsKey(Names.PlanKey) is true;
 }
 
 /// <summary>What was decided was decided from old copies; the next pass has newer ones.</summary>
-internal sealed class OvertakenException(RunPlan plan, long epoch, int revision) : Exception($"plan {epoch}.{revision} is there already and was not seen yet when plan {plan.Epoch}.{plan.Revision} was decided");
+internal sealed class OvertakenException(string message) : Exception(message);

@@ -4,16 +4,18 @@ using Opt.Api.V1Alpha1;
 
 namespace Opt.Planning.Divergence;
 
-/// <summary>Holding a job for a human: workers stopped without saving, pods and machines kept.</summary>
+/// <summary>Holding a job for a human: pods and machines kept, workers stopped, without saving where what they hold is in doubt.</summary>
 internal static class Pausing
 {
     public static Move? Decide(Situation s)
     {
         if (s.Plan?.Pause is not { } pause) return null;
         if (s.Job.Metadata.Generation > pause.SpecGeneration) return Revisions.Write(s, Resumed(s, pause.Rollback, $"resume-spec-{s.Job.Metadata.Generation}", "the spec was edited"));
+        if (pause.Until is { } end && end <= s.Now) return Revisions.Write(s, Resumed(s, pause.Rollback, $"resume-{s.Plan.Epoch}-{s.Plan.Revision}", "the time that was asked for is over"));
+        if (pause.Saves && Draining.Decide(s, pause.Reason) is { } drain) return drain;
         var move = new Move { Phase = JobPhase.Paused, Account = Accounts.Pause, Memory = s.Seen.Memory with { Incident = null, Drain = null } }
             .With(Fact.True(ConditionTypes.Paused, "Asked", $"{pause.By}: {pause.Reason}. Edit the spec, or annotate {JobRequest.Prefix}resume with an id, to go on."), Fact.False(ConditionTypes.Running, "Paused", pause.Reason))
-            .WakeIn(TimeSpan.FromSeconds(5));
+            .WakeIn(pause.Until is { } over && over - s.Now < TimeSpan.FromSeconds(5) ? over - s.Now : TimeSpan.FromSeconds(5));
         var first = s.Members[0];
         var works = first is { Agent.Answers: true, Status.State: AgentState.Running or AgentState.Launching } && first.Runs(s.Plan);
         return works ? move.Then(new SendControl(first.Planned.Pod, first.Planned.PodUid, s.Plan.Request(ControlCommand.Stop))) : move;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Opt.Api;
 using Opt.Api.Protocol;
 using Opt.Api.V1Alpha1;
 using Opt.Planning.Diagnostics;
@@ -29,12 +30,14 @@ internal static class Requests
         ("resume", { } pause) => Resume(s, request, pause),
         ("resume", null) => Refused(s, request, "the job is not paused"),
         ("checkpoint", null) when s.HasStepped => (Next(s, request, $"checkpoint asked for at step {Step(s)}") with { Command = ControlCommand.Checkpoint }, $"asked rank 0 at step {Step(s)}"),
+        ("pause", null) => Pause(s, request),
         ("rollback", null) => Rollback(s, request),
         ("relaunch", null) => (Next(s, request, "relaunch asked for") with { Rollback = Pausing.Newest("asked for by annotation") with { CauseId = $"relaunch-{request.Id}", Reason = Reasons.RelaunchRequested } }, $"relaunches from a fresh checkpoint of step {Step(s)} or later"),
         ("diagnose", null) => Diagnose(s, request),
         ("release-override", null) => Release(s, request),
+        ("pause", _) => Refused(s, request, "the job is paused already"),
         ("checkpoint" or "rollback" or "relaunch" or "release-override" or "diagnose", _) => Refused(s, request, s.Plan.Pause is null ? "nothing trains now" : "the job is paused: resume it first"),
-        _ => Refused(s, request, "unknown; there are checkpoint, rollback, relaunch, diagnose, release-override and resume"),
+        _ => Refused(s, request, "unknown; there are checkpoint, rollback, relaunch, diagnose, release-override, pause and resume"),
     };
 
     private static (RunPlan, string) Resume(Situation s, JobRequest request, PauseOrder pause)
@@ -46,6 +49,16 @@ internal static class Requests
             _ => pause.Rollback,
         };
         return (Pausing.Resumed(s, order, Id(request), $"annotation resume: {request.Id} {request.Argument}".TrimEnd()), "resumed");
+    }
+
+    private static (RunPlan, string) Pause(Situation s, JobRequest request)
+    {
+        TimeSpan? length = DurationConverter.TryParse(request.Argument, out var asked) && asked > TimeSpan.Zero ? asked : null;
+        if (length is null && request.Argument.Length > 0) return Refused(s, request, $"\"{request.Argument}\" is no duration such as 30m");
+        var until = s.Now + length;
+        var why = $"asked for by annotation: {request.Id}";
+        var order = new PauseOrder { By = Overrides.User, Reason = why, Since = s.Now, SpecGeneration = s.Job.Metadata.Generation, Saves = true, Until = until };
+        return (Next(s, request, "pause asked for") with { Pause = order }, $"saves after step {Step(s)} and keeps pods and machines{(until is { } end ? $" until {end:yyyy-MM-dd HH:mm:ss}Z" : "")}");
     }
 
     private static (RunPlan, string) Rollback(Situation s, JobRequest request)

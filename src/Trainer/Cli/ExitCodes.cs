@@ -20,12 +20,16 @@ internal static class ExitCodes
         TorchUnavailableException => WorkerExit.TorchUnavailable,
         distributed.PeerLostException or distributed.DistributedTimeoutException => WorkerExit.PeerLost,
         TorchOutOfMemoryException or OutOfMemoryException => WorkerExit.OutOfMemory,
+        IOException e when IsDiskFull(e) => WorkerExit.DiskFull,
         FormatException or JsonException => WorkerExit.Configuration,
         TorchException e when e.Message.Contains("CUDA", StringComparison.Ordinal) || e.Message.Contains("NCCL", StringComparison.Ordinal) => WorkerExit.Device,
         SocketException => WorkerExit.Rendezvous,
         AggregateException { InnerException: { } inner } => Of(inner),
         _ => WorkerExit.Internal,
     };
+
+    /// <summary>On Unix the HResult of an I/O error is its errno.</summary>
+    private static bool IsDiskFull(IOException e) => e.HResult is Posix.ENOSPC or Posix.EDQUOT || e.Message.StartsWith("No space left on device", StringComparison.Ordinal);
 
     /// <summary><c>opt-trainer: peer-lost: message</c>.</summary>
     public static string Line(WorkerExit exit, string message) => $"opt-trainer: {Name(exit)}: {message.ReplaceLineEndings(" ")}";

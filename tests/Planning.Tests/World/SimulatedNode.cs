@@ -34,6 +34,11 @@ internal sealed class SimulatedPod
     public SimulatedNode? Node { get; set; }
     public DateTimeOffset? BoundAt { get; set; }
     public bool Terminating { get; set; }
+
+    /// <summary>Its processes cannot be ended, though its kubelet lives and tries.</summary>
+    public bool Unending { get; set; }
+
+    public DateTimeOffset? TerminatingSince { get; set; }
     public bool Failed { get; set; }
     /// <summary>Its agent was told to end, as by <c>kubectl delete pod</c>, and did.</summary>
     public bool Ended { get; set; }

@@ -136,6 +136,7 @@ internal sealed partial class SimulatedWorld
     {
         Name = pod.Name, Uid = pod.Uid, Ordinal = pod.Ordinal, Node = pod.Node?.Name, Ip = pod.Agent is null ? null : "10.0.0.1",
         Phase = pod.Failed ? "Failed" : pod.Ended ? "Succeeded" : pod.Agent is null ? "Pending" : "Running", Revision = pod.Revision, Terminating = pod.Terminating,
+        GraceEnds = pod.TerminatingSince + TimeSpan.FromSeconds(120),
     };
 
     private void Execute(PlannedAction action)
@@ -153,7 +154,7 @@ internal sealed partial class SimulatedWorld
             case FenceStore a: Fence(a); break;
             case CollectStacks when LosesStacks: break;
             case CollectStacks a: _memory = _memory with { Stacks = new(a.CauseId, [.. a.Pods.Select(p => new StackAnswer(p.PodUid, Agents.FirstOrDefault(g => g.PodUid == p.PodUid)?.Stacks()))]) }; break;
-            case CreatePlan a: Create(a.Plan); break;
+            case CreatePlan a: Create(a.Plan, a.ParentStep); break;
             case SendPlan a:
                 foreach (var agent in Agents.Where(g => a.Plan.Members.Any(m => m.PodUid == g.PodUid && a.Pods.Contains(m.Pod)))) agent.Accept(a.Plan);
                 break;
@@ -198,7 +199,7 @@ internal sealed partial class SimulatedWorld
         _memory = _memory with { Fence = answer with { Catalogue = new() { Entry = _commits.Count, FencedEpoch = _fencedEpoch, JobUid = Job.Metadata.Uid, Checkpoints = [.. _commits.Select(c => c.Checkpoint)] } } };
     }
 
-    private void Create(RunPlan plan)
+    private void Create(RunPlan plan, long? parentStep)
     {
         Assert(Plans.All(p => (p.Plan.Epoch, p.Plan.Revision).CompareTo((plan.Epoch, plan.Revision)) < 0), "epochs and revisions only rise");
         Assert(plan.Revision > 0 || plan.Epoch == _fencedEpoch, "a plan is made only behind its own fence");
@@ -218,7 +219,7 @@ internal sealed partial class SimulatedWorld
         }
 
         Watch(plan);
-        Plans.Add(new($"opt-plan-{plan.Epoch}-{plan.Revision}", $"plan-{plan.Epoch}-{plan.Revision}", plan));
+        Plans.Add(new($"opt-plan-{plan.Epoch}-{plan.Revision}", $"plan-{plan.Epoch}-{plan.Revision}", plan, ParentStep: parentStep));
     }
 
     private void Control(SendControl action)
@@ -235,7 +236,7 @@ internal sealed partial class SimulatedWorld
         if (Pods.FirstOrDefault(p => p.Name == action.Name && p.Uid == action.Uid) is not { } pod) return;
         Assert(pod.Node is { Quarantine: not null } or { Departure.IsClosed: true } || pod.Terminating, "only pods on quarantined nodes, and on those being drained, are deleted one by one");
         Assert(pod.Terminating || pod.Node?.Quarantine is not null || Plan?.Members.All(m => m.PodUid != pod.Uid) != false || _fencedEpoch > Plan.Epoch, "a member leaves a node that is drained only behind a fence");
-        Assert(!action.Now || pod.Node?.IsReady(Now) == false, "no grace is skipped while the kubelet lives");
+        Assert(!action.Now || pod.Node?.IsReady(Now) == false || (pod is { Unending: true, Node.Quarantine: not null } && Now - pod.TerminatingSince > TimeSpan.FromSeconds(120)), "no grace is skipped while the kubelet lives and can end the pod");
         if (action.Now) Pods.Remove(pod);
         else pod.Terminating = true;
     }

@@ -138,7 +138,8 @@ internal sealed partial class SimulatedWorld
         if (Set is null) return;
         foreach (var pod in Pods.Where(p => p.Failed || p.Ended)) _evidence.TryAdd(pod.Uid, StateOf(pod));
         foreach (var pod in Pods.Where(p => p.Failed || p.Ended || p.Ordinal >= Set.Replicas)) pod.Terminating = true;
-        Pods.RemoveAll(p => p.Terminating && p.Node is not { Alive: false });
+        foreach (var pod in Pods.Where(p => p.Terminating)) pod.TerminatingSince ??= Now;
+        Pods.RemoveAll(p => p is { Terminating: true, Unending: false } && p.Node is not { Alive: false });
         for (var ordinal = 0; ordinal < Set.Replicas; ordinal++)
         {
             if (Pods.All(p => p.Ordinal != ordinal)) Pods.Add(new() { Name = $"opt-{ordinal}", Uid = $"pod-{ordinal}-{_next++}", Ordinal = ordinal, Revision = Set.UpdateRevision });
@@ -159,6 +160,12 @@ internal sealed partial class SimulatedWorld
         var total = status.Goodput.Sum(a => a.Seconds);
         if (status.StartTime is { } start && status.Phase is not (JobPhase.Succeeded or JobPhase.Failed)) Assert(Math.Abs(total - (status.GoodputAsOf!.Value - start).TotalSeconds) < 0.01, $"the ledger accounts for every second once: {total} of {(status.GoodputAsOf!.Value - start).TotalSeconds}");
         Assert(Math.Abs(status.Goodput.Where(a => a.Account != Accounts.Productive).Sum(a => a.Seconds) - status.LostTime.Sum(l => l.Seconds)) < 0.1, "every unproductive second has a cause");
+        foreach (var window in status.GoodputWindows)
+        {
+            var lost = window.Seconds * (1 - (window.Percent / 100));
+            Assert(Math.Abs(lost - window.Accounts.Sum(a => a.Seconds)) < 0.5 + (1e-4 * window.Seconds) && Math.Abs(lost - window.Lost.Sum(l => l.Seconds)) < 0.5 + (1e-4 * window.Seconds), $"every unproductive second of the last {window.Window} has an account and a cause");
+        }
+
         Assert(status.GoodputHistory.Count <= 36 && status.LostTime.Count <= 33, "what is kept of the past is bounded");
         Assert(status.Logbook.Count <= 20, "the logbook in status is bounded");
         Assert(status.Conditions.Select(c => c.Type).SequenceEqual(ConditionTypes.All), "every condition is always present");

@@ -70,6 +70,9 @@ internal sealed class Scenario : IAsyncDisposable
         await play(world);
     });
 
+    /// <summary>How operators run that start from now on.</summary>
+    public OperatorOptions Options { get; set; } = new() { Workers = 1 };
+
     /// <summary>Operators that elect a leader.</summary>
     public List<OperatorProcess> Operators { get; } = [];
 
@@ -117,7 +120,7 @@ internal sealed class Scenario : IAsyncDisposable
     {
         var random = new Random(7);
         var client = new KubernetesClient(Link.Host, Link, new() { FieldManager = "opt-operator", QueriesPerSecond = 1000, Burst = 1000, Random = () => 0.5 }, Clock);
-        var runtime = new OperatorRuntime(new() { Workers = 1 }, client, new AgentsOfJobs(AgentsOf), canActOnNodes: true, Clock, Logs(), random: () => { lock (random) return random.NextDouble(); });
+        var runtime = new OperatorRuntime(Options, client, new AgentsOfJobs(AgentsOf), canActOnNodes: true, Clock, Logs(), random: () => { lock (random) return random.NextDouble(); });
         var stop = new CancellationTokenSource();
         _operator = (runtime, client, stop, Task.Run(() => Task.WhenAll(runtime.FollowAsync(stop.Token), runtime.LeadAsync(stop.Token))));
     }
@@ -148,8 +151,8 @@ internal sealed class Scenario : IAsyncDisposable
     public async Task<IReadOnlyList<JsonObject>> ListAsync(ResourceId resource, string? @namespace = "ml") =>
         [.. (await Api.ListAsync(resource, @namespace, ListQuery.All, TestContext.Current.CancellationToken))["items"]!.AsArray().Select(i => i!.AsObject())];
 
-    public async Task<RunPlan> PlanAsync() => (await ListAsync(new("", "v1", "configmaps")))
-        .Where(m => m["data"]?["plan.json"] is not null).Select(m => JsonSerializer.Deserialize((string)m["data"]!["plan.json"]!, ProtocolJson.Default.RunPlan)!).MaxBy(p => (p.Epoch, p.Revision))!;
+    public async Task<RunPlan> PlanAsync(string name = "opt") => (await ListAsync(new("", "v1", "configmaps")))
+        .Where(m => m["data"]?["plan.json"] is not null).Select(m => JsonSerializer.Deserialize((string)m["data"]!["plan.json"]!, ProtocolJson.Default.RunPlan)!).Where(p => p.JobName == name).MaxBy(p => (p.Epoch, p.Revision))!;
 
     public Task AdvanceAsync(TimeSpan by) => Clock.AdvanceAsync(by, SettleAsync);
 

@@ -16,6 +16,10 @@ public sealed class ExitClassifierTests
     [InlineData(1, "CUDA out of memory. Tried to allocate 20.00 MiB", WorkerExit.OutOfMemory)]
     [InlineData(1, "terminate called after throwing an instance of 'std::bad_alloc'", WorkerExit.OutOfMemory)]
     [InlineData(1, "[../gloo/transport/tcp/pair.cc:598] Connection closed by peer [10.0.0.3]:21873", WorkerExit.PeerLost)]
+    [InlineData(1, "NCCL error in: ProcessGroupNCCL.cpp:1970, remote process exited or there was a network error, NCCL version 2.18.1", WorkerExit.PeerLost)]
+    [InlineData(1, "ncclRemoteError: A call failed possibly due to a network error or a remote process exiting prematurely.", WorkerExit.PeerLost)]
+    [InlineData(1, "System.IO.IOException: No space left on device : '/var/tmp/trace.json'", WorkerExit.DiskFull)]
+    [InlineData(76, "", WorkerExit.DiskFull)]
     [InlineData(1, "something else", WorkerExit.Internal)]
     [InlineData(3, "", WorkerExit.Internal)]
     public void An_exit_code_is_read_with_what_was_printed(int code, string line, WorkerExit expected) =>
@@ -27,6 +31,8 @@ public sealed class ExitClassifierTests
     [InlineData(11, false, "", WorkerExit.Internal, "killed by SIGSEGV")]
     [InlineData(6, false, "CUDA error: device-side assert triggered", WorkerExit.Device, "SIGABRT: CUDA error: device-side assert triggered")]
     [InlineData(6, false, "  what():  Connection reset by peer", WorkerExit.PeerLost, "SIGABRT: what():  Connection reset by peer")]
+    [InlineData(6, false, "[Rank 3] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=1142, OpType=ALLREDUCE, Timeout(ms)=600000)", WorkerExit.PeerLost, "SIGABRT: [Rank 3] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=1142, OpType=ALLREDUCE, Timeout(ms)=600000)")]
+    [InlineData(6, false, "NCCL WARN Error while creating shared memory segment: No space left on device", WorkerExit.DiskFull, "SIGABRT: NCCL WARN Error while creating shared memory segment: No space left on device")]
     [InlineData(15, false, "", WorkerExit.Stopped, "ended by SIGTERM")]
     public void A_signal_is_read_with_what_the_kernel_and_the_output_say(int signal, bool memory, string line, WorkerExit expected, string message) =>
         Assert.Equal((expected, message), ExitClassifier.Classify(new(null, signal, null, [line]), memory));

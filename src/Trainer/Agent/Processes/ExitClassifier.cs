@@ -32,6 +32,8 @@ internal static partial class ExitClassifier
         foreach (var line in tail.Reverse())
         {
             if (Memory().IsMatch(line)) return (WorkerExit.OutOfMemory, line.Trim());
+            if (Disk().IsMatch(line)) return (WorkerExit.DiskFull, line.Trim());
+            if (Remote().IsMatch(line)) return (WorkerExit.PeerLost, line.Trim());   // before what NCCL says of any error: this one is of another rank
             if (Device().IsMatch(line)) return (WorkerExit.Device, line.Trim());
             if (Peer().IsMatch(line)) return (WorkerExit.PeerLost, line.Trim());
         }
@@ -44,9 +46,15 @@ internal static partial class ExitClassifier
     [GeneratedRegex(@"out of memory|OutOfMemory|std::bad_alloc|Cannot allocate memory", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex Memory();
 
+    [GeneratedRegex(@"No space left on device|Disk quota exceeded", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex Disk();
+
+    [GeneratedRegex(@"ncclRemoteError|remote process exited|Connection closed by remote peer|Watchdog caught collective operation timeout", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex Remote();
+
     [GeneratedRegex(@"CUDA error|CUBLAS_STATUS|cuDNN error|ncclSystemError|ncclInternalError|ncclUnhandledCudaError|NCCL error|uncorrectable ECC|\bXid\b|device-side assert", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex Device();
 
-    [GeneratedRegex(@"Connection (reset|closed) by peer|ncclRemoteError|Broken pipe|gloo.*(Timed out|Read error)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"Connection (reset|closed) by peer|Broken pipe|gloo.*(Timed out|Read error)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex Peer();
 }
