@@ -49,8 +49,8 @@ internal static class IncidentDetection
 
     private static Incident FailedPod(Situation s, Member member, PodState evidence)
     {
-        // Preemption and API evictions are the cluster's wish, not the node's fault.
-        var severity = evidence.Disruption is "PreemptionByScheduler" or "EvictionByEvictionAPI" ? Severity.Planned : Severity.Node;
+        // Preemption, evictions through the API or by a taint, and the end of a node that was removed are somebody's wish, not the node's fault.
+        var severity = evidence.Disruption is "PreemptionByScheduler" or "EvictionByEvictionAPI" or "DeletionByTaintManager" or "DeletionByPodGC" ? Severity.Planned : Severity.Node;
         return Of(s, member, $"pod-{member.Planned.PodUid}", Reasons.PodFailed, severity, $"pod {member.Planned.Pod} on {member.Planned.Node} failed{Because(evidence)}");
     }
 

@@ -90,6 +90,51 @@ public sealed class ComplaintTests
         Assert.Empty(world.Pods);
     }
 
+    /// <summary>jobset#576, #928: pods that linger hold the restart up.</summary>
+    [Fact]
+    public void A_pod_that_lingers_is_not_waited_for_where_a_spare_can_take_its_place()
+    {
+        var world = Running(nodes: 3, spares: 1);
+        var pod = world.Pods.Single(p => p.Uid == world.Plan!.Members[1].PodUid);
+        (pod.Unending, pod.Terminating) = (true, true);
+        world.Unreachable.Add(pod.Uid);
+        world.RunUntil(w => w.Status is { Epoch: 2, Phase: JobPhase.Running }, limit: 30);
+        Assert.DoesNotContain(pod.Uid, world.Plan!.Members.Select(m => m.PodUid));
+        Assert.Contains(pod, world.Pods);
+    }
+
+    /// <summary>pytorch#118891, #123678, #147064: the rendezvous goes down with the machine that keeps it, or remembers the run before.</summary>
+    [Fact]
+    public void The_machine_of_rank_0_may_die_like_any_other_and_each_epoch_meets_at_a_port_of_its_own()
+    {
+        var world = Running(nodes: 3, spares: 1);
+        var before = world.Plan!;
+        Kill(world, before.Members[0].Node);
+        world.RunUntil(w => w.Status is { Epoch: 2, Phase: JobPhase.Running }, limit: 300);
+        Assert.NotEqual(before.Members[0].PodUid, world.Plan.Members[0].PodUid);
+        Assert.NotEqual(before.RendezvousPort, world.Plan.RendezvousPort);
+        Assert.Equal(1, world.Status.Restarts.Total);
+    }
+
+    [Theory]
+    [InlineData("PreemptionByScheduler", false)]
+    [InlineData("EvictionByEvictionAPI", false)]
+    [InlineData("DeletionByTaintManager", false)]
+    [InlineData("DeletionByPodGC", false)]
+    [InlineData("TerminationByKubelet", true)]
+    [InlineData(null, true)]
+    public void A_pod_that_was_preempted_or_evicted_by_somebody_is_replaced_and_its_node_not_blamed(string? disruption, bool blamed)
+    {
+        var world = Running(nodes: 3, spares: 0);
+        var member = world.Plan!.Members[1];
+        var pod = world.Pods.Single(p => p.Uid == member.PodUid);
+        (pod.Failed, pod.Disruption) = (true, disruption);
+        world.RunUntil(w => w.Status is { Epoch: 2, Phase: JobPhase.Running }, limit: 300);
+        Assert.Equal(Reasons.PodFailed, world.Plan.Cause.Reason);
+        Assert.Equal(blamed, world.Nodes.Single(n => n.Name == member.Node).Quarantine is not null);
+        Assert.Equal(blamed ? 1 : 0, world.Plan.Budgets.Count);
+    }
+
     private static SimulatedWorld Running(int nodes, int spares, int room = int.MaxValue)
     {
         var world = new SimulatedWorld(Make.Job(nodes, spares, totalSteps: 20000), nodes + spares + 2) { QuarantineRoom = room };

@@ -34,4 +34,20 @@ public sealed class BreakerScenarios
         Assert.Contains((string?)aside["metadata"]!["name"], (string[])[one.Node, other.Node]);
         Assert.Single(causes, c => c.Contains("as many nodes of the cluster are quarantined as the operator may put aside", StringComparison.Ordinal));
     });
+
+    /// <summary>NVSentinel#1852: the breaker holds back what puts nodes aside, not what gives them back.</summary>
+    [Fact]
+    public Task A_node_is_given_back_in_its_time_while_the_breaker_is_open() => Scenario.RunAsync(nodes: 4, async world =>
+    {
+        await world.KillOperatorAsync();
+        world.Options = new() { Workers = 1, Breaker = new(Nodes: 1) };
+        world.StartOperator();
+        await world.CreateJobAsync(First.Replace("agentSilence: 10s", "agentSilence: 10s, quarantineFor: 1m", StringComparison.Ordinal));
+        await world.UntilAsync(s => s.Step >= 12);
+        world.Agents.Of((await world.PlanAsync()).Members[1]).Fail(WorkerExit.Device, world.Clock.GetUtcNow(), "CUDA error");
+        var aside = await world.UntilAsync(s => s is { Epoch: 2, Phase: JobPhase.Running, Nodes.Quarantined.Count: 1 }, seconds: 50);
+        Assert.NotNull(aside.Nodes.Quarantined[0].Until);
+        var back = await world.UntilAsync(s => s.Nodes.Quarantined.Count == 0, seconds: 90);
+        Assert.Equal((2L, JobPhase.Running), (back.Epoch, back.Phase));
+    });
 }

@@ -15,7 +15,7 @@ internal static class WriteCommands
     private const string OffencesAnnotation = "training.opt-operator.io/offences";
     private static readonly Option<bool> DryRun = new("--dry-run") { Description = "have the API server check the change without storing it" };
 
-    public static IEnumerable<Command> All(Runner run) => [Suspend(run), Resume(run), CheckpointNow(run), Rollback(run), Relaunch(run), Quarantine(run), Release(run)];
+    public static IEnumerable<Command> All(Runner run) => [Suspend(run), Resume(run), CheckpointNow(run), Rollback(run), Relaunch(run), Pause(run), Quarantine(run), Release(run)];
 
     private static Command Suspend(Runner run)
     {
@@ -52,6 +52,20 @@ internal static class WriteCommands
     private static Command CheckpointNow(Runner run) => Request(run, "checkpoint-now", "checkpoint", "Save a checkpoint at the next step, besides those of the schedule.");
 
     private static Command Relaunch(Runner run) => Request(run, "relaunch", "relaunch", "Checkpoint, then start all workers anew in the same pods.");
+
+    private static Command Pause(Runner run)
+    {
+        var name = Arguments.Name();
+        var length = new Option<TimeSpan?>("--for") { Description = "how long, such as 30m; without it, until `resume` or an edit", CustomParser = r => Arguments.Duration(r) };
+        var (wait, timeout) = Waiting();
+        var command = new Command("pause", "Checkpoint, then stop training and keep pods and machines. `resume` goes on from there.") { name, length, wait, timeout, DryRun };
+        run.Handle(command, async (parsed, cluster, terminal, ct) =>
+        {
+            var asked = parsed.GetValue(length) is { } given ? FormattableString.Invariant($"{given.TotalSeconds:0.###}s") : null;
+            return await RequestAsync(cluster, terminal, await cluster.GetAsync(parsed.GetValue(name), ct), "pause", asked, Patience(parsed, wait, timeout), parsed.GetValue(DryRun), ct);
+        });
+        return command;
+    }
 
     private static Command Rollback(Runner run)
     {

@@ -46,9 +46,19 @@ internal static class JobViews
         ]));
         var problems = status.Items("conditions").Where(IsProblem).ToArray();
         if (problems.Length > 0) text.Append("\nProblems:\n").AppendJoin("", problems.Select(c => $"  {c.Text("type")} is {c.Text("status")}: {c.Text("reason")}: {c.Text("message")}\n"));
+        var watches = status.Items("watches").ToArray();
+        if (watches.Length > 0) text.Append("\nWaited out:\n").AppendJoin("", watches.Select(w => $"  {Watch(w, now)}\n"));
         var entries = status.Items("logbook").TakeLast(5).ToArray();
         if (entries.Length > 0) text.Append("\nLogbook (newest):\n").AppendJoin("", Logbook(entries, now).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => $"  {l}\n"));
         return text.ToString();
+    }
+
+    /// <summary><c>hang for 45s, acted on in 1m15s</c>.</summary>
+    private static string Watch(JsonObject watch, DateTimeOffset now)
+    {
+        var about = string.Join(" on ", new[] { watch.Text("pod"), watch.Text("node") }.Where(t => t is not null));
+        var left = watch.Time("until") is not { } until ? "only watched" : until > now ? $"acted on in {Show.Duration(until - now)}" : "acted on now";
+        return $"{watch.Text("what")}{(about.Length > 0 ? $" of {about}" : "")} for {Show.Age(watch.Time("since"), now)}, {left}";
     }
 
     /// <param name="entries">Oldest first, as in status.</param>

@@ -116,6 +116,16 @@ public sealed class PluginTests(SampleCluster sample) : IClassFixture<SampleClus
     }
 
     [Fact]
+    public async Task A_pause_is_asked_for_with_its_length()
+    {
+        var (exitCode, output, error) = await RunAsync("pause", "opt-tiny", "--for", "30m", "--wait=false");
+        Assert.Equal((0, ""), (exitCode, error));
+        Assert.Contains("pause requested", output, StringComparison.Ordinal);
+        Assert.EndsWith(" 1800s", await FieldAsync(@"{.metadata.annotations.request\.training\.opt-operator\.io/pause}"), StringComparison.Ordinal);
+        Assert.NotEqual(0, (await RunAsync("pause", "opt-tiny", "--for", "soon")).ExitCode);
+    }
+
+    [Fact]
     public async Task Without_an_answer_the_request_stands_and_the_exit_code_says_so()
     {
         var (exitCode, _, error) = await RunAsync("checkpoint-now", "opt-tiny", "--timeout", "1s");

@@ -40,6 +40,10 @@ internal sealed class SimulatedPod
 
     public DateTimeOffset? TerminatingSince { get; set; }
     public bool Failed { get; set; }
+
+    /// <summary>Reason of the DisruptionTarget condition that it failed with.</summary>
+    public string? Disruption { get; set; }
+
     /// <summary>Its agent was told to end, as by <c>kubectl delete pod</c>, and did.</summary>
     public bool Ended { get; set; }
     public SimulatedAgent? Agent { get; set; }

@@ -136,7 +136,7 @@ internal sealed partial class SimulatedWorld
     {
         Name = pod.Name, Uid = pod.Uid, Ordinal = pod.Ordinal, Node = pod.Node?.Name, Ip = pod.Agent is null ? null : "10.0.0.1",
         Phase = pod.Failed ? "Failed" : pod.Ended ? "Succeeded" : pod.Agent is null ? "Pending" : "Running", Revision = pod.Revision, Terminating = pod.Terminating,
-        GraceEnds = pod.TerminatingSince + TimeSpan.FromSeconds(120),
+        Disruption = pod.Disruption, GraceEnds = pod.TerminatingSince + TimeSpan.FromSeconds(120),
     };
 
     private void Execute(PlannedAction action)
