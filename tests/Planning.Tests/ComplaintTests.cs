@@ -111,7 +111,7 @@ public sealed class ComplaintTests
         var before = world.Plan!;
         Kill(world, before.Members[0].Node);
         world.RunUntil(w => w.Status is { Epoch: 2, Phase: JobPhase.Running }, limit: 300);
-        Assert.NotEqual(before.Members[0].PodUid, world.Plan.Members[0].PodUid);
+        Assert.NotEqual(before.Members[0].PodUid, world.Plan!.Members[0].PodUid);
         Assert.NotEqual(before.RendezvousPort, world.Plan.RendezvousPort);
         Assert.Equal(1, world.Status.Restarts.Total);
     }

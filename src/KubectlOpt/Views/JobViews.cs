@@ -53,7 +53,7 @@ internal static class JobViews
         return text.ToString();
     }
 
-    /// <summary><c>hang for 45s, acted on in 1m15s</c>.</summary>
+    /// <summary><c>hang for 45s, acted on in 75s</c>.</summary>
     private static string Watch(JsonObject watch, DateTimeOffset now)
     {
         var about = string.Join(" on ", new[] { watch.Text("pod"), watch.Text("node") }.Where(t => t is not null));

@@ -15,6 +15,6 @@ public sealed class WatchViewTests
               {"what": "agentSilence", "node": "gpu-17", "pod": "opt-3", "since": "2026-01-01T00:00:15Z"}]}}
             """)!.AsObject();
         var text = JobViews.Detail(job, new(2026, 1, 1, 0, 0, 45, TimeSpan.Zero));
-        Assert.Contains("\nWaited out:\n  hang for 45s, acted on in 1m15s\n  agentSilence of opt-3 on gpu-17 for 30s, only watched\n", text, StringComparison.Ordinal);
+        Assert.Contains("\nWaited out:\n  hang for 45s, acted on in 75s\n  agentSilence of opt-3 on gpu-17 for 30s, only watched\n", text, StringComparison.Ordinal);
     }
 }
