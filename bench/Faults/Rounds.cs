@@ -22,10 +22,10 @@ internal sealed class Rounds : IDisposable
 
     public bool AreDone => _done.Count >= _wanted;
 
-    /// <summary>Keeps what one round showed and says it.</summary>
+    /// <summary>Keeps what one round showed and says it; a figure that the round could not show (NaN) is left out.</summary>
     public void Add(params (string Name, string Unit, double Value)[] figures)
     {
-        var round = new JsonArray([.. figures.Select(f => new JsonObject { ["name"] = f.Name, ["unit"] = f.Unit, ["value"] = Math.Round(f.Value, 4) })]);
+        var round = new JsonArray([.. figures.Where(f => double.IsFinite(f.Value)).Select(f => new JsonObject { ["name"] = f.Name, ["unit"] = f.Unit, ["value"] = Math.Round(f.Value, 4) })]);
         File.AppendAllText(_file, round.ToJsonString() + "\n");
         _done.Add(round);
         Console.Error.WriteLine($"{Done}/{_wanted} {string.Join(", ", figures.Select(f => FormattableString.Invariant($"{f.Name}: {f.Value:0.##} {f.Unit}")))}");

@@ -48,6 +48,22 @@ public sealed class DiagnosticsScenarios
     });
 
     [Fact]
+    public Task Steps_that_are_done_again_after_tests_are_no_hang_however_many_they_are() => Scenario.RunAsync(nodes: 3, async world =>
+    {
+        await world.CreateJobAsync(s_longer.Replace("directory: {path: /checkpoints}}", "directory: {path: /checkpoints}}, every: {steps: 100}", StringComparison.Ordinal).Replace("failurePolicy: {", "failurePolicy: {hangAtLeast: 10s, ", StringComparison.Ordinal));
+        for (var hang = 1; hang <= 2; hang++)
+        {
+            var epoch = hang;
+            await world.UntilAsync(s => s.Epoch == epoch && s.Step >= 30 * epoch, seconds: 200);
+            foreach (var member in (await world.PlanAsync()).Members) world.Agents.Of(member).Stopped = true;
+        }
+
+        var after = await world.UntilAsync(s => s.Epoch > 2 && s.Step > 70, seconds: 300);
+        Assert.Equal(3, after.Epoch);
+        Assert.Contains("nodes passed", (await world.PlanAsync()).Cause.Message, StringComparison.Ordinal);   // so seconds lay between the fence and the plan
+    });
+
+    [Fact]
     public Task A_node_that_breaks_collectives_without_a_sign_is_found_by_pair_tests() => Scenario.RunAsync(nodes: 5, async world =>
     {
         await world.CreateJobAsync(s_longer.Replace("nodes: 2,", "nodes: 4,", StringComparison.Ordinal).Replace("batchTokens: 64,", "batchTokens: 256,", StringComparison.Ordinal).Replace("totalTokens: 64000", "totalTokens: 256000", StringComparison.Ordinal)

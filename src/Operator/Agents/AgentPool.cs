@@ -224,7 +224,8 @@ internal sealed partial class AgentPool : IAsyncDisposable
         {
             if (after.Status is { } status && after.SilentSince is null)
             {
-                _steps.Advance(status.Epoch, status.LastAttempt, Now());
+                // The plan's epoch: an agent that fenced for the next one still tells the last attempt of this one, which the next may take a while to reach again.
+                if (status.PlanEpoch is { } epoch) _steps.Advance(epoch, status.LastAttempt, Now());
             }
         }
 

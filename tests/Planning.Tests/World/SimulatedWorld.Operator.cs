@@ -95,7 +95,7 @@ internal sealed partial class SimulatedWorld
             var answers = pod is { Node.Alive: true, Failed: false, Ended: false } && !Unreachable.Contains(pod.Uid);
             if (answers) _silentSince.Remove(pod.Uid);
             else _silentSince.TryAdd(pod.Uid, Now);
-            if (answers && (pod.Agent!.Epoch, pod.Agent.LastAttempt).CompareTo(_furthest) > 0 && pod.Agent.LastAttempt > 0) (_furthest, _advancedAt) = ((pod.Agent.Epoch, pod.Agent.LastAttempt), Now);
+            if (answers && pod.Agent is { LastAttempt: > 0, Plan: { } plan } agent && (plan.Epoch, agent.LastAttempt).CompareTo(_furthest) > 0) (_furthest, _advancedAt) = ((plan.Epoch, agent.LastAttempt), Now);
         }
 
         _records.RemoveAll(r => r.Time <= (Job.Status?.GoodputAsOf ?? DateTimeOffset.MinValue));
