@@ -56,13 +56,14 @@ internal sealed class ControlDesk
     {
         body = [];
         var (revision, given, command) = (applied.Revision, applied, ControlCommand.None);
-        if (_run.Channel.TryTakeControl(out var request))
+        // The operator repeats itself until a record shows what it asked for, and a step may take longer than that: everything that has arrived is taken, up to a command.
+        while (command is ControlCommand.None && _run.Channel.TryTakeControl(out var request))
         {
-            (revision, given, command) = (Math.Max(revision, request.Revision), applied.With(request), Once(request));
-            if (!given.IsSame(applied)) body = given.ToBody();
-            if (body.Length > 0 && revision == applied.Revision) revision++;   // a body always comes with a new revision
+            (revision, given, command) = (Math.Max(revision, request.Revision), given.With(request), Once(request));
         }
 
+        if (!given.IsSame(applied)) body = given.ToBody();
+        if (body.Length > 0 && revision == applied.Revision) revision++;   // a body always comes with a new revision
         return new(_run.Plan.Epoch, counters.Attempt + 1, revision, body.Length, Flags(counters, given, command, stopAgreed));
     }
 

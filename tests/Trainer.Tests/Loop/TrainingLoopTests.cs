@@ -67,6 +67,24 @@ public sealed class TrainingLoopTests : IDisposable
     }
 
     [Fact]
+    public void A_command_waits_for_no_step_behind_values_that_were_sent_again_and_again_meanwhile()
+    {
+        var config = TinyRun.Config(_folder.Path);
+        var changed = config.HyperParameters with { PeakLearningRate = 2e-3 };
+        MemoryChannel channel = null!;
+        channel = new()
+        {
+            OnStep = record =>
+            {
+                if (record.Attempt != 6) return;
+                for (var i = 0; i < 10; i++) channel.Requests.Enqueue(new() { Epoch = 3, Revision = 4, HyperParameters = changed });
+                channel.Requests.Enqueue(new() { Epoch = 3, Revision = 4, HyperParameters = changed, Command = ControlCommand.Stop });
+            },
+        };
+        Assert.InRange(ThreadRanks.Train(config, 1, channel)[0].Steps.Count, 6, 7);
+    }
+
+    [Fact]
     public async Task A_new_save_interval_retention_and_verdict_rule_hold_from_the_next_attempt_on_every_rank()
     {
         var config = TinyRun.Config(_folder.Path) with { Checkpoint = new() { Store = new(), Every = new() { Steps = 100 } } };
