@@ -202,7 +202,8 @@ public sealed class ControlPlaneTests
         await test.AddNodeAsync("n1");
         await test.CreateAsync(Kinds.StatefulSets, StatefulSet("web", 2));
         await test.DeleteAsync(Kinds.Namespaces, "t");
-        for (var i = 0; i < 5; i++)
+        // The API server empties it in its own time, besides the controllers that are waited for here.
+        for (var i = 0; i < 200 && await test.FindAsync(Kinds.Namespaces, "t") is not null; i++)
         {
             await test.PlayKubeletAsync();
             await test.PassAsync(2);
