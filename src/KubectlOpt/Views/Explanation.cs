@@ -13,7 +13,7 @@ internal sealed record Explanation(JsonObject? Entry, JsonObject? Plan)
     /// <returns>Null when there is no such decision.</returns>
     public static Explanation? Of(IReadOnlyList<JsonObject> entries, IReadOnlyList<JsonObject> plans, string? decision)
     {
-        var entry = decision is null ? entries.LastOrDefault() : entries.LastOrDefault(e => JobViews.Id(e).StartsWith(decision, StringComparison.OrdinalIgnoreCase));
+        var entry = decision is null ? entries is [.., var newest] ? newest : null : entries.LastOrDefault(e => JobViews.Id(e).StartsWith(decision, StringComparison.OrdinalIgnoreCase));
         var epoch = entry?.Number("epoch") ?? (double.TryParse(decision, System.Globalization.CultureInfo.InvariantCulture, out var number) ? number : null);
         var plan = plans.LastOrDefault(p => p.Number("epoch") == epoch && (entry?.Time("time") is not { } time || p.Time("createdAt") is not { } created || created <= time.AddSeconds(60))) ?? plans.LastOrDefault(p => p.Number("epoch") == epoch);
         return entry is null && plan is null ? null : new(entry, plan);
