@@ -107,10 +107,11 @@ public static class Applier
     {
         var lastNamed = Ownership.WithNamedFields(last, type);
         var pruned = Ownership.Without(merged, lastNamed, type) ?? new JsonObject();
-        var owned = owners.Aggregate(FieldSet.Empty, (all, e) => all.Union(Ownership.WithNamedFields(e.Fields, type)));
-        var gone = Named(merged, type).Except(Named(pruned, type)).Except(owned);
+        var owned = owners.Aggregate(FieldSet.Empty, (sum, e) => sum.Union(Ownership.WithNamedFields(e.Fields, type)));
+        var all = Named(merged, type);
+        var gone = all.Except(Named(pruned, type)).Except(owned);
         pruned = Ownership.Without(merged, gone, type) ?? new JsonObject();
-        var dangling = Named(merged, type).Except(Named(pruned, type)).Intersect(lastNamed);
+        var dangling = all.Except(Named(pruned, type)).Intersect(lastNamed);
         return Ownership.Without(merged, dangling, type) as JsonObject ?? [];
     }
 

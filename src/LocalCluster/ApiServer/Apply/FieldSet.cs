@@ -67,6 +67,12 @@ public sealed class FieldSet
         return Made(IsMember || other.IsMember, merged);
     }
 
+    /// <summary>This set and its own root.</summary>
+    public FieldSet AsMember() => IsMember ? this : _children.Length == 0 ? Leaf : new FieldSet(true, _children);
+
+    /// <summary>This set with every child changed; one that becomes empty is left out.</summary>
+    public FieldSet Map(Func<string, FieldSet, FieldSet> change) => Each(IsMember, change);
+
     public FieldSet Intersect(FieldSet other) => other.IsEmpty || IsEmpty ? Empty : Each(IsMember && other.IsMember, (element, below) => other.Find(element) is { } there ? below.Intersect(there) : Empty);
 
     /// <summary>Members that are not members of <paramref name="other"/>.</summary>

@@ -22,13 +22,11 @@ internal static class Ownership
     }
 
     /// <summary>Adds every named struct field on the way to a member, so that removing members leaves no empty shells.</summary>
-    public static FieldSet WithNamedFields(FieldSet set, TypeSchema type) => FieldSet.Of(set.IsMember, set.Children.Select(c =>
+    public static FieldSet WithNamedFields(FieldSet set, TypeSchema type) => set.Map((element, below) =>
     {
-        var below = Types.Below(type, c.Key);
-        var inner = WithNamedFields(c.Value, below);
-        var named = type is StructSchema s && s.Field(c.Key[2..]) is not null && c.Key[0] == 'f';
-        return KeyValuePair.Create(c.Key, named ? inner.Union(FieldSet.Leaf) : inner);
-    }));
+        var inner = WithNamedFields(below, Types.Below(type, element));
+        return element[0] == 'f' && type is StructSchema s && s.Field(element[2..]) is not null ? inner.AsMember() : inner;
+    });
 
     private static FieldSet Walk(JsonNode? value, TypeSchema type)
     {
@@ -42,12 +40,12 @@ internal static class Ownership
     {
         var below = Walk(value, Types.Field(type, name));
         var named = (type as StructSchema)?.Field(name) is not null;
-        return value is null or JsonObject { Count: 0 } || !named ? below.Union(FieldSet.Leaf) : below;
+        return value is null or JsonObject { Count: 0 } || !named ? below.AsMember() : below;
     }
 
     private static IEnumerable<KeyValuePair<string, FieldSet>> Items(JsonArray items, ListSchema list)
     {
-        foreach (var item in items) yield return KeyValuePair.Create(PathElement.Of(item, list)!, Walk(item, list.Element).Union(FieldSet.Leaf));
+        foreach (var item in items) yield return KeyValuePair.Create(PathElement.Of(item, list)!, Walk(item, list.Element).AsMember());
     }
 
     private static JsonArray? WithoutItems(JsonArray items, FieldSet gone, ListSchema list)

@@ -33,7 +33,7 @@ public static class BodyDecoder
         if (request.FieldValidation == FieldValidation.Ignore) return;
         var report = new DecodeReport();
         foreach (var path in request.Duplicates) report.Duplicate(path);
-        kind.Codec.Decode(body.Copy(), report);
+        kind.Codec.Decode(body, report);
         Report(kind, report, request);
     }
 
