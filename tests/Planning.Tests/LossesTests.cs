@@ -75,6 +75,21 @@ public sealed class LossesTests
         Assert.Single(world.Status.Logbook, e => e.What.StartsWith("training again", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData(0), InlineData(1)]
+    public void A_cost_is_in_the_stores_logbook_once_though_operators_die_before_they_write_the_status(int parity)
+    {
+        var world = new SimulatedWorld(Make.Job(nodes: 3, totalSteps: 20000), nodes: 4);
+        world.RunUntil(w => w.Status is { Phase: JobPhase.Running, Step: >= 13 });
+        world.Agents.First(a => a.PodUid == world.Plan!.Members[1].PodUid).Fail(WorkerExit.Internal, world.Now);
+        world.RunUntil(w => w.Status.GoodputStop is not null);
+        for (var i = 0; i < 600 && world.Status.GoodputStop is not null; i++) world.Tick(beforeStatus: i % 2 == parity);
+        world.Run(60);
+
+        Assert.Single(world.Status.Logbook, e => e.What.StartsWith("training again", StringComparison.Ordinal));
+        Assert.Single(world.Stored, e => e.Contains(" operator training again", StringComparison.Ordinal));
+    }
+
     private static OptTrainingJobStatus Next(OptTrainingJobStatus? old, OptTrainingJobStatus now, out EquatableList<Note> notes, DateTimeOffset? at = null)
     {
         var result = Losses.Of(old, now, at ?? Noon);

@@ -62,7 +62,7 @@ internal sealed partial class SimulatedWorld
     /// <summary>Stacks are asked for, and nothing comes of it.</summary>
     public bool LosesStacks { get; set; }
 
-    private void Reconcile(int? dieAfter)
+    private void Reconcile(int? dieAfter, bool beforeStatus)
     {
         var executed = 0;
         for (var round = 0; round < 8; round++)
@@ -80,6 +80,12 @@ internal sealed partial class SimulatedWorld
                 if (ApiServerAway && action is not (FenceStore or RecordLogbook or SendPlan or SendControl or StartDiagnostics or CollectStacks)) return;
                 Execute(action);
                 Done.Add(action);
+            }
+
+            if (beforeStatus)
+            {
+                RestartOperator();
+                return;
             }
 
             Job = Job with { Status = decision.Status };

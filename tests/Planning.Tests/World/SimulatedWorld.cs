@@ -107,12 +107,13 @@ internal sealed partial class SimulatedWorld
 
     /// <summary>One second: the world moves, then the operator makes a pass.</summary>
     /// <param name="dieAfter">Actions after which the operator dies in this pass; null to live.</param>
-    public void Tick(int? dieAfter = null)
+    /// <param name="beforeStatus">It dies after all of them, before the status is written.</param>
+    public void Tick(int? dieAfter = null, bool beforeStatus = false)
     {
         Now += TimeSpan.FromSeconds(1);
         MoveCluster();
         MoveTraining();
-        Reconcile(dieAfter);
+        Reconcile(dieAfter, beforeStatus);
     }
 
     public void Run(int seconds)
