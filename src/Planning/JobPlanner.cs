@@ -40,6 +40,7 @@ public static class JobPlanner
         ArgumentNullException.ThrowIfNull(seen);
         // Owner references let the cluster collect everything; nothing of ours must be undone first.
         if (job.Metadata.DeletionTimestamp is not null) return new() { Status = job.Status ?? new(), Memory = seen.Memory };
+        seen = seen with { Memory = seen.Memory.AsOf(now) };
         var situation = new Situation(job, seen, now);
         var move = Policies.Select(policy => policy(situation)).First(m => m is not null)!;
         move = Shadow.Tell(situation, move);

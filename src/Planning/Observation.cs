@@ -94,7 +94,21 @@ public sealed record Memory
     /// <summary>Logbook entries known to be in the store; forgetting them costs nothing, since an entry told twice is stored once.</summary>
     public EquatableList<LogbookEntry> Recorded { get; init; } = [];
 
+    /// <summary>After the clock was set back, what is remembered from then on begins now: else every wait would last until the clock has caught up.</summary>
+    public Memory AsOf(DateTimeOffset now) => this with
+    {
+        Incident = Incident?.DetectedAt > now ? Incident with { DetectedAt = now } : Incident,
+        ShortSince = Earlier(ShortSince, now),
+        BehindAt = Earlier(BehindAt, now),
+        Drain = Drain?.Since > now ? Drain with { Since = now } : Drain,
+        Fence = Fence?.At > now ? Fence with { At = now } : Fence,
+        DepartingSince = Earlier(DepartingSince, now),
+        MoreSince = Earlier(MoreSince, now),
+    };
+
     public Memory Recording(IEnumerable<LogbookEntry> entries) => this with { Recorded = [.. Recorded.Concat(entries).TakeLast(40)] };
+
+    private static DateTimeOffset? Earlier(DateTimeOffset? time, DateTimeOffset now) => time > now ? now : time;
 }
 
 /// <summary>A pod that was taken off a node.</summary>
