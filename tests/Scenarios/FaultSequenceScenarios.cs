@@ -47,6 +47,7 @@ public sealed class FaultSequenceScenarios
     [InlineData(936)]   // a drain brought the number of a revision that the trainer did not have yet, without its values: the job was held for a human
     [InlineData(4742)]  // a leader that had been stopped between its fence and its plan came to and made a plan of an epoch that had been passed over
     [InlineData(3436)]  // a fence was refused just before the leader's clock was set back by 37 minutes: it was tried again 37 minutes later
+    [InlineData(4296)]  // a cluster was lost two seconds after a plan: the test looked for its launch in the store's logbook
     public Task A_sequence_that_once_found_a_fault_finds_none(int seed) => PlayAsync(seed, FaultStep.Draw(seed, 12), harmless: false);
 
     private static async Task AllAsync(int sequences, Func<int, Task> play, [CallerMemberName] string test = "")
